@@ -1,0 +1,56 @@
+# make help lists the targets.
+.DEFAULT_GOAL := help
+JOBS ?= 2
+SECONDS_PER_FUZZ_TARGET ?= 60
+PRESET ?= release
+
+.PHONY: help packages build demo test run bench fuzz sanitize fmt lint clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+packages: ## install the Debian packages to build, run and test
+	@tools/install-packages build run test demo
+
+build: ## the program, at build/strowger
+	@cmake --preset $(PRESET) >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+demo: build ## two phones, one call, and a report of it
+	@tools/demo
+
+test: build ## unit, simulation and interop tests
+	@tests/run
+
+run: build ## the exchange on this machine with the default configuration, until Ctrl-C
+	@tools/run-exchange
+
+bench: ## measurements beside their peers; prints the table of ratios
+	@tools/install-packages bench test
+	@cmake --preset bench >/dev/null && cmake --build --preset bench -j $(JOBS)
+	@bench/run
+
+fuzz: ## every fuzz target for SECONDS_PER_FUZZ_TARGET (60)
+	@tools/install-packages build develop
+	@cmake --preset fuzz >/dev/null && cmake --build --preset fuzz -j $(JOBS)
+	@tests/fuzz/run $(SECONDS_PER_FUZZ_TARGET)
+
+sanitize: ## the tests under ASan+UBSan, threads under TSan
+	@tools/install-packages build run test develop
+	@cmake --preset asan >/dev/null && cmake --build --preset asan -j $(JOBS)
+	@tests/run --build build/asan
+	@cmake --preset tsan >/dev/null && cmake --build --preset tsan -j $(JOBS)
+	@tests/run --build build/tsan
+
+fmt: ## format the sources in place
+	@tools/install-packages develop
+	@git ls-files 'src/*.cpp' 'src/*.hpp' 'tests/*.cpp' 'bench/*.cpp' | xargs clang-format-19 -i
+
+lint: ## clang-tidy over the sources
+	@tools/install-packages build develop
+	@cmake --preset asan >/dev/null
+	@git ls-files 'src/*.cpp' | grep -v _test.cpp | xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/asan --quiet
+
+clean: ## remove what was built
+	@rm -rf build
