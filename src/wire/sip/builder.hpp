@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/address.hpp"
 #include "wire/sip/message.hpp"
 
 namespace strowger::sip {
@@ -21,9 +23,11 @@ public:
     static Builder response(int status, std::string_view reason = {});
     /// A response with the headers that section 8.2.6.2 copies: Via (all, in order), From, To (with
     /// `to_tag` added if the request had none and it is not empty), Call-ID, CSeq; for 100 also
-    /// Timestamp. The top Via gets `received` and `rport` (RFC 3581) from the caller's `received_from`.
+    /// Timestamp. The top Via gets `received` and `rport` (RFC 3581) from `received_from`, where
+    /// the request came from.
     static Builder response_to(const Message& request, int status, std::string_view to_tag,
-                               std::string_view reason = {});
+                               std::string_view reason = {},
+                               const std::optional<SocketAddress>& received_from = {});
 
     Builder& header(HeaderId id, std::string_view value);
     Builder& header(std::string_view name, std::string_view value);

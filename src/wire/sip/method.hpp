@@ -6,8 +6,21 @@
 namespace strowger::sip {
 
 enum class Method : std::uint8_t {
-    unknown, invite, ack, bye, cancel, options, register_, prack, update, refer, subscribe, notify,
-    publish, message, info,
+    unknown,
+    invite,
+    ack,
+    bye,
+    cancel,
+    options,
+    register_,
+    prack,
+    update,
+    refer,
+    subscribe,
+    notify,
+    publish,
+    message,
+    info,
 };
 
 Method method_by_name(std::string_view name);  ///< case-sensitive, RFC 3261 section 7.1

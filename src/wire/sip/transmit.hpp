@@ -9,7 +9,8 @@
 namespace strowger::sip {
 
 /// Where bytes came from or go to. `flow` names the bound socket (UDP) or the connection (streams)
-/// within the owner; 0 asks the owner to choose or to open one. Replies go where requests came from.
+/// within the owner; 0 asks the owner to choose or to open one. Replies go where requests came
+/// from.
 struct Flow {
     Transport transport = Transport::udp;
     SocketAddress local;

@@ -13,15 +13,15 @@ namespace strowger::sip {
 struct Uri {
     static Result<Uri> parse(std::string_view text);
 
-    std::string_view scheme;          ///< as spelled: "sip", "sips", "tel"
-    std::string_view user;            ///< still escaped; for tel the number
+    std::string_view scheme;  ///< as spelled: "sip", "sips", "tel"
+    std::string_view user;    ///< still escaped; for tel the number
     std::string_view password;
-    std::string_view host;            ///< IPv6 references keep their brackets; empty for tel
+    std::string_view host;  ///< IPv6 references keep their brackets; empty for tel
     std::optional<std::uint16_t> port;
-    std::string_view parameters;      ///< ";transport=tcp;lr" with the leading semicolon, or empty
-    std::string_view headers;         ///< "Replaces=..." without the question mark, or empty
+    std::string_view parameters;  ///< ";transport=tcp;lr" with the leading semicolon, or empty
+    std::string_view headers;     ///< "Replaces=..." without the question mark, or empty
 
-    bool is_secure() const;                                      ///< sips
+    bool is_secure() const;                                                  ///< sips
     std::optional<std::string_view> parameter(std::string_view name) const;  ///< "" when valueless
     std::string text() const;
 };
@@ -33,7 +33,8 @@ bool equivalent(const Uri& a, const Uri& b);
 std::string unescape(std::string_view text);
 std::string escape_user(std::string_view text);
 
-/// name-addr or addr-spec with header parameters (section 20.10): From, To, Contact, Route, Refer-To.
+/// name-addr or addr-spec with header parameters (section 20.10): From, To, Contact, Route,
+/// Refer-To.
 struct NameAddress {
     static Result<NameAddress> parse(std::string_view text);
 
