@@ -1,0 +1,378 @@
+#include "pbx/signalling.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+
+namespace strowger::pbx {
+
+namespace {
+
+constexpr std::size_t max_cached_sources = 4096;
+constexpr log::About about{"sip"};
+
+sip::Transport wire_transport(config::Transport::Protocol protocol) {
+    using Protocol = config::Transport::Protocol;
+    switch (protocol) {
+        case Protocol::tcp: return sip::Transport::tcp;
+        case Protocol::tls: return sip::Transport::tls;
+        case Protocol::ws: return sip::Transport::ws;
+        case Protocol::wss: return sip::Transport::wss;
+        default: return sip::Transport::udp;
+    }
+}
+
+io::TlsContext::Options tls_options(const config::Transport& transport) {
+    io::TlsContext::Options options;
+    options.certificate_file = transport.cert_file;
+    options.key_file = transport.priv_key_file;
+    options.ca_file = transport.ca_list_file;
+    options.ca_directory = transport.ca_list_path;
+    options.verify_peer = transport.verify_client;
+    options.require_client_certificate = transport.require_client_cert;
+    options.ciphers = transport.cipher;
+    return options;
+}
+
+}  // namespace
+
+struct Signalling::Udp {
+    std::uint64_t id;
+    std::string name;
+    std::unique_ptr<io::UdpSocket> socket;
+};
+
+/// One byte stream or WebSocket with a SIP peer at its other end.
+struct Signalling::Connection {
+    sip::Flow flow;
+    std::unique_ptr<io::Stream> stream;
+    std::unique_ptr<io::WebSocket> socket;
+    sip::StreamFramer framer;
+};
+
+Signalling::Signalling(io::Loop& loop, Random& random, sip::TransactionLayer::Config config)
+    : loop_(loop), random_(random), layer_(std::move(config), random) {}
+
+Signalling::~Signalling() = default;
+
+Result<> Signalling::open(const config::Transport& transport) {
+    using Protocol = config::Transport::Protocol;
+    const auto kind = wire_transport(transport.protocol);
+    SocketAddress bound;
+    switch (transport.protocol) {
+        case Protocol::flow: return {};
+        case Protocol::udp: {
+            const auto id = next_flow_++;
+            io::UdpSocket::Options options;
+            options.tos = transport.tos;
+            auto socket = io::UdpSocket::bind(
+                loop_, transport.bind, options, [this, id](std::span<const io::UdpSocket::Datagram> datagrams) {
+                    for (const auto& datagram : datagrams)
+                        receive({sip::Transport::udp, datagram.local, datagram.remote, id},
+                                as_text(datagram.bytes));
+                    pump();
+                });
+            if (!socket) return std::unexpected(socket.error().within("transport '" + transport.name + "'"));
+            bound = (*socket)->local();
+            udp_.push_back(std::make_unique<Udp>(Udp{id, transport.name, std::move(*socket)}));
+            break;
+        }
+        case Protocol::tcp:
+        case Protocol::tls: {
+            io::Listener::Options options;
+            options.max_connections = max_connections;
+            options.stream.tos = transport.tos;
+            if (kind == sip::Transport::tls) {
+                auto tls = io::TlsContext::server(tls_options(transport));
+                if (!tls) return std::unexpected(tls.error().within("transport '" + transport.name + "'"));
+                options.tls = *tls;
+                server_tls_.push_back(*tls);
+            }
+            auto listener = io::Listener::tcp(loop_, transport.bind, std::move(options),
+                                              [this, kind](std::unique_ptr<io::Stream> stream) {
+                                                  adopt(std::move(stream), kind);
+                                              });
+            if (!listener) return std::unexpected(listener.error().within("transport '" + transport.name + "'"));
+            bound = (*listener)->local();
+            listeners_.push_back(std::move(*listener));
+            break;
+        }
+        case Protocol::ws:
+        case Protocol::wss: {
+            std::shared_ptr<io::TlsContext> tls;
+            if (kind == sip::Transport::wss) {
+                auto made = io::TlsContext::server(tls_options(transport));
+                if (!made) return std::unexpected(made.error().within("transport '" + transport.name + "'"));
+                tls = *made;
+                server_tls_.push_back(tls);
+            }
+            auto server = std::make_unique<io::HttpServer>(loop_, io::HttpServer::Options{});
+            io::WebSocket::Options options;
+            options.subprotocols = {"sip"};
+            options.require_subprotocol = true;  // RFC 7118 section 4
+            options.max_message = sip::Message::max_size;
+            server->websocket("/ws", options, [this](std::unique_ptr<io::WebSocket> socket) { adopt(std::move(socket)); });
+            auto address = server->listen(transport.bind, tls);
+            if (!address) return std::unexpected(address.error().within("transport '" + transport.name + "'"));
+            bound = *address;
+            http_.push_back(std::move(server));
+            break;
+        }
+    }
+    listening_.push_back({transport.name, kind, bound});
+    transports_.push_back(transport);
+    transports_.back().bind = bound;
+    return {};
+}
+
+Result<> Signalling::reload_certificates() {
+    for (const auto& context : server_tls_)
+        if (auto result = context->reload(); !result) return result;
+    return {};
+}
+
+sip::OwnerTag Signalling::attach(Handler handler) {
+    const auto owner = next_owner_++;
+    owners_.emplace(owner, std::make_shared<Handler>(std::move(handler)));
+    return owner;
+}
+
+void Signalling::receive(const sip::Flow& flow, std::string_view bytes) {
+    if (tap_) tap_(flow, bytes, false);
+    layer_.receive(flow, bytes, loop_.now());
+}
+
+void Signalling::touch() {
+    if (touched_ || pumping_) return;
+    touched_ = true;
+    loop_.at_round_end([this] {
+        touched_ = false;
+        pump();
+    });
+}
+
+void Signalling::pump() {
+    if (pumping_) return;
+    pumping_ = true;
+    sip::Transmit transmit;
+    sip::TransactionEvent event;
+    for (bool more = true; more;) {
+        more = false;
+        while (layer_.poll(event)) {
+            dispatch(event);
+            more = true;
+        }
+        while (layer_.poll(transmit)) {
+            send(transmit);
+            more = true;
+        }
+    }
+    pumping_ = false;
+    arm();
+}
+
+void Signalling::arm() {
+    const auto deadline = layer_.deadline();
+    if (deadline == armed_ && (timer_.pending() || deadline == Time::max())) return;
+    armed_ = deadline;
+    if (deadline == Time::max()) {
+        timer_.cancel();
+        return;
+    }
+    timer_ = loop_.at(deadline, [this] {
+        armed_ = Time::max();
+        layer_.tick(loop_.now());
+        pump();
+    });
+}
+
+void Signalling::dispatch(const sip::TransactionEvent& event) {
+    const auto owner = std::visit(
+        [](const auto& e) -> sip::OwnerTag {
+            if constexpr (requires { e.owner; })
+                return e.owner;
+            else
+                return 0;
+        },
+        event);
+    if (owner != 0) {
+        if (const auto found = owners_.find(owner); found != owners_.end()) {
+            const auto handler = found->second;  // it may detach itself
+            (*handler)(event);
+        }
+        return;
+    }
+    if (on_request_) on_request_(event);
+}
+
+void Signalling::send(const sip::Transmit& transmit) {
+    const auto& flow = transmit.flow;
+    if (tap_) tap_(flow, transmit.bytes, true);
+    if (flow.transport == sip::Transport::udp) {
+        for (const auto& udp : udp_) {
+            if (flow.id != 0 ? udp->id != flow.id : udp->socket->local().ip.is_v4() != flow.remote.ip.is_v4()) continue;
+            udp->socket->send(flow.remote, as_bytes(transmit.bytes),
+                              flow.local.ip.is_unspecified() ? std::nullopt : std::optional(flow.local.ip));
+            return;
+        }
+        LOG_WARNING((log::About{"sip", {}, flow.remote.text()}), "no UDP socket to send from");
+        return;
+    }
+    Connection* connection = nullptr;
+    if (const auto found = connections_.find(flow.id); found != connections_.end()) connection = found->second.get();
+    if (!connection) connection = connect(flow);
+    if (!connection) {
+        layer_.transport_failed(flow.id);
+        return;
+    }
+    const bool taken = connection->socket ? connection->socket->send_text(transmit.bytes)
+                                          : connection->stream->send(transmit.bytes);
+    if (!taken) LOG_VERBOSE((log::About{"sip", {}, flow.remote.text()}), "connection is closing; message dropped");
+}
+
+void Signalling::adopt(std::unique_ptr<io::Stream> stream, sip::Transport transport) {
+    const auto id = next_flow_++;
+    auto connection = std::make_unique<Connection>();
+    connection->flow = {transport, stream->local(), stream->remote(), id};
+    connection->stream = std::move(stream);
+    auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
+    placed.stream->start({.bytes =
+                              [this, id](Bytes bytes) {
+                                  const auto found = connections_.find(id);
+                                  if (found == connections_.end()) return;
+                                  auto& c = *found->second;
+                                  c.framer.receive(as_text(bytes));
+                                  sip::StreamFramer::Event event;
+                                  while (c.framer.poll(event)) {
+                                      if (event.kind == sip::StreamFramer::Event::Kind::keep_alive)
+                                          c.stream->send("\r\n");
+                                      else
+                                          receive(c.flow, event.message);
+                                  }
+                                  if (const auto& error = c.framer.error()) {
+                                      LOG_NOTICE((log::About{"sip", {}, c.flow.remote.text()}), "{}; closing", error->text());
+                                      c.stream->close();
+                                  }
+                                  pump();
+                              },
+                          .closed = [this, id](const Error&) { closed(id); }});
+}
+
+void Signalling::adopt(std::unique_ptr<io::WebSocket> socket) {
+    const auto id = next_flow_++;
+    auto connection = std::make_unique<Connection>();
+    connection->flow = {socket->secure() ? sip::Transport::wss : sip::Transport::ws, socket->local(), socket->remote(), id};
+    connection->socket = std::move(socket);
+    auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
+    placed.socket->start({.message =
+                              [this, id](Bytes bytes, bool) {
+                                  const auto found = connections_.find(id);
+                                  if (found == connections_.end()) return;
+                                  receive(found->second->flow, as_text(bytes));
+                                  pump();
+                              },
+                          .closed = [this, id](const Error&) { closed(id); }});
+}
+
+Signalling::Connection* Signalling::connect(const sip::Flow& flow) {
+    if (flow.transport == sip::Transport::ws || flow.transport == sip::Transport::wss) return nullptr;
+    if (connections_.size() >= max_connections) return nullptr;
+    io::Stream::Options options;
+    if (flow.transport == sip::Transport::tls) {
+        if (!client_tls_) {
+            auto made = io::TlsContext::client({.verify_peer = false});
+            if (!made) {
+                LOG_WARNING(about, "TLS client: {}", made.error().text());
+                return nullptr;
+            }
+            client_tls_ = *made;
+        }
+        options.tls = client_tls_;
+    }
+    const auto id = flow.id != 0 ? flow.id : next_flow_++;
+    auto connection = std::make_unique<Connection>();
+    connection->flow = flow;
+    connection->flow.id = id;
+    auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
+    placed.stream = io::Stream::connect(
+        loop_, flow.remote, std::move(options),
+        {.bytes =
+             [this, id](Bytes bytes) {
+                 const auto found = connections_.find(id);
+                 if (found == connections_.end()) return;
+                 auto& c = *found->second;
+                 c.framer.receive(as_text(bytes));
+                 sip::StreamFramer::Event event;
+                 while (c.framer.poll(event))
+                     if (event.kind == sip::StreamFramer::Event::Kind::message) receive(c.flow, event.message);
+                 if (c.framer.error()) c.stream->close();
+                 pump();
+             },
+         .closed = [this, id](const Error&) { closed(id); }});
+    return &placed;
+}
+
+void Signalling::closed(std::uint64_t id) {
+    // The stream that reports its end is still on the stack: let it go in the next round.
+    if (const auto found = connections_.find(id); found != connections_.end()) {
+        auto gone = std::make_shared<std::unique_ptr<Connection>>(std::move(found->second));
+        connections_.erase(found);
+        loop_.post([gone] {});
+    }
+    layer_.transport_failed(id);
+    if (on_flow_closed_) on_flow_closed_(id);
+    pump();
+}
+
+IpAddress Signalling::source_for(const IpAddress& remote) {
+    if (const auto known = sources_.find(remote); known != sources_.end()) return known->second;
+    if (sources_.size() >= max_cached_sources) sources_.clear();  // also forgets routes that changed
+    const auto source = io::UdpSocket::source_for(remote).value_or(remote.is_v4() ? IpAddress::any_v4() : IpAddress::any_v6());
+    sources_.emplace(remote, source);
+    return source;
+}
+
+Result<sip::Flow> Signalling::flow_to(sip::Transport transport, const SocketAddress& remote,
+                                      std::string_view transport_name) {
+    const auto choose = [&](bool by_name) -> const Listening* {
+        for (const auto& candidate : listening_)
+            if (candidate.transport == transport && candidate.address.ip.is_v4() == remote.ip.is_v4() &&
+                (!by_name || candidate.name == transport_name))
+                return &candidate;
+        return nullptr;
+    };
+    const Listening* from = transport_name.empty() ? nullptr : choose(true);
+    if (!from) from = choose(false);
+    if (!from && transport == sip::Transport::udp)
+        return fail("no {} transport of that address family to reach {}", via_name(transport), remote.text());
+    sip::Flow flow{transport, {}, remote, 0};
+    if (from) flow.local = from->address;
+    if (flow.local.ip.is_unspecified()) flow.local.ip = source_for(remote.ip);
+    if (transport == sip::Transport::udp) {
+        for (const auto& udp : udp_)
+            if (udp->name == from->name) flow.id = udp->id;
+        return flow;
+    }
+    for (const auto& [id, connection] : connections_)
+        if (connection->flow.transport == transport && connection->flow.remote == remote) return connection->flow;
+    flow.id = next_flow_++;  // the connection is opened with that id when something is sent
+    return flow;
+}
+
+bool Signalling::has_flow(std::uint64_t id) const {
+    return connections_.contains(id) ||
+           std::any_of(udp_.begin(), udp_.end(), [&](const auto& udp) { return udp->id == id; });
+}
+
+const config::Transport* Signalling::transport_of(const sip::Flow& flow) const {
+    const config::Transport* fallback = nullptr;
+    for (const auto& transport : transports_) {
+        if (wire_transport(transport.protocol) != flow.transport) continue;
+        if (transport.bind.ip.is_v4() != flow.remote.ip.is_v4()) continue;
+        if (transport.bind.port == flow.local.port) return &transport;
+        if (!fallback) fallback = &transport;
+    }
+    return fallback;
+}
+
+}  // namespace strowger::pbx
