@@ -1,0 +1,264 @@
+#include "pbx/channel.hpp"
+
+#include <fmt/format.h>
+
+#include "io/clock.hpp"
+
+namespace strowger::pbx {
+
+std::string_view text_of(ChannelState state) {
+    switch (state) {
+        case ChannelState::down: return "Down";
+        case ChannelState::ring: return "Ring";
+        case ChannelState::ringing: return "Ringing";
+        case ChannelState::up: return "Up";
+    }
+    return "Unknown";
+}
+
+std::optional<IpAddress> Core::address_of(std::string_view host) const {
+    if (const auto literal = IpAddress::parse(host)) return literal;
+    const auto found = resolved.find(host);
+    if (found == resolved.end()) return std::nullopt;
+    return found->second;
+}
+
+Channel::Channel(Core& core, std::string technology, std::string resource, std::string linkedid)
+    : dialplan::Call(core.environment),
+      core_(core),
+      technology_(std::move(technology)),
+      name_(core.channels.next_name(technology_, resource)),
+      uniqueid_(core.channels.next_uniqueid(io::wall_now())),
+      linkedid_(linkedid.empty() ? uniqueid_ : std::move(linkedid)),
+      serial_(core.channels.created()),
+      created_(core.now()),
+      inbox_(core.loop) {
+    language = core.config->asterisk.defaultlanguage;
+}
+
+Channel::~Channel() = default;
+
+void Channel::send_digit(char digit, Duration duration) {
+    const auto where = party();
+    if (!where) return;
+    spawn([](ChannelPtr self, media::PlayDtmfRequest request) -> Task<> {
+        auto sent = co_await self->core().engine.play_dtmf(std::move(request));
+        if (!sent) LOG_VERBOSE(self->about(), "DTMF not sent: {}", sent.error().text());
+    }(shared_from_this(), {*where, std::string(1, digit), duration}));
+}
+
+const std::string& Channel::call_id() const {
+    static const std::string none;
+    return none;
+}
+
+Task<bool> Channel::play(std::vector<std::string> files, bool loop) {
+    const auto where = party();
+    if (hung_up_ || !where) co_return false;
+    playing_ = true;
+    media::PlayRequest request{*where, media::PlayFiles{std::move(files), loop}, ++play_id_};
+    auto started = co_await core_.engine.play(std::move(request));
+    if (!started) {
+        playing_ = false;
+        LOG_WARNING(about(), "cannot play: {}", started.error().text());
+    }
+    co_return started.has_value();
+}
+
+Task<bool> Channel::play_tone(std::string tone) {
+    const auto where = party();
+    if (hung_up_ || !where) co_return false;
+    const auto ep = endpoint();
+    const auto* zone = ep && !ep->tone_zone.empty() ? core_.config->indications.zone(ep->tone_zone) : nullptr;
+    if (!zone) zone = core_.config->indications.zone();
+    if (zone)
+        if (const auto spec = zone->tone(tone); !spec.empty()) tone = spec;
+    playing_ = true;
+    media::PlayRequest request{*where, media::PlayTone{std::move(tone), true}, ++play_id_};
+    auto started = co_await core_.engine.play(std::move(request));
+    if (!started) {
+        playing_ = false;
+        LOG_WARNING(about(), "cannot play a tone: {}", started.error().text());
+    }
+    co_return started.has_value();
+}
+
+Task<> Channel::stop_playing() {
+    if (!playing_) co_return;
+    playing_ = false;
+    ++play_id_;  // what still comes of the old one is not waited for
+    const auto where = party();
+    if (where) (void)co_await core_.engine.stop_play(media::StopPlayRequest{*where});
+}
+
+Task<Channel::Played> Channel::play_and_wait(std::vector<std::string> files, std::string interrupt) {
+    Played result;
+    if (!co_await play(std::move(files))) {
+        result.error = "not started";
+        co_return result;
+    }
+    const auto id = play_id_;
+    while (!hung_up_) {
+        const auto item = co_await inbox_.next(Time::max());
+        if (!item) continue;
+        if (const auto* done = std::get_if<channel::PlayDone>(&item->event); done && done->id == id) {
+            playing_ = false;
+            result.completed = done->completed;
+            result.error = done->error;
+            co_return result;
+        }
+        if (const auto* digit = std::get_if<channel::Digit>(&item->event)) {
+            if (interrupt == "any" || interrupt.find(digit->digit) != std::string::npos) {
+                result.digit = digit->digit;
+                co_await stop_playing();
+                co_return result;
+            }
+        }
+        if (std::holds_alternative<channel::Interrupted>(item->event)) {
+            co_await stop_playing();
+            co_return result;
+        }
+    }
+    co_return result;
+}
+
+Task<bool> Channel::start_music(std::string wanted) {
+    auto files = core_.sounds.music(*core_.config, wanted.empty() ? music_class : wanted);
+    if (files.empty()) {
+        LOG_WARNING(about(), "hold music class '{}' has no files that can be played", wanted.empty() ? music_class : wanted);
+        co_return false;
+    }
+    co_return co_await play(std::move(files), true);
+}
+
+Task<bool> Channel::wait(Duration duration) {
+    const Time until = core_.now() + duration;
+    while (!hung_up_) {
+        const auto item = co_await inbox_.next(until);
+        if (!item) co_return true;
+        if (std::holds_alternative<channel::Interrupted>(item->event)) co_return !hung_up_;
+    }
+    co_return false;
+}
+
+Task<std::optional<char>> Channel::wait_digit(Duration timeout) {
+    const Time until = timeout == Duration::max() ? Time::max() : core_.now() + timeout;
+    while (!hung_up_) {
+        const auto item = co_await inbox_.next(until);
+        if (!item) co_return std::nullopt;
+        if (const auto* digit = std::get_if<channel::Digit>(&item->event)) co_return digit->digit;
+        if (std::holds_alternative<channel::Interrupted>(item->event)) co_return std::nullopt;
+    }
+    co_return std::nullopt;
+}
+
+void Channel::listen(ChannelListener* listener) { listener_ = listener; }
+
+void Channel::raise(ChannelEvent event) {
+    const auto self = shared_from_this();  // what the listener does may let go of us
+    (listener_ ? *listener_ : inbox_).channel_event(*this, event);
+}
+
+void Channel::ended(Cause why) {
+    if (hung_up_) return;
+    hung_up_ = true;
+    hangup_cause_ = why;
+    publish(events::ChannelChanged::What::hangup);
+    raise(channel::HungUp{why});
+}
+
+void Channel::set_state(ChannelState state) {
+    if (state_ == state) return;
+    state_ = state;
+    if (state == ChannelState::up && !answered_at_) {
+        answered_at_ = core_.now();
+        core_.trace.leg_answered(linkedid_, core_.now());
+    }
+    publish(events::ChannelChanged::What::state);
+}
+
+void Channel::publish(events::ChannelChanged::What what) const {
+    if (!core_.events.has_readers()) return;
+    events::ChannelChanged event;
+    event.what = what;
+    event.channel = name_;
+    event.uniqueid = uniqueid_;
+    event.linkedid = linkedid_;
+    event.call_id = call_id();
+    event.state = text_of(state_);
+    event.caller_number = caller.number;
+    event.caller_name = caller.name;
+    event.context = position().context;
+    event.extension = position().exten;
+    event.priority = std::to_string(position().priority);
+    event.cause = static_cast<int>(hangup_cause_);
+    core_.events.publish(event);
+}
+
+Task<> Channel::yield() { co_await core_.loop.sleep(std::chrono::microseconds{1}); }
+
+std::optional<std::string> Channel::builtin(std::string_view variable) const {
+    if (variable == "CHANNEL") return name_;
+    if (variable == "UNIQUEID") return uniqueid_;
+    if (variable == "LINKEDID") return linkedid_;
+    if (variable == "HANGUPCAUSE") return std::to_string(static_cast<int>(hung_up_ && cause == Cause::none ? hangup_cause_ : cause));
+    if (variable == "SYSTEMNAME") return core_.config->asterisk.systemname;
+    if (variable == "ANSWEREDTIME") return std::nullopt;  // set by Dial
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> directories{{
+        {"ASTETCDIR", "astetcdir"}, {"ASTSPOOLDIR", "astspooldir"}, {"ASTLOGDIR", "astlogdir"},
+        {"ASTDATADIR", "astdatadir"}, {"ASTVARLIBDIR", "astvarlibdir"}, {"ASTAGIDIR", "astagidir"},
+    }};
+    for (const auto& [name, key] : directories) {
+        if (variable != name) continue;
+        const auto found = core_.config->asterisk.directories.find(key);
+        if (found != core_.config->asterisk.directories.end()) return found->second;
+        return core_.state_directory;
+    }
+    return std::nullopt;
+}
+
+void Channel::report(log::Level level, std::string_view text) {
+    if (log::enabled(level)) log::write(level, about(), text);
+    if (level >= log::Level::warning) core_.trace.step(linkedid_, name_, std::string(text), core_.now());
+}
+
+void Channel::stepping(const dialplan::Step& step, std::string_view arguments) {
+    last_application = step.application;
+    last_arguments = arguments;
+    core_.trace.step(linkedid_, name_, fmt::format("{} {}({})", position().text(), step.application, arguments),
+                     core_.now());
+    LOG_VERBOSE(about(), "{} {}({})", position().text(), step.application, arguments);
+    if (!core_.events.has_readers()) return;
+    events::ChannelChanged event;
+    event.what = events::ChannelChanged::What::dialplan_step;
+    event.channel = name_;
+    event.uniqueid = uniqueid_;
+    event.linkedid = linkedid_;
+    event.call_id = call_id();
+    event.state = text_of(state_);
+    event.context = position().context;
+    event.extension = position().exten;
+    event.priority = std::to_string(position().priority);
+    event.application = step.application;
+    event.arguments = arguments;
+    core_.events.publish(event);
+}
+
+void Channel::media_event(const media::Event& event) {
+    if (const auto* digit = std::get_if<media::DtmfEvent>(&event)) {
+        if (!digit->end) return;
+        core_.events.publish(events::DtmfReceived{name_, uniqueid_, digit->digit, digit->duration});
+        raise(channel::Digit{digit->digit, digit->duration});
+    } else if (const auto* play = std::get_if<media::PlayFinished>(&event)) {
+        if (play->id != play_id_) return;
+        raise(channel::PlayDone{play->id, play->completed, play->error, play->played});
+    } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
+        raise(channel::RecordDone{record->id, record->path, record->duration, record->reason});
+    } else if (const auto* timeout = std::get_if<media::MediaTimeout>(&event)) {
+        LOG_NOTICE(about(), "no media for {:.0f} s; hanging up", seconds(timeout->silence));
+        raise(channel::MediaLost{timeout->silence});
+        hangup(Cause::requested_channel_unavailable);
+    }
+}
+
+}  // namespace strowger::pbx

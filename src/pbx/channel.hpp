@@ -1,0 +1,152 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "media/engine.hpp"
+#include "pbx/cause.hpp"
+#include "pbx/config/endpoint.hpp"
+#include "pbx/core.hpp"
+#include "pbx/dialplan/call.hpp"
+#include "pbx/event_queue.hpp"
+
+namespace strowger::pbx {
+
+class Bridge;
+
+/// A party as it is shown to others.
+struct PartyId {
+    std::string number;
+    std::string name;
+    bool restricted = false;  ///< not to be shown (privacy)
+};
+
+enum class ChannelState : std::uint8_t { down, ring, ringing, up };
+std::string_view text_of(ChannelState state);  ///< "Down", "Ring", "Ringing", "Up"
+
+/// One leg of a call: a phone, a trunk, or the half of a Local pair; and the place where its dialplan
+/// runs.
+///
+/// Signalling is what derived classes do; media, waiting and the dialplan's view are common. After the
+/// far end has gone every operation returns at once, so that logic written straight down ends by
+/// itself; `hung_up` tells.
+class Channel : public dialplan::Call, public std::enable_shared_from_this<Channel> {
+public:
+    Channel(Core& core, std::string technology, std::string resource, std::string linkedid);
+    ~Channel() override;
+
+    const std::string& name() const { return name_; }
+    const std::string& technology() const { return technology_; }
+    const std::string& uniqueid() const { return uniqueid_; }
+    const std::string& linkedid() const { return linkedid_; }
+    std::uint64_t serial() const { return serial_; }
+    ChannelState state() const { return state_; }
+    Time created() const { return created_; }
+    std::optional<Time> answered_at() const { return answered_at_; }
+    Core& core() const { return core_; }
+
+    PartyId caller;     ///< who this channel is, or calls as
+    PartyId connected;  ///< whom it talks to
+    std::string dialled;  ///< the number that was dialled: CALLERID(dnid)
+    std::string language;
+    std::string accountcode;
+    std::string music_class = "default";
+    std::string last_application, last_arguments;
+    /// How long to wait for the next digit, and for the first (TIMEOUT()).
+    Duration digit_timeout = std::chrono::seconds{5};
+    Duration response_timeout = std::chrono::seconds{10};
+    /// Set from failures of legs that this channel dialled: what Hangup() without argument uses.
+    Cause cause = Cause::none;
+
+    // Signalling, by the derived class. Nothing happens when it makes no sense any more.
+    virtual void ring() = 0;                            ///< towards a caller: 180
+    virtual Task<Result<>> progress() = 0;              ///< towards a caller: early media, 183
+    virtual Task<Result<>> answer() = 0;                ///< towards a caller: 200
+    virtual void hangup(Cause cause) = 0;               ///< either way, in any state
+    virtual void send_digit(char digit, Duration duration);
+    virtual const std::string& call_id() const;         ///< SIP Call-ID; empty when there is none
+    virtual std::shared_ptr<const config::Endpoint> endpoint() const { return nullptr; }
+    virtual std::optional<std::string> signalling_field(std::string_view) const { return std::nullopt; }
+    /// The other side is now `connected`: tell the phone, if it wants to know.
+    virtual void connected_line_changed() {}
+
+    /// Where its media is; nothing before there is any. A Local half answers with the party at the
+    /// far end of its pair.
+    virtual std::optional<media::Party> party() const = 0;
+    /// The codec that it has agreed on, or is going to offer first.
+    virtual std::vector<media::CodecSpec> codecs() const { return {}; }
+
+    bool hung_up() const override { return hung_up_; }
+    Cause hangup_cause() const { return hangup_cause_; }
+    bool is_up() const { return state_ == ChannelState::up && !hung_up_; }
+
+    // Media, all of it through the engine. True: done; false: failed or hung up (logged).
+    Task<bool> play(std::vector<std::string> files, bool loop = false);      ///< starts; PlayDone tells
+    Task<bool> play_tone(std::string tone_name_or_spec);                     ///< starts; goes on until stopped
+    Task<> stop_playing();
+    struct Played {
+        bool completed = false;
+        char digit = 0;  ///< the one that interrupted, or 0
+        std::string error;
+    };
+    /// Plays to the end, or until a digit of `interrupt` is pressed ("any" for all).
+    Task<Played> play_and_wait(std::vector<std::string> files, std::string interrupt = {});
+    Task<bool> start_music(std::string music_class);
+
+    // Waiting.
+    Task<bool> wait(Duration duration);  ///< false: hung up
+    /// The next digit, or nothing after the time (or the call) is over.
+    Task<std::optional<char>> wait_digit(Duration timeout);
+
+    /// Who gets the events now; nullptr is the channel's own queue.
+    void listen(ChannelListener* listener);
+    EventQueue& inbox() { return inbox_; }
+    std::shared_ptr<Bridge> bridge;  // shared with the other members
+
+    /// Does a coroutine run a dialplan on it? Otherwise it ends with whoever it was talking to.
+    bool has_dialplan = false;
+
+    // dialplan::Call.
+    Task<> yield() override;
+    std::string_view caller_number() const override { return caller.number; }
+    std::optional<std::string> builtin(std::string_view name) const override;
+    void report(log::Level level, std::string_view text) override;
+    void stepping(const dialplan::Step& step, std::string_view arguments) override;
+
+    /// From the engine, by way of the exchange.
+    void media_event(const media::Event& event);
+    /// Tells the listener.
+    void raise(ChannelEvent event);
+
+    log::About about() const { return {"pbx", call_id(), name_}; }
+
+protected:
+    void set_state(ChannelState state);
+    /// Marks the end and raises HungUp, once.
+    void ended(Cause cause);
+    void publish(events::ChannelChanged::What what) const;
+
+private:
+    Core& core_;
+    std::string technology_, name_, uniqueid_, linkedid_;
+    std::uint64_t serial_;
+    ChannelState state_ = ChannelState::down;
+    Time created_;
+    std::optional<Time> answered_at_;
+    bool hung_up_ = false;
+    Cause hangup_cause_ = Cause::none;
+    EventQueue inbox_;
+    ChannelListener* listener_ = nullptr;
+    std::uint64_t play_id_ = 0;
+    bool playing_ = false;
+};
+
+using ChannelPtr = std::shared_ptr<Channel>;
+
+}  // namespace strowger::pbx

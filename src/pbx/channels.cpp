@@ -1,0 +1,47 @@
+#include "pbx/channels.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pbx/channel.hpp"
+
+namespace strowger::pbx {
+
+void Channels::add(std::shared_ptr<Channel> channel) {
+    auto id = channel->uniqueid();
+    by_id_.emplace(std::move(id), std::move(channel));
+}
+
+void Channels::remove(const Channel& channel) { by_id_.erase(channel.uniqueid()); }
+
+std::shared_ptr<Channel> Channels::find(std::string_view uniqueid) const {
+    const auto found = by_id_.find(uniqueid);
+    return found == by_id_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Channel> Channels::find_by_name(std::string_view name) const {
+    for (const auto& [id, channel] : by_id_)
+        if (iequals(channel->name(), name)) return channel;
+    return nullptr;
+}
+
+std::vector<std::shared_ptr<Channel>> Channels::all() const {
+    std::vector<std::shared_ptr<Channel>> channels;
+    channels.reserve(by_id_.size());
+    for (const auto& [id, channel] : by_id_) channels.push_back(channel);
+    std::sort(channels.begin(), channels.end(),
+              [](const auto& a, const auto& b) { return a->serial() < b->serial(); });
+    return channels;
+}
+
+std::string Channels::next_uniqueid(WallTime now) {
+    return fmt::format("{}.{}", std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count(),
+                       ++created_);
+}
+
+std::string Channels::next_name(std::string_view technology, std::string_view resource) {
+    return fmt::format("{}/{}-{:08x}", technology, resource, names_++);
+}
+
+}  // namespace strowger::pbx

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/address.hpp"
+#include "base/events.hpp"
+#include "base/random.hpp"
+#include "base/text.hpp"
+#include "io/dns.hpp"
+#include "io/loop.hpp"
+#include "media/engine.hpp"
+#include "pbx/channels.hpp"
+#include "pbx/config/configuration.hpp"
+#include "pbx/dialplan/call.hpp"
+#include "pbx/location.hpp"
+#include "pbx/signalling.hpp"
+#include "pbx/sounds.hpp"
+#include "pbx/trace.hpp"
+
+namespace strowger::pbx {
+
+/// What the parts of one signalling shard share. Made by Exchange, outlives every channel; belongs to
+/// one thread.
+struct Core {
+    io::Loop& loop;
+    Random& random;
+    Signalling& signalling;
+    io::Resolver& resolver;
+    media::Engine& engine;
+    Location& location;
+    events::Stream& events;
+    Channels& channels;
+    Trace& trace;
+    Sounds& sounds;
+    dialplan::Environment& environment;
+    std::shared_ptr<const config::Configuration> config;  ///< the current one; calls may hold older ones
+    std::string recordings;                               ///< directory of relative recording names
+    std::string state_directory;
+    /// Host names of the configuration (external addresses) as they last resolved.
+    std::unordered_map<std::string, IpAddress, TextHash, std::equal_to<>> resolved;
+
+    Time now() const { return loop.now(); }
+    /// An address literal, or a name from `resolved`.
+    std::optional<IpAddress> address_of(std::string_view host) const;
+};
+
+}  // namespace strowger::pbx
