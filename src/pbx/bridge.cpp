@@ -71,7 +71,8 @@ Task<Result<>> Bridge::connect_media() {
     if (!a || !b) co_return fail("one side has no media");
     co_await members_[0]->channel->stop_playing();
     if (members_.size() == 2) co_await members_[1]->channel->stop_playing();
-    co_return co_await core_.engine.connect(media::ConnectRequest{*a, *b});
+    media::ConnectRequest request{*a, *b};
+    co_return co_await core_.engine.connect(std::move(request));
 }
 
 Task<Released> Bridge::talk(ChannelPtr channel) {
@@ -111,7 +112,8 @@ void Bridge::release(const Channel& leaving, Released how) {
         const auto where = channel->party();
         if (where)
             spawn([](media::Engine& engine, media::Party party) -> Task<> {
-                (void)co_await engine.disconnect(media::DisconnectRequest{std::move(party)});
+                media::DisconnectRequest request{std::move(party)};
+                (void)co_await engine.disconnect(std::move(request));
             }(core_.engine, *where));
     }
     const bool by_limit = how.why == Released::Why::duration_over;
@@ -243,9 +245,11 @@ void Bridge::digit(Member& member, char pressed) {
         const auto peer = peer_of(*channel);
         if (peer)
             spawn([](ChannelPtr waiting, ChannelPtr transferor) -> Task<> {
-                (void)co_await waiting->start_music({});
+                (void)co_await waiting->start_music(std::string());
                 const auto prompt = transferor->core().sounds.find("pbx-transfer", transferor->language);
-                if (prompt) (void)co_await transferor->play({*prompt});
+                if (!prompt) co_return;
+                std::vector<std::string> files{*prompt};
+                (void)co_await transferor->play(std::move(files));
             }(peer, channel));
         member.digit_timer = core_.loop.after(std::chrono::seconds{features.transferdigittimeout + 5},
                                               [weak = weak_from_this(), channel] {
@@ -277,7 +281,9 @@ void Bridge::finish_target(Channel& by) {
     spawn([](std::shared_ptr<Bridge> self, ChannelPtr channel) -> Task<> {
         if (const auto peer = self->peer_of(*channel)) co_await peer->stop_playing();
         const auto prompt = channel->core().sounds.find("pbx-invalid", channel->language);
-        if (prompt) (void)co_await channel->play({*prompt});
+        if (!prompt) co_return;
+        std::vector<std::string> files{*prompt};
+        (void)co_await channel->play(std::move(files));
     }(shared_from_this(), member->channel));
 }
 

@@ -88,7 +88,9 @@ Task<> Channel::stop_playing() {
     playing_ = false;
     ++play_id_;  // what still comes of the old one is not waited for
     const auto where = party();
-    if (where) (void)co_await core_.engine.stop_play(media::StopPlayRequest{*where});
+    if (!where) co_return;
+    media::StopPlayRequest request{*where};
+    (void)co_await core_.engine.stop_play(std::move(request));
 }
 
 Task<Channel::Played> Channel::play_and_wait(std::vector<std::string> files, std::string interrupt) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "pbx/channel.hpp"
+#include "pbx/sip_channel.hpp"
 
 namespace strowger::pbx {
 
@@ -24,6 +25,11 @@ std::shared_ptr<Channel> Channels::find_by_name(std::string_view name) const {
     for (const auto& [id, channel] : by_id_)
         if (iequals(channel->name(), name)) return channel;
     return nullptr;
+}
+
+std::shared_ptr<SipChannel> Channels::find_by_tag(std::string_view local_tag) const {
+    const auto found = by_tag_.find(local_tag);
+    return found == by_tag_.end() ? nullptr : found->second.lock();
 }
 
 std::vector<std::shared_ptr<Channel>> Channels::all() const {

@@ -13,6 +13,7 @@
 namespace strowger::pbx {
 
 class Channel;
+class SipChannel;
 
 /// Every channel that there is, by its uniqueid. Keeps them alive until `remove`.
 class Channels {
@@ -25,6 +26,11 @@ public:
     std::vector<std::shared_ptr<Channel>> all() const;  ///< in order of creation
     std::size_t size() const { return by_id_.size(); }
 
+    /// SIP legs by the tag that we gave them, for requests within their dialogs and for Replaces.
+    void bind_dialog(const std::string& local_tag, std::weak_ptr<SipChannel> channel) { by_tag_[local_tag] = std::move(channel); }
+    void unbind_dialog(const std::string& local_tag) { by_tag_.erase(local_tag); }
+    std::shared_ptr<SipChannel> find_by_tag(std::string_view local_tag) const;
+
     /// "1763802000.17": seconds since 1970 when the exchange started, and a running number.
     std::string next_uniqueid(WallTime now);
     /// "PJSIP/alice-00000001".
@@ -36,6 +42,7 @@ public:
 
 private:
     std::unordered_map<std::string, std::shared_ptr<Channel>, TextHash, std::equal_to<>> by_id_;
+    std::unordered_map<std::string, std::weak_ptr<SipChannel>, TextHash, std::equal_to<>> by_tag_;
     std::uint64_t created_ = 0;
     std::uint64_t names_ = 0;
 };

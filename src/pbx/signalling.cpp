@@ -238,24 +238,32 @@ void Signalling::adopt(std::unique_ptr<io::Stream> stream, sip::Transport transp
     auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
     placed.stream->start({.bytes =
                               [this, id](Bytes bytes) {
-                                  const auto found = connections_.find(id);
-                                  if (found == connections_.end()) return;
-                                  auto& c = *found->second;
-                                  c.framer.receive(as_text(bytes));
-                                  sip::StreamFramer::Event event;
-                                  while (c.framer.poll(event)) {
-                                      if (event.kind == sip::StreamFramer::Event::Kind::keep_alive)
-                                          c.stream->send("\r\n");
-                                      else
-                                          receive(c.flow, event.message);
-                                  }
-                                  if (const auto& error = c.framer.error()) {
-                                      LOG_NOTICE((log::About{"sip", {}, c.flow.remote.text()}), "{}; closing", error->text());
-                                      c.stream->close();
-                                  }
-                                  pump();
+                                  stream_bytes(id, bytes);
                               },
                           .closed = [this, id](const Error&) { closed(id); }});
+}
+
+void Signalling::stream_bytes(std::uint64_t id, Bytes bytes) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    auto& connection = *found->second;
+    connection.framer.receive(bytes);
+    for (;;) {
+        const auto frame = connection.framer.next();
+        if (!frame) {
+            LOG_NOTICE((log::About{"sip", {}, connection.flow.remote.text()}), "{}; closing", frame.error().text());
+            receive(connection.flow, connection.framer.pending());  // so that it is answered, if it can be
+            pump();
+            connection.stream->close();
+            return;
+        }
+        if (!*frame) break;
+        if ((*frame)->kind == sip::StreamFramer::Kind::ping)
+            connection.stream->send("\r\n");
+        else if ((*frame)->kind == sip::StreamFramer::Kind::message)
+            receive(connection.flow, (*frame)->bytes);
+    }
+    pump();
 }
 
 void Signalling::adopt(std::unique_ptr<io::WebSocket> socket) {
@@ -298,15 +306,7 @@ Signalling::Connection* Signalling::connect(const sip::Flow& flow) {
         loop_, flow.remote, std::move(options),
         {.bytes =
              [this, id](Bytes bytes) {
-                 const auto found = connections_.find(id);
-                 if (found == connections_.end()) return;
-                 auto& c = *found->second;
-                 c.framer.receive(as_text(bytes));
-                 sip::StreamFramer::Event event;
-                 while (c.framer.poll(event))
-                     if (event.kind == sip::StreamFramer::Event::Kind::message) receive(c.flow, event.message);
-                 if (c.framer.error()) c.stream->close();
-                 pump();
+                 stream_bytes(id, bytes);
              },
          .closed = [this, id](const Error&) { closed(id); }});
     return &placed;

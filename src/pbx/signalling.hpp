@@ -83,6 +83,7 @@ private:
     void dispatch(const sip::TransactionEvent& event);
     void adopt(std::unique_ptr<io::Stream> stream, sip::Transport transport);
     void adopt(std::unique_ptr<io::WebSocket> socket);
+    void stream_bytes(std::uint64_t id, Bytes bytes);
     Connection* connect(const sip::Flow& flow);
     void closed(std::uint64_t id);
     void arm();

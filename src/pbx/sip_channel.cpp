@@ -1,0 +1,728 @@
+#include "pbx/sip_channel.hpp"
+
+#include <fmt/format.h>
+
+#include "io/clock.hpp"
+#include "pbx/bridge.hpp"
+#include "pbx/codecs.hpp"
+#include "wire/sdp/session.hpp"
+#include "wire/sip/auth.hpp"
+#include "wire/sip/digest.hpp"
+#include "wire/sip/refer_to.hpp"
+#include "wire/sip/replaces.hpp"
+#include "wire/sip/uri.hpp"
+
+namespace strowger::pbx {
+
+namespace {
+
+using sip::HeaderId;
+using sip::Method;
+
+media::DtmfMode media_dtmf(config::DtmfMode mode) {
+    switch (mode) {
+        case config::DtmfMode::inband: return media::DtmfMode::inband;
+        case config::DtmfMode::info: return media::DtmfMode::info;
+        case config::DtmfMode::automatic:
+        case config::DtmfMode::auto_info: return media::DtmfMode::automatic;
+        case config::DtmfMode::none: return media::DtmfMode::none;
+        case config::DtmfMode::rfc4733: break;
+    }
+    return media::DtmfMode::rfc4733;
+}
+
+// Quoted, with what would end the quotes escaped; empty stays empty.
+std::string quoted_name(std::string_view name) {
+    if (name.empty()) return {};
+    std::string text = "\"";
+    for (const char c : name) {
+        if (c == '"' || c == '\\') text += '\\';
+        if (static_cast<unsigned char>(c) >= 0x20) text += c;
+    }
+    return text + "\" ";
+}
+
+// Is the party's media going only one way, or nowhere, because it put us on hold?
+bool is_hold(std::string_view text) {
+    const auto session = sdp::Session::parse(text);
+    if (!session) return false;
+    for (const auto& media : session->media) {
+        if (media.kind != "audio" || media.port == 0) continue;
+        if (media.direction == sdp::Direction::sendonly || media.direction == sdp::Direction::inactive) return true;
+        return media.connection && media.connection->address == "0.0.0.0";
+    }
+    return false;
+}
+
+std::vector<media::CodecSpec> audio_codecs(std::string_view text) {
+    std::vector<media::CodecSpec> specs;
+    const auto session = sdp::Session::parse(text);
+    if (!session) return specs;
+    for (const auto& media : session->media) {
+        if (media.kind != "audio") continue;
+        for (const auto& format : media.formats)
+            if (!format.name.empty() && !iequals(format.name, "telephone-event"))
+                specs.push_back({std::string(format.name), format.clock_rate, format.channels, std::string(format.fmtp)});
+        break;
+    }
+    return specs;
+}
+
+PartyId party_of(std::string_view name_address) {
+    PartyId id;
+    const auto address = sip::NameAddress::parse(name_address);
+    if (!address) return id;
+    id.name = address->display_text();
+    if (const auto uri = sip::Uri::parse(address->uri)) id.number = sip::unescape(uri->user);
+    return id;
+}
+
+Cause cause_of(const sip::ReceivedPtr& message, Cause otherwise) {
+    if (!message) return otherwise;
+    for (const auto& header : message->message().headers())
+        if (header.id == HeaderId::reason)
+            if (const auto cause = cause_in_reason(header.value)) return *cause;
+    return otherwise;
+}
+
+}  // namespace
+
+SipChannel::SipChannel(Core& core, EndpointPtr endpoint, std::string linkedid)
+    : Channel(core, "PJSIP", endpoint->name, std::move(linkedid)), endpoint_(std::move(endpoint)) {
+    if (!endpoint_->language.empty()) language = endpoint_->language;
+    if (!endpoint_->moh_suggest.empty()) music_class = endpoint_->moh_suggest;
+    accountcode = endpoint_->accountcode;
+    for (const auto& [name, value] : endpoint_->set_var) (void)assign(name, value);
+}
+
+SipChannel::~SipChannel() {
+    if (session_) core().channels.unbind_dialog(session_->local_tag());
+    if (owner_) core().signalling.detach(owner_);
+}
+
+std::string SipChannel::own_host(const sip::Flow& flow) const {
+    const auto* transport = core().signalling.transport_of(flow);
+    if (transport && !transport->external_signaling_address.empty() && transport->is_outside(flow.remote.ip)) {
+        if (const auto ip = core().address_of(transport->external_signaling_address)) {
+            const auto port = transport->external_signaling_port ? transport->external_signaling_port : flow.local.port;
+            return SocketAddress{*ip, port}.text();
+        }
+    }
+    return flow.local.text();
+}
+
+std::string SipChannel::contact_for(const sip::Flow& flow) const {
+    std::string contact = "<sip:";
+    if (!endpoint_->contact_user.empty()) contact += sip::escape_user(endpoint_->contact_user) + "@";
+    contact += own_host(flow);
+    if (flow.transport != sip::Transport::udp) (contact += ";transport=") += uri_name(flow.transport);
+    return contact + ">";
+}
+
+sip::InviteSession::Config SipChannel::session_config(const sip::Flow& flow) {
+    sip::InviteSession::Config config;
+    config.owner = owner_;
+    config.contact = contact_for(flow);
+    config.product = core().config->global.user_agent;
+    config.sent_by = own_host(flow);
+    switch (endpoint_->rel100) {
+        case config::Reliable::no: config.reliability = sip::InviteSession::Reliability::never; break;
+        case config::Reliable::required: config.reliability = sip::InviteSession::Reliability::required; break;
+        default: config.reliability = sip::InviteSession::Reliability::when_supported; break;
+    }
+    using Mode = sip::SessionTimer::Mode;
+    switch (endpoint_->timers) {
+        case config::SessionTimers::no: config.timer.mode = Mode::off; break;
+        case config::SessionTimers::yes: config.timer.mode = Mode::accept; break;
+        case config::SessionTimers::always: config.timer.mode = Mode::request; break;
+        case config::SessionTimers::required: config.timer.mode = Mode::required; break;
+    }
+    config.timer.interval = std::chrono::seconds{endpoint_->timers_sess_expires};
+    config.timer.minimum = std::chrono::seconds{endpoint_->timers_min_se};
+    return config;
+}
+
+std::shared_ptr<SipChannel> SipChannel::incoming(Core& core, EndpointPtr endpoint, const sip::RequestReceived& received) {
+    const std::shared_ptr<SipChannel> channel(new SipChannel(core, std::move(endpoint), {}));
+    channel->is_caller_ = true;
+    channel->invite_ = received.request;
+    const auto& request = received.request->message();
+    channel->caller = party_of(request.from());
+    if (channel->endpoint_->trust_id_inbound)
+        for (const auto id : {HeaderId::p_asserted_identity, HeaderId::remote_party_id})
+            if (const auto value = request.header(id)) {
+                channel->caller = party_of(*value);
+                break;
+            }
+    const auto& configured = channel->endpoint_->callerid;
+    if (!configured.number.empty()) channel->caller.number = configured.number;
+    if (!configured.name.empty()) channel->caller.name = configured.name;
+    if (const auto privacy = request.header(HeaderId::privacy)) channel->caller.restricted = privacy->find("id") != std::string_view::npos;
+
+    const std::weak_ptr<SipChannel> weak = channel;
+    channel->owner_ = core.signalling.attach([weak](const sip::TransactionEvent& event) {
+        if (const auto self = weak.lock()) self->handle(event);
+    });
+    core.signalling.layer().set_owner(received.transaction, channel->owner_);
+    channel->start(std::make_unique<sip::InviteSession>(channel->session_config(received.request->flow()),
+                                                        core.signalling.layer(), core.random, received.transaction,
+                                                        received.request, core.now()));
+    channel->set_state(ChannelState::ring);
+    channel->offered_codecs_ = audio_codecs(channel->session_->offer());
+    channel->drain();
+    return channel;
+}
+
+std::shared_ptr<SipChannel> SipChannel::outgoing(Core& core, EndpointPtr endpoint, std::string linkedid) {
+    const std::shared_ptr<SipChannel> channel(new SipChannel(core, std::move(endpoint), std::move(linkedid)));
+    const std::weak_ptr<SipChannel> weak = channel;
+    channel->owner_ = core.signalling.attach([weak](const sip::TransactionEvent& event) {
+        if (const auto self = weak.lock()) self->handle(event);
+    });
+    return channel;
+}
+
+// Makes it known to the rest: registry, trace, events.
+void SipChannel::start(std::unique_ptr<sip::InviteSession> session) {
+    session_ = std::move(session);
+    const auto self = std::static_pointer_cast<SipChannel>(shared_from_this());
+    core().channels.add(self);
+    core().channels.bind_dialog(session_->local_tag(), self);
+    const auto peer = is_caller_ ? invite_->flow().remote.text() : session_->flow().remote.text();
+    core().trace.leg_began(linkedid(), {session_->call_id(), name(), endpoint_->name, peer, is_caller_, {}}, core().now(),
+                           io::wall_now());
+    publish(events::ChannelChanged::What::created);
+}
+
+media::Profile SipChannel::profile() const {
+    media::Profile profile;
+    profile.codecs = codecs_by_names(endpoint_->codecs);
+    profile.dtmf = media_dtmf(endpoint_->dtmf_mode);
+    profile.symmetric = endpoint_->rtp_symmetric;
+    const auto& flow = session_->flow();
+    if (!flow.local.ip.is_unspecified()) profile.bind_address = flow.local.ip;
+    if (const auto fixed = IpAddress::parse(endpoint_->media_address)) {
+        profile.advertised_address = fixed;
+        if (endpoint_->bind_rtp_to_media_address) profile.bind_address = fixed;
+    } else if (const auto* transport = core().signalling.transport_of(flow);
+               transport && !transport->external_media_address.empty() && transport->is_outside(flow.remote.ip)) {
+        profile.advertised_address = core().address_of(transport->external_media_address);
+    }
+    profile.received_from = flow.remote.ip;
+    profile.sdp_owner = endpoint_->sdp_owner;
+    profile.sdp_session = endpoint_->sdp_session;
+    profile.rtp_timeout = std::chrono::seconds{endpoint_->rtp_timeout};
+    profile.rtp_timeout_hold = std::chrono::seconds{endpoint_->rtp_timeout_hold};
+    profile.tos = endpoint_->tos_audio;
+    return profile;
+}
+
+std::optional<media::Party> SipChannel::party() const {
+    if (!has_media_ || media_removed_) return std::nullopt;
+    return media::Party{linkedid(), uniqueid()};
+}
+
+Task<bool> SipChannel::accept_media() {
+    if (has_media_) co_return true;
+    if (hung_up()) co_return false;
+    const auto self = shared_from_this();
+    const media::Party party{linkedid(), uniqueid()};
+    Result<std::string> made;
+    if (session_->offer().empty()) {
+        delayed_offer_ = true;
+        media::CreateRequest request{party, profile()};
+        made = co_await core().engine.create(std::move(request));
+    } else {
+        media::PublishRequest request{party, std::string(session_->offer()), profile()};
+        made = co_await core().engine.publish(std::move(request));
+    }
+    if (!made) {
+        LOG_NOTICE(about(), "{}", made.error().text());
+        if (made.error().code() >= 400) refusal_status = made.error().code();
+        hangup(made.error().code() == 488 ? Cause::bearer_capability_not_available : Cause::normal_circuit_congestion);
+        co_return false;
+    }
+    local_sdp_ = std::move(*made);
+    has_media_ = true;
+    if (hung_up()) co_await remove_media();
+    co_return !hung_up();
+}
+
+Task<Result<>> SipChannel::dial(Target target) {
+    const auto self = std::static_pointer_cast<SipChannel>(shared_from_this());
+    target_uri_ = target.uri;
+    auto session = std::make_unique<sip::InviteSession>(session_config(target.flow), core().signalling.layer(), core().random);
+    session->set_flow(target.flow);
+    session_ = std::move(session);
+    media::CreateRequest create{{linkedid(), uniqueid()}, profile()};
+    create.preferred = std::move(target.preferred);
+    auto offer = co_await core().engine.create(std::move(create));
+    if (!offer) {
+        session_.reset();
+        co_return std::unexpected(offer.error());
+    }
+    has_media_ = true;
+    local_sdp_ = std::move(*offer);
+
+    sip::InviteSession::Invite invite;
+    invite.uri = target.uri;
+    const auto host = endpoint_->from_domain.empty() ? target.flow.local.ip.host_text() : endpoint_->from_domain;
+    const bool hide = connected.restricted && !endpoint_->trust_id_outbound;
+    const auto& number = !endpoint_->from_user.empty() ? endpoint_->from_user : connected.number;
+    const auto user = number.empty() ? core().config->global.default_from_user : number;
+    invite.from = hide ? std::string("\"Anonymous\" <sip:anonymous@anonymous.invalid>")
+                       : fmt::format("{}<sip:{}@{}>", quoted_name(connected.name), sip::escape_user(user), host);
+    invite.to = fmt::format("<{}>", target.uri);
+    invite.sdp = local_sdp_;
+    for (const auto& route : target.route) invite.extra.push_back({"Route", route});
+    if (endpoint_->send_pai && !hide && !connected.number.empty())
+        invite.extra.push_back({"P-Asserted-Identity", fmt::format("{}<sip:{}@{}>", quoted_name(connected.name),
+                                                                   sip::escape_user(connected.number), host)});
+    if (endpoint_->send_rpid && !hide && !connected.number.empty())
+        invite.extra.push_back({"Remote-Party-ID", fmt::format("{}<sip:{}@{}>;party=calling;privacy=off;screen=no",
+                                                               quoted_name(connected.name),
+                                                               sip::escape_user(connected.number), host)});
+    for (auto& line : target.extra) invite.extra.push_back(std::move(line));
+    for (auto& line : extra_headers) invite.extra.push_back(std::move(line));
+    extra_headers.clear();
+    invite.call_id = core().random.token(24);
+    // The trace must know the Call-ID before the INVITE leaves.
+    core().trace.leg_began(linkedid(), {invite.call_id, name(), endpoint_->name, target.flow.remote.text(), false, {}},
+                           core().now(), io::wall_now());
+    const auto sent = session_->invite(std::move(invite), target.flow, core().now());
+    if (!sent) {
+        co_await remove_media();
+        co_return std::unexpected(sent.error());
+    }
+    core().channels.add(self);
+    core().channels.bind_dialog(session_->local_tag(), self);
+    publish(events::ChannelChanged::What::created);
+    drain();
+    co_return Result<>{};
+}
+
+void SipChannel::ring() {
+    if (hung_up() || !is_caller_ || state() == ChannelState::up || rang_ || sent_progress_) return;
+    rang_ = true;
+    (void)session_->ring(180, {}, core().now(), extra_headers);
+    drain();
+}
+
+Task<Result<>> SipChannel::progress() {
+    if (hung_up() || !is_caller_ || state() == ChannelState::up || sent_progress_) co_return Result<>{};
+    if (!co_await accept_media()) co_return fail("no media");
+    if (hung_up()) co_return fail("hung up");
+    sent_progress_ = true;
+    auto sent = session_->ring(183, local_sdp_, core().now(), extra_headers);
+    drain();
+    co_return sent;
+}
+
+Task<Result<>> SipChannel::answer() {
+    if (hung_up()) co_return fail("hung up");
+    if (!is_caller_ || state() == ChannelState::up) co_return Result<>{};
+    if (!co_await accept_media()) co_return fail("no media");
+    if (hung_up()) co_return fail("hung up");
+    auto sent = session_->accept(local_sdp_, core().now(), extra_headers);
+    extra_headers.clear();
+    if (sent) set_state(ChannelState::up);
+    drain();
+    co_return sent;
+}
+
+sip::HeaderLines SipChannel::reason(Cause cause) const {
+    if (endpoint_->suppress_q850_reason_headers || cause == Cause::none) return {};
+    return {{"Reason", fmt::format("Q.850;cause={};text=\"{}\"", static_cast<int>(cause), text_of(cause))}};
+}
+
+void SipChannel::hangup(Cause cause) {
+    if (hung_up()) return;
+    const auto self = shared_from_this();
+    if (!session_) {
+        finish(cause);
+        return;
+    }
+    const auto now = core().now();
+    if (is_caller_ && state() != ChannelState::up)
+        (void)session_->reject(refusal_status.value_or(sip_status(cause)), now, reason(cause));
+    else if (!is_caller_ && state() != ChannelState::up)
+        session_->cancel(reason(cause), now);
+    else
+        session_->bye(now, reason(cause));
+    finish(cause);
+    drain();
+}
+
+// The leg is over for everybody but its own session, which may still have a BYE under way.
+void SipChannel::finish(Cause cause) {
+    if (hung_up()) return;
+    ended(cause);
+    spawn([](std::shared_ptr<SipChannel> self) -> Task<> {
+        co_await self->remove_media();
+        self->maybe_remove();
+    }(std::static_pointer_cast<SipChannel>(shared_from_this())));
+}
+
+Task<> SipChannel::remove_media() {
+    const auto self = shared_from_this();
+    if (media_removed_) co_return;
+    media_removed_ = true;
+    if (has_media_) {
+        media::DeleteRequest request{{linkedid(), uniqueid()}};
+        auto stats = co_await core().engine.remove(std::move(request));
+        if (stats) last_stats_ = std::move(*stats);
+    }
+    if (!session_) co_return;
+    core().trace.leg_ended(linkedid(), session_->call_id(), last_stats_, hangup_cause(), core().now());
+    if (!last_stats_ || !core().events.has_readers()) co_return;
+    const auto& in = last_stats_->received;
+    core().events.publish(events::MediaQuality{name(), uniqueid(), session_->call_id(), last_stats_->codec, in.packets,
+                                               last_stats_->sent.packets, in.lost, in.jitter_ms, in.loss_percent, in.mos,
+                                               last_stats_->round_trip_ms});
+}
+
+void SipChannel::dialplan_ended() {
+    has_dialplan = false;
+    maybe_remove();
+}
+
+void SipChannel::maybe_remove() {
+    if (removed_ || !hung_up() || has_dialplan || !media_removed_) return;
+    if (session_ && !session_->done()) return;
+    removed_ = true;
+    const auto self = shared_from_this();  // the registry's share may be the last
+    core().channels.remove(*this);
+    if (session_) core().channels.unbind_dialog(session_->local_tag());
+    core().loop.post([self] {});
+}
+
+void SipChannel::handle(const sip::TransactionEvent& event) {
+    if (!session_) return;
+    session_->handle(event, core().now());
+    drain();
+}
+
+void SipChannel::drain() {
+    if (draining_) return;
+    draining_ = true;
+    spawn([](std::shared_ptr<SipChannel> self) -> Task<> {
+        co_await self->process();
+        self->draining_ = false;
+        self->arm();
+        self->core().signalling.touch();
+        self->maybe_remove();
+    }(std::static_pointer_cast<SipChannel>(shared_from_this())));
+}
+
+Task<> SipChannel::process() {
+    sip::SessionEvent event;
+    while (session_ && session_->poll(event)) co_await on(std::move(event));
+}
+
+void SipChannel::arm() {
+    const auto deadline = session_ ? session_->deadline() : Time::max();
+    if (deadline == Time::max()) {
+        timer_.cancel();
+        return;
+    }
+    const std::weak_ptr<Channel> weak = weak_from_this();
+    timer_ = core().loop.at(deadline, [weak] {
+        const auto self = std::static_pointer_cast<SipChannel>(weak.lock());
+        if (!self) return;
+        self->session_->tick(self->core().now());
+        self->drain();
+    });
+}
+
+Task<> SipChannel::early_media(std::string_view sdp) {
+    media::CreateAnswerRequest request{{linkedid(), uniqueid()}, std::string(sdp)};
+    auto taken = co_await core().engine.create_answer(std::move(request));
+    if (!taken) LOG_NOTICE(about(), "answer not usable: {}", taken.error().text());
+    had_early_media_ = taken.has_value();
+    if (taken) offered_codecs_ = audio_codecs(sdp);
+}
+
+Task<> SipChannel::reoffer(std::string sdp) {
+    const bool hold = is_hold(sdp);
+    media::PublishRequest request{{linkedid(), uniqueid()}, std::move(sdp), profile()};
+    auto answer = co_await core().engine.publish(std::move(request));
+    if (!answer) {
+        LOG_NOTICE(about(), "new offer refused: {}", answer.error().text());
+        session_->reject_offer(answer.error().code() == 488 ? 488 : 500, core().now());
+        co_return;
+    }
+    local_sdp_ = std::move(*answer);
+    (void)session_->accept_offer(local_sdp_, core().now());
+    if (hold != on_hold_) {
+        on_hold_ = hold;
+        raise(channel::Held{hold});
+    }
+}
+
+Task<> SipChannel::on(sip::SessionEvent event) {
+    using namespace sip::session;
+    const auto self = shared_from_this();
+    const auto now = core().now();
+    if (const auto* progress = std::get_if<Progress>(&event)) {
+        if (hung_up()) co_return;
+        if (!progress->sdp.empty() && !progress->is_offer) {
+            co_await early_media(progress->sdp);
+            if (progress->status == 180 && state() != ChannelState::up) set_state(ChannelState::ringing);
+            if (had_early_media_) raise(channel::Progress{});
+        }
+        if (progress->status == 180 && (progress->sdp.empty() || !had_early_media_)) {
+            if (state() != ChannelState::up) set_state(ChannelState::ringing);
+            raise(channel::Ringing{});
+        }
+    } else if (const auto* answered = std::get_if<Answered>(&event)) {
+        if (hung_up()) co_return;
+        if (!answered->sdp.empty()) co_await early_media(answered->sdp);
+        if (!had_early_media_) {
+            LOG_NOTICE(about(), "answered without usable media; hanging up");
+            set_state(ChannelState::up);
+            hangup(Cause::bearer_capability_not_available);
+            co_return;
+        }
+        set_state(ChannelState::up);
+        raise(channel::Answered{});
+    } else if (const auto* failed = std::get_if<Failed>(&event)) {
+        finish(cause_of(failed->response, cause_of_status(failed->status)));
+    } else if (const auto* redirected = std::get_if<Redirected>(&event)) {
+        const auto contact = redirected->response ? redirected->response->message().header(HeaderId::contact) : std::nullopt;
+        const auto address = contact ? sip::NameAddress::parse(*contact) : fail("no Contact");
+        if (address) {
+            const auto uri = sip::Uri::parse(address->uri);
+            const bool user_only = endpoint_->redirect_method == config::Redirect::user;
+            raise(channel::Redirected{uri && user_only ? sip::unescape(uri->user) : std::string(address->uri)});
+        }
+        finish(Cause::redirected);
+    } else if (const auto* challenge = std::get_if<AuthenticationRequired>(&event)) {
+        authenticate(*challenge);
+    } else if (const auto* cancelled = std::get_if<Cancelled>(&event)) {
+        finish(cause_of(cancelled->cause, Cause::normal_clearing));
+    } else if (const auto* offered = std::get_if<Reoffer>(&event)) {
+        co_await reoffer(std::string(offered->sdp));
+    } else if (std::holds_alternative<OfferRequested>(event)) {
+        media::CreateRequest request{{linkedid(), uniqueid()}, profile()};
+        auto offer = co_await core().engine.create(std::move(request));
+        if (offer)
+            (void)session_->accept_offer(local_sdp_ = std::move(*offer), now);
+        else
+            session_->reject_offer(500, now);
+    } else if (const auto* agreed = std::get_if<OfferAnswered>(&event)) {
+        if (!agreed->sdp.empty()) co_await early_media(agreed->sdp);
+    } else if (const auto* arrived = std::get_if<RequestArrived>(&event)) {
+        request_arrived(*arrived);
+    } else if (const auto* over = std::get_if<Ended>(&event)) {
+        Cause why = Cause::normal_clearing;
+        if (over->cause == EndCause::session_expired || over->cause == EndCause::no_ack || over->cause == EndCause::no_prack)
+            why = Cause::recovery_on_timer_expire;
+        finish(cause_of(over->message, why));
+    } else if (const auto* moved = std::get_if<NextHopChanged>(&event)) {
+        LOG_VERBOSE(about(), "next hop is now {}", moved->uri);
+    }
+}
+
+void SipChannel::authenticate(const sip::session::AuthenticationRequired& event) {
+    const auto now = core().now();
+    static constexpr int attempts = 2;  // the second answers a stale nonce; more would only be wrong again
+    if (event.attempt <= attempts && event.response) {
+        const bool proxy = event.response->message().status() == 407;
+        const auto wanted = proxy ? HeaderId::proxy_authenticate : HeaderId::www_authenticate;
+        for (const auto& header : event.response->message().headers()) {
+            if (header.id != wanted) continue;
+            const auto challenge = sip::Challenge::parse(header.value);
+            if (!challenge || !challenge->is_digest()) continue;
+            if (event.attempt > 1 && !challenge->stale) break;
+            for (const auto& name : endpoint_->outbound_auth) {
+                const auto* auth = core().config->auths.find(name);
+                if (!auth || (!auth->realm.empty() && auth->realm != challenge->realm)) continue;
+                const auto secret = auth->md5_cred.empty() ? sip::Secret::password(auth->password) : sip::Secret::ha1(auth->md5_cred);
+                auto answer = sip::answer_challenge(*challenge, auth->username, secret, name_of(event.method), event.uri,
+                                                    core().random.token(16), 1, event.body);
+                if (!answer) continue;
+                (void)session_->authenticate(event.request, proxy ? HeaderId::proxy_authorization : HeaderId::authorization,
+                                             std::move(*answer), now);
+                return;
+            }
+        }
+    }
+    LOG_NOTICE(about(), "{} was challenged and there is no outbound_auth that fits", name_of(event.method));
+    session_->give_up(event.request, now);
+}
+
+void SipChannel::request_arrived(const sip::session::RequestArrived& event) {
+    const auto now = core().now();
+    switch (event.method) {
+        case Method::info: info(event); return;
+        case Method::refer: refer(event); return;
+        case Method::options:
+        case Method::notify: session_->answer(event.transaction, 200, now); return;
+        case Method::message: {
+            const auto peer = bridge ? std::dynamic_pointer_cast<SipChannel>(bridge->peer_of(*this)) : nullptr;
+            if (!peer || !peer->is_up()) {
+                session_->answer(event.transaction, 488, now);
+                return;
+            }
+            const auto& message = event.request->message();
+            (void)peer->session_->request(Method::message, now, {}, message.body(),
+                                          message.header(HeaderId::content_type).value_or("text/plain"));
+            peer->drain();
+            session_->answer(event.transaction, 202, now);
+            return;
+        }
+        default: session_->answer(event.transaction, 405, now, {{"Allow", sip::InviteSession::Config{}.allow}}); return;
+    }
+}
+
+// DTMF by INFO: application/dtmf-relay ("Signal=5\r\nDuration=160") and application/dtmf ("5").
+void SipChannel::info(const sip::session::RequestArrived& event) {
+    const auto now = core().now();
+    const auto& message = event.request->message();
+    const auto type = trim(split_once(message.header(HeaderId::content_type).value_or(""), ';').first);
+    std::string_view signal;
+    unsigned milliseconds = 100;
+    if (iequals(type, "application/dtmf-relay")) {
+        for (const auto line : split(message.body(), '\n')) {
+            const auto [key, value] = split_once(line, '=');
+            if (iequals(trim(key), "Signal")) signal = trim(value);
+            if (iequals(trim(key), "Duration")) milliseconds = parse_number<unsigned>(trim(value)).value_or(100);
+        }
+    } else if (iequals(type, "application/dtmf")) {
+        signal = trim(message.body());
+    } else {
+        session_->answer(event.transaction, message.body().empty() ? 200 : 415, now);
+        return;
+    }
+    if (signal == "10") signal = "*";
+    if (signal == "11") signal = "#";
+    static constexpr std::string_view digits = "0123456789*#ABCDabcd";
+    if (signal.size() != 1 || digits.find(signal.front()) == std::string_view::npos) {
+        session_->answer(event.transaction, 400, now);
+        return;
+    }
+    session_->answer(event.transaction, 200, now);
+    const auto duration = std::chrono::milliseconds{std::min(milliseconds, 10000U)};
+    const char digit = signal.front() >= 'a' ? static_cast<char>(signal.front() - 32) : signal.front();
+    core().events.publish(events::DtmfReceived{name(), uniqueid(), digit, duration});
+    raise(channel::Digit{digit, duration});
+    if (bridge)
+        if (const auto peer = bridge->peer_of(*this)) peer->send_digit(digit, duration);
+}
+
+void SipChannel::send_digit(char digit, Duration duration) {
+    if (endpoint_->dtmf_mode != config::DtmfMode::info) {
+        Channel::send_digit(digit, duration);
+        return;
+    }
+    if (hung_up() || !session_) return;
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+    (void)session_->request(Method::info, core().now(), {}, fmt::format("Signal={}\r\nDuration={}\r\n", digit, ms),
+                            "application/dtmf-relay");
+    drain();
+}
+
+void SipChannel::refer(const sip::session::RequestArrived& event) {
+    const auto now = core().now();
+    const auto value = event.request->message().header(HeaderId::refer_to);
+    if (!value) {
+        session_->answer(event.transaction, 400, now, {}, "Missing Refer-To");
+        return;
+    }
+    if (!endpoint_->allow_transfer) {
+        session_->answer(event.transaction, 603, now);
+        return;
+    }
+    const auto target = sip::ReferTo::parse(*value);
+    if (!target) {
+        session_->answer(event.transaction, 400, now);
+        return;
+    }
+    if (!bridge) {
+        session_->answer(event.transaction, 481, now, {}, "Nobody to transfer");
+        return;
+    }
+    if (const auto replaces = target->replaces()) {
+        spawn([](std::shared_ptr<SipChannel> self, sip::TransactionId transaction, std::string text) -> Task<> {
+            co_await self->attended_transfer(transaction, std::move(text));
+            self->drain();
+        }(std::static_pointer_cast<SipChannel>(shared_from_this()), event.transaction, *replaces));
+        return;
+    }
+    const auto exten = sip::unescape(target->uri.user);
+    const auto context = variable("TRANSFER_CONTEXT").value_or(endpoint_->context);
+    session_->answer(event.transaction, 202, now);
+    notify_refer("SIP/2.0 100 Trying\r\n", false);
+    if (!dialplan()->exists(context, exten, query())) {
+        LOG_NOTICE(about(), "transfer to '{}@{}': no such extension", exten, context);
+        notify_refer("SIP/2.0 404 Not Found\r\n", true);
+        return;
+    }
+    if (const auto peer = bridge->peer_of(*this)) {
+        (void)peer->variables().set("BLINDTRANSFER", name());
+        (void)peer->variables().set("SIPREFERREDBYHDR", std::string(event.request->message().header(HeaderId::referred_by).value_or("")));
+        (void)peer->variables().set("SIPTRANSFER", "yes");
+    }
+    notify_refer("SIP/2.0 200 OK\r\n", true);
+    raise(channel::TransferAsked{{context, exten, 1}});
+}
+
+Task<> SipChannel::attended_transfer(sip::TransactionId transaction, std::string text) {
+    const auto self = shared_from_this();
+    const auto replaces = sip::Replaces::parse(text);
+    const auto second = replaces ? core().channels.find_by_tag(replaces->to_tag) : nullptr;
+    const auto second_bridge = second ? second->bridge : nullptr;
+    const auto coming = second_bridge ? second_bridge->peer_of(*second) : nullptr;
+    const auto first_bridge = bridge;
+    if (!second || second->call_id() != replaces->call_id || !coming || !first_bridge || second_bridge == first_bridge) {
+        session_->answer(transaction, 481, core().now(), {}, "No such call to join");
+        co_return;
+    }
+    session_->answer(transaction, 202, core().now());
+    notify_refer("SIP/2.0 100 Trying\r\n", false);
+    if (const auto peer = first_bridge->peer_of(*this)) (void)peer->variables().set("ATTENDEDTRANSFER", name());
+    // The NOTIFY goes first: being replaced ends this leg.
+    notify_refer("SIP/2.0 200 OK\r\n", true);
+    (void)co_await first_bridge->replace(shared_from_this(), coming);
+}
+
+void SipChannel::notify_refer(std::string_view sipfrag, bool last) {
+    (void)session_->request(Method::notify, core().now(),
+                            {{"Event", "refer"},
+                             {"Subscription-State", last ? "terminated;reason=noresource" : "active;expires=60"}},
+                            sipfrag, "message/sipfrag;version=2.0");
+    drain();
+}
+
+void SipChannel::connected_line_changed() {
+    if (!endpoint_->send_connected_line || (!endpoint_->send_pai && !endpoint_->send_rpid)) return;
+    if (hung_up() || !session_ || !session_->peer_allows(Method::update) || connected.number.empty()) return;
+    if (connected.restricted && !endpoint_->trust_id_outbound) return;
+    const auto host = session_->flow().local.ip.host_text();
+    const auto who = fmt::format("{}<sip:{}@{}>", quoted_name(connected.name), sip::escape_user(connected.number), host);
+    sip::HeaderLines lines;
+    if (endpoint_->send_pai) lines.push_back({"P-Asserted-Identity", who});
+    if (endpoint_->send_rpid) lines.push_back({"Remote-Party-ID", who + ";party=called;privacy=off;screen=no"});
+    (void)session_->update({}, core().now(), lines);
+    drain();
+}
+
+std::optional<std::string> SipChannel::signalling_field(std::string_view field) const {
+    if (field == "endpoint") return endpoint_->name;
+    if (field == "callid" || field == "call-id") return call_id();
+    if (field == "peerip") return session_->flow().remote.ip.text();
+    if (field == "recvip") return session_->flow().local.ip.text();
+    if (field == "remote_addr") return session_->flow().remote.text();
+    if (field == "local_addr") return session_->flow().local.text();
+    if (field == "target_uri") return target_uri_;
+    if (field == "local_tag") return session_->local_tag();
+    if (field == "secure") return sip::is_secure(session_->flow().transport) ? "1" : "0";
+    if (field == "aor") return endpoint_->aors.empty() ? std::string() : endpoint_->aors.front();
+    if (!invite_) return std::nullopt;
+    if (field == "request_uri") return std::string(invite_->message().request_uri());
+    if (field == "remote_uri") return std::string(invite_->message().from());
+    if (field == "local_uri") return std::string(invite_->message().to());
+    return std::nullopt;
+}
+
+}  // namespace strowger::pbx
