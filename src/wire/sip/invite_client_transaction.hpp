@@ -6,8 +6,8 @@
 
 namespace strowger::sip {
 
-/// States and timers of an INVITE of ours (RFC 3261 section 17.1.1, RFC 6026 section 7.2). The layer
-/// sends the request when it makes one of these.
+/// States and timers of an INVITE of ours (RFC 3261 section 17.1.1, RFC 6026 section 7.2). The
+/// layer sends the request when it makes one of these.
 class InviteClientTransaction {
 public:
     enum class State { calling, proceeding, completed, accepted, terminated };
@@ -15,7 +15,8 @@ public:
     InviteClientTransaction(const TransactionTimers& timers, bool reliable, Time now);
 
     Effect receive_response(int status, Time now);
-    /// The CANCEL went out: from now on the final response is waited for only so long (section 9.1).
+    /// The CANCEL went out: from now on the final response is waited for only so long
+    /// (section 9.1).
     void cancelled(Time now);
     Effect tick(Time now);
     Time deadline() const;

@@ -60,7 +60,6 @@ private:
     Config config_;
     std::optional<std::chrono::seconds> interval_;
     bool we_refresh_ = false;
-    bool is_refreshing_ = false;
     Time refresh_at_ = Time::max();
     Time expires_at_ = Time::max();
 };

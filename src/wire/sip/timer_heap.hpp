@@ -7,8 +7,8 @@
 
 namespace strowger::sip {
 
-/// One time per item, the earliest at hand: a binary heap that knows where each item stands, so that
-/// a moved or removed timer leaves nothing behind. Items are small numbers (slots of a table).
+/// One time per item, the earliest at hand: a binary heap that knows where each item stands, so
+/// that a moved or removed timer leaves nothing behind. Items are small numbers (slots of a table).
 class TimerHeap {
 public:
     /// Sets, moves or (with `Time::max()`) removes the item's time.

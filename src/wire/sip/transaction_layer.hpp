@@ -1,35 +1,24 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "wire/sip/header_line.hpp"
 #include "wire/sip/received.hpp"
+#include "wire/sip/transaction_effects.hpp"
+#include "wire/sip/transaction_id.hpp"
+#include "wire/sip/transaction_table.hpp"
 #include "wire/sip/transaction_timers.hpp"
 #include "wire/sip/transmit.hpp"
 
 namespace strowger::sip {
-
-/// Names one transaction of one layer; never reused while the process lives.
-struct TransactionId {
-    std::uint64_t value = 0;  ///< 0 names none
-    explicit operator bool() const { return value != 0; }
-    auto operator<=>(const TransactionId&) const = default;
-};
-
-/// A number that the layer's user attaches to transactions to find its own object again (a channel,
-/// a registration); 0 when nobody did.
-using OwnerTag = std::uint64_t;
 
 /// A new request. Answer it with `respond` or `respond_stateless`, or drop it with `forget`.
 struct RequestReceived {
@@ -108,7 +97,6 @@ public:
     };
 
     TransactionLayer(Config config, Random& random);
-    ~TransactionLayer();
     TransactionLayer(const TransactionLayer&) = delete;
     TransactionLayer& operator=(const TransactionLayer&) = delete;
 
@@ -153,21 +141,37 @@ public:
     /// Where responses of a server transaction go, or requests of a client transaction went.
     std::optional<Flow> flow(TransactionId transaction) const;
 
-    /// The connection broke: its client transactions end with TransportFailed; answers of its
-    /// server transactions go out with flow id 0, so that the owner may open a new one or drop
+    /// The stream connection broke: its client transactions end with TransportFailed; answers of
+    /// its server transactions go out with flow id 0, so that the owner may open a new one or drop
     /// them.
     void transport_failed(std::uint64_t flow_id);
 
-    std::size_t size() const;
+    std::size_t size() const { return table_.size(); }
     const Counters& counters() const { return counters_; }
 
 private:
-    class Table;
+    void receive_request(const ReceivedPtr& request, Time now);
+    void receive_ack(const ReceivedPtr& ack, Time now);
+    void receive_cancel(const ReceivedPtr& cancel, TransactionId transaction, Time now);
+    void receive_response(const ReceivedPtr& response, Time now);
+    void refuse_malformed(const Flow& flow, std::string_view message, const Error& error);
+    /// Does what a machine asked for.
+    void apply(TransactionId id, Effect effects);
+    void send(const Transaction& transaction);
+    void send_ack(const Transaction& transaction, const Message& response);
+    void send_cancel(TransactionId invite, const HeaderLines& extra, Time now);
+    std::string cancel_answer(const Message& cancel, const Transaction* invite, int status);
+    Flow response_flow(const Received& request) const;
+    std::string_view server_key(const Message& request, std::string_view method);
+    std::string_view client_key(std::string_view branch, std::string_view method);
 
     Config config_;
     Random& random_;
     Counters counters_;
-    std::unique_ptr<Table> table_;
+    TransactionTable table_;
+    std::string key_;  ///< where keys are put together, kept for its capacity
+    std::deque<Transmit> transmits_;
+    std::deque<TransactionEvent> events_;
 };
 
 }  // namespace strowger::sip
