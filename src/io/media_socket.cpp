@@ -135,4 +135,14 @@ void MediaSocket::drain(int limit) {
     }
 }
 
+std::optional<IpAddress> local_address_towards(const IpAddress& to) {
+    MediaSocket socket(::socket(to.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    constexpr std::uint16_t discard = 9;  // any port but 0
+    if (!socket.is_open() || !socket.connect({to, discard})) return std::nullopt;
+    KernelAddress address;
+    socklen_t size = sizeof address;
+    if (::getsockname(socket.fd(), &address.any, &size) < 0) return std::nullopt;
+    return from_kernel(address).ip;
+}
+
 }  // namespace strowger::io

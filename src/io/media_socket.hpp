@@ -45,11 +45,16 @@ public:
     /// Throws away what lies in the receive queue, `limit` datagrams at most.
     void drain(int limit);
 
-private:
+    /// Takes over a socket.
     explicit MediaSocket(int fd) : fd_(fd) {}
 
+private:
     int fd_ = -1;
     bool connected_ = false;
 };
+
+/// The local address from which this host would send to `to`: what to advertise to it. Nothing is
+/// sent.
+std::optional<IpAddress> local_address_towards(const IpAddress& to);
 
 }  // namespace strowger::io
