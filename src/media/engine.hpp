@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
+#include "wire/sdp/codec.hpp"
 
 namespace strowger::media {
 
@@ -21,15 +22,10 @@ struct Party {
     bool operator==(const Party&) const = default;
 };
 
-enum class Direction { sendrecv, sendonly, recvonly, inactive };  ///< as seen from the engine
+using sdp::Direction;  ///< as seen from the engine
 
 /// One audio codec as it stands in SDP. Names compare without case.
-struct CodecSpec {
-    std::string name;  ///< "PCMU", "PCMA", "opus", "telephone-event"
-    std::uint32_t clock_rate = 8000;
-    std::uint8_t channels = 1;
-    std::string fmtp = {};
-};
+using CodecSpec = sdp::Codec;
 
 enum class DtmfMode { rfc4733, info, inband, automatic, none };
 

@@ -1,0 +1,529 @@
+#include "media/leg.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "io/media_clock.hpp"
+#include "media/dtmf_detector.hpp"
+#include "media/e_model.hpp"
+#include "media/player.hpp"
+#include "media/recorder.hpp"
+#include "media/shard.hpp"
+#include "wire/rtcp/compound_writer.hpp"
+
+namespace strowger::media {
+namespace {
+
+constexpr Duration frame_time = std::chrono::milliseconds{20};
+constexpr std::size_t frame_samples = 160;
+
+// A player that fell behind by more than this starts its clock anew instead of sending a burst.
+constexpr Duration max_catch_up = std::chrono::milliseconds{100};
+
+constexpr Duration watch_interval = std::chrono::seconds{1};
+
+// UDP and IPv4 headers, which RFC 3550 section 6.2 counts in.
+constexpr std::size_t datagram_overhead = 28;
+
+// Samples of one packet that are decoded for recordings and detectors: 100 ms and more than any
+// phone packs into one.
+constexpr std::size_t max_decoded = 800;
+
+}  // namespace
+
+std::uint8_t Leg::law_of(const sdp::Codec& codec) {
+    if (codec.clock_rate != 8000 || codec.channels != 1) return no_law;
+    if (iequals(codec.name, "PCMU")) return static_cast<std::uint8_t>(g711::Law::mu);
+    if (iequals(codec.name, "PCMA")) return static_cast<std::uint8_t>(g711::Law::a);
+    return no_law;
+}
+
+Leg::Leg(std::uint64_t id, SocketPair sockets, Random& random)
+    : id_(id),
+      transport_(std::move(sockets)),
+      sender_(random),
+      reporter_(sender_.ssrc()),
+      play_timer_([this](Time now) { play_tick(now); }),
+      digit_timer_([this](Time now) { digit_tick(now); }),
+      key_timer_([this](Time now) {
+          keys_.tick(now);
+          report_keys(now);
+      }),
+      record_timer_([this](Time now) { record_tick(now); }),
+      rtcp_timer_([this](Time now) { rtcp_tick(now); }),
+      watch_timer_([this](Time now) { watch_tick(now); }) {}
+
+Leg::~Leg() {
+    if (shard_) detach();
+}
+
+void Leg::attach(Shard& shard) {
+    shard_ = &shard;
+    const Time now = shard.now();
+    quiet_since_ = now;
+    schedule_.emplace(rtcp::Schedule::Config{}, now, shard.random());
+    shard.timers().arm(rtcp_timer_, schedule_->deadline());
+    shard.timers().arm(watch_timer_, now + watch_interval);
+    if (player_ || key_player_) start_playing();
+    if (digits_ && digits_->busy()) shard.timers().arm(digit_timer_, now);
+    if (!recorders_.empty()) shard.timers().arm(record_timer_, now);
+}
+
+void Leg::detach() {
+    part();
+    for (Timer* timer :
+         {&play_timer_, &digit_timer_, &key_timer_, &record_timer_, &rtcp_timer_, &watch_timer_})
+        shard_->timers().disarm(*timer);
+    schedule_.reset();
+    shard_ = nullptr;
+}
+
+void Leg::agree(Terms terms) {
+    terms_ = std::move(terms);
+    Transport::Target target = terms_.target;
+    if (target.rtp && target.rtp->ip.is_unspecified()) target.rtp = target.rtcp = std::nullopt;
+    transport_.aim(target);
+
+    const auto speech = std::ranges::find_if(
+        terms_.payloads, [](const auto& p) { return !sdp::is_auxiliary(p.codec.name); });
+    if (speech != terms_.payloads.end()) {
+        received_.set_clock_rate(speech->codec.clock_rate);
+        sender_.set_clock_rate(speech->codec.clock_rate);
+    }
+    const bool events = std::ranges::any_of(terms_.payloads, [](const auto& p) {
+        return iequals(p.codec.name, "telephone-event");
+    });
+    const bool listen =
+        terms_.dtmf == DtmfMode::inband || (terms_.dtmf == DtmfMode::automatic && !events);
+    if (listen && !detector_) detector_ = std::make_unique<DtmfDetector>();
+    if (!listen) detector_.reset();
+
+    quiet_since_ = shard_->now();
+    timed_out_ = false;
+    route();
+    if (peer_) peer_->route();
+    watch_tick(shard_->now());
+}
+
+void Leg::join(Leg& other) {
+    if (peer_ == &other) return;
+    part();
+    other.part();
+    echo_ = false;
+    other.echo_ = false;
+    peer_ = &other;
+    other.peer_ = this;
+    sender_.source_changed();
+    other.sender_.source_changed();
+    route();
+    other.route();
+}
+
+void Leg::part() {
+    Leg* const peer = std::exchange(peer_, nullptr);
+    route();
+    if (!peer) return;
+    peer->peer_ = nullptr;
+    peer->route();
+}
+
+void Leg::echo(bool on) {
+    if (on) part();
+    echo_ = on;
+    sender_.source_changed();
+    route();
+}
+
+void Leg::block(bool media, bool dtmf) {
+    block_media_ = media;
+    block_dtmf_ = dtmf;
+    route();
+}
+
+// The seam for the in-kernel forwarder: when every route of both legs of a pair is `pass` or
+// `refuse`, both transports are connected, and nothing plays, records, detects or is to be timed,
+// the pair can be handed down; whatever calls `route` takes it back first.
+void Leg::route() {
+    routes_.fill({});
+    const Leg* to = echo_ ? this : peer_;
+    for (const auto& payload : terms_.payloads)
+        routes_[payload.receive_type & 0x7f] = route_for(payload, to);
+}
+
+Leg::Route Leg::route_for(const sdp::AgreedPayload& payload, const Leg* to) const {
+    Route route;
+    route.way = Way::drop;
+    route.law = law_of(payload.codec);
+    route.content = iequals(payload.codec.name, "telephone-event") ? Content::event
+                    : iequals(payload.codec.name, "CN")            ? Content::comfort_noise
+                                                                   : Content::audio;
+    const bool blocked = route.content == Content::event ? block_dtmf_ : block_media_;
+    if (!to || !receives() || blocked) return route;
+
+    const auto same = std::ranges::find_if(to->terms_.payloads, [&](const auto& other) {
+        return sdp::compatible(other.codec, payload.codec);
+    });
+    if (same != to->terms_.payloads.end()) {
+        route.way = Way::pass;
+        route.out_type = same->send_type;
+        route.out_law = route.law;
+    } else if (const auto* other = to->g711_payload(); other && route.law != no_law) {
+        route.way = Way::transcode;
+        route.out_type = other->send_type;
+        route.out_law = law_of(other->codec);
+    }
+    return route;
+}
+
+const sdp::AgreedPayload* Leg::g711_payload() const {
+    const auto found = std::ranges::find_if(
+        terms_.payloads, [](const auto& p) { return law_of(p.codec) != no_law; });
+    return found == terms_.payloads.end() ? nullptr : &*found;
+}
+
+bool Leg::occupied() const {
+    return player_ || key_player_ || (digits_ && digits_->sounding());
+}
+
+void Leg::rtp_readable(Time now) {
+    const auto datagram = transport_.receive(shard_->buffer());
+    if (!datagram) return;
+    const auto packet = rtp::Packet::parse(*datagram);
+    if (!packet) {
+        ++refused_;
+        return;
+    }
+    const Route route = routes_[packet->payload_type()];
+    if (route.way == Way::refuse || !transport_.accept(packet->header(), now)) {
+        ++refused_;
+        return;
+    }
+    using Verdict = rtp::ReceiverStatistics::Verdict;
+    const Verdict verdict = received_.receive(packet->header(), packet->payload().size(), now);
+    if (verdict == Verdict::duplicate) return;
+    quiet_since_ = now;
+    timed_out_ = false;
+    if (!started_) {
+        started_ = true;
+        shard_->tell(id_, MediaStarted{.from = transport_.remote().value_or(SocketAddress{})});
+    }
+    if (route.content == Content::event) {
+        if (receives()) take_event(*packet, now);
+    } else if (receives() && (!recorders_.empty() || detector_)) {
+        hear(*packet, route.law, now);
+    }
+    if (route.way == Way::drop) return;
+    Leg& to = echo_ ? *this : *peer_;
+    to.relay(*datagram, packet->payload(), route, now);
+}
+
+void Leg::take_event(const rtp::Packet& packet, Time now) {
+    keys_.receive(packet.header(), packet.payload(), now);
+    report_keys(now);
+    if (keys_.pressed()) shard_->timers().arm(key_timer_, keys_.deadline());
+}
+
+void Leg::report_keys(Time) {
+    rtp::KeyEvent key;
+    while (keys_.poll(key))
+        shard_->tell(id_, DtmfEvent{.digit = key.digit, .duration = key.duration, .end = key.end});
+}
+
+// For those who want to know what the packet sounds like.
+void Leg::hear(const rtp::Packet& packet, std::uint8_t law, Time now) {
+    if (law == no_law) return;
+    if (detector_) {
+        std::array<Sample, max_decoded> samples;
+        const std::size_t count = g711::decode(static_cast<g711::Law>(law), packet.payload(), samples);
+        detector_->process(std::span(samples).first(count));
+        DtmfDetector::Key key;
+        while (detector_->poll(key))
+            shard_->tell(id_,
+                         DtmfEvent{.digit = key.digit, .duration = key.duration, .end = key.end});
+    }
+    record_voice(true, packet.timestamp(), packet.payload(), law, now);
+}
+
+void Leg::record_voice(bool party, std::uint32_t timestamp, Bytes payload, std::uint8_t law,
+                       Time now) {
+    if (recorders_.empty() || law == no_law) return;
+    std::array<Sample, max_decoded> samples;
+    const std::size_t count = g711::decode(static_cast<g711::Law>(law), payload, samples);
+    for (auto& recorder : recorders_)
+        recorder->hear(party ? Recorder::Voice::party : Recorder::Voice::others, timestamp,
+                       std::span(samples).first(count), now);
+}
+
+void Leg::relay(MutableBytes packet, Bytes payload, const Route& route, Time now) {
+    if (!sends() || occupied()) return;
+    if (route.way == Way::transcode) {
+        // Gaps are passed on as gaps: whether a packet is lost or late only the far end's jitter
+        // buffer can tell, and its concealment knows how loud it plays.
+        const auto offset = static_cast<std::size_t>(payload.data() - packet.data());
+        g711::transcode(static_cast<g711::Law>(route.law), payload,
+                        packet.subspan(offset, payload.size()));
+    }
+    sender_.forward(packet, now);
+    packet[1] = static_cast<std::uint8_t>((packet[1] & 0x80) | route.out_type);
+    send(packet, payload, route.out_law, now);
+}
+
+void Leg::send(Bytes packet, Bytes payload, std::uint8_t law, Time now) {
+    record_voice(false, load32(packet, 4), payload, law, now);
+    if (!transport_.send(packet)) {
+        ++send_failures_;
+        return;
+    }
+    ++sent_packets_;
+    sent_bytes_ += payload.size();
+}
+
+void Leg::play(std::unique_ptr<Player> player, std::uint64_t id) {
+    finish_play(false);
+    player_ = std::move(player);
+    play_id_ = id;
+    start_playing();
+}
+
+void Leg::stop_play() {
+    finish_play(false);
+}
+
+void Leg::start_playing() {
+    if (play_timer_.armed()) return;
+    shard_->timers().arm(play_timer_, shard_->now());
+}
+
+void Leg::finish_play(bool completed, std::string error) {
+    if (!player_) return;
+    const auto played = std::chrono::microseconds{player_->samples_read() * 125};
+    player_.reset();
+    sender_.source_changed();
+    shard_->tell(id_, PlayFinished{.id = play_id_,
+                                   .completed = completed,
+                                   .error = std::move(error),
+                                   .played = played});
+}
+
+void Leg::play_tick(Time now) {
+    if (!player_ && !key_player_) return;
+    std::array<Sample, frame_samples> samples{};
+    std::size_t count = 0;
+    if (key_player_) {
+        count = key_player_->read(samples);
+        if (count == 0) {
+            key_player_.reset();
+            sender_.source_changed();
+        }
+    }
+    if (count == 0 && player_) {
+        count = player_->read(samples);
+        if (count == 0) finish_play(true);
+    }
+    if (count == 0) return;
+    shard_->timers().arm(play_timer_, now - play_timer_.deadline() > max_catch_up
+                                          ? now + frame_time
+                                          : play_timer_.deadline() + frame_time);
+
+    const auto* as = g711_payload();
+    if (!as) {
+        key_player_.reset();
+        finish_play(false, "the party speaks no codec that can be encoded here");
+        return;
+    }
+    if (!sends() || (digits_ && digits_->sounding())) return;
+    const std::uint8_t law = law_of(as->codec);
+    const MutableBytes packet = shard_->second_buffer().first(rtp::header_size + frame_samples);
+    const MutableBytes payload = packet.subspan(rtp::header_size);
+    g711::encode(static_cast<g711::Law>(law), samples, payload);
+    rtp::write_header(sender_.generate(as->send_type, frame_samples, now), packet);
+    send(packet, payload, law, now);
+}
+
+void Leg::send_digits(const std::string& digits, Duration duration, Duration pause) {
+    const auto events = std::ranges::find_if(terms_.payloads, [](const auto& p) {
+        return iequals(p.codec.name, "telephone-event");
+    });
+    if (terms_.dtmf != DtmfMode::inband && events != terms_.payloads.end()) {
+        if (!digits_)
+            digits_ = std::make_unique<rtp::EventSender>(
+                rtp::EventSender::Config{.clock_rate = events->codec.clock_rate});
+        // The engine has looked at the digits already; what fails here is a queue that is full.
+        (void)digits_->send(digits, duration, pause);
+        shard_->timers().arm(digit_timer_, shard_->now());
+        return;
+    }
+    if (auto sound = DtmfGenerator::make(digits, duration, pause)) {
+        key_player_ = std::make_unique<Player>(std::move(*sound));
+        start_playing();
+    }
+}
+
+void Leg::digit_tick(Time now) {
+    const auto events = std::ranges::find_if(terms_.payloads, [](const auto& p) {
+        return iequals(p.codec.name, "telephone-event");
+    });
+    if (events == terms_.payloads.end()) {
+        digits_->stop();
+        return;
+    }
+    while (const auto out = digits_->next(now, sender_.timestamp_at(now))) {
+        const MutableBytes packet =
+            shard_->second_buffer().first(rtp::header_size + out->payload.size());
+        std::ranges::copy(out->payload, packet.begin() + rtp::header_size);
+        rtp::write_header(
+            sender_.generate_at(events->send_type, out->timestamp, now, out->marker), packet);
+        if (sends()) send(packet, packet.subspan(rtp::header_size), no_law, now);
+    }
+    if (digits_->busy()) shard_->timers().arm(digit_timer_, digits_->deadline());
+}
+
+void Leg::record(std::unique_ptr<Recorder> recorder) {
+    recorder->start(shard_->now());
+    recorders_.push_back(std::move(recorder));
+    if (!record_timer_.armed())
+        shard_->timers().arm(record_timer_, shard_->now() + Recorder::interval);
+}
+
+void Leg::stop_record(std::uint64_t id, std::string_view reason) {
+    std::erase_if(recorders_, [&](auto& recorder) {
+        if (id != 0 && recorder->id() != id) return false;
+        recorder->finish(shard_->now(), reason);
+        return true;
+    });
+}
+
+void Leg::record_tick(Time now) {
+    std::erase_if(recorders_, [&](auto& recorder) {
+        const auto reason = recorder->tick(now);
+        if (reason) recorder->finish(now, *reason);
+        return reason.has_value();
+    });
+    if (!recorders_.empty()) shard_->timers().arm(record_timer_, now + Recorder::interval);
+}
+
+void Leg::rtcp_readable(Time now) {
+    const auto datagram = transport_.receive_rtcp(shard_->buffer());
+    if (!datagram) return;
+    const auto compound = rtcp::Compound::parse(*datagram);
+    if (!compound) {
+        ++refused_;
+        return;
+    }
+    schedule_->received(datagram->size() + datagram_overhead);
+    reporter_.receive(*compound, now, rtcp::ntp_time(io::media_wall_now()));
+}
+
+// A report about each direction that lives (RFC 3550 section 6.4). Reports of the peer are never
+// passed on: sequence numbers and SSRCs on this side are our own.
+void Leg::rtcp_tick(Time now) {
+    const bool we_sent = sent_packets_ != packets_at_last_report_;
+    schedule_->set_we_sent(we_sent);
+    schedule_->set_members(received_.valid() ? 2 : 1,
+                           (received_.valid() ? 1U : 0U) + (we_sent ? 1U : 0U), now);
+    if (schedule_->tick(now) && (we_sent || received_.valid())) {
+        std::array<rtcp::ReportBlock, 1> block;
+        std::span<const rtcp::ReportBlock> blocks;
+        if (received_.valid()) {
+            block[0] = reporter_.report(received_, now);
+            blocks = block;
+        }
+        rtcp::CompoundWriter writer(shard_->second_buffer());
+        if (we_sent)
+            writer.sender_report(sender_.ssrc(),
+                                 {.ntp = rtcp::ntp_time(io::media_wall_now()),
+                                  .rtp = sender_.timestamp_at(now),
+                                  .packets = static_cast<std::uint32_t>(sent_packets_),
+                                  .octets = static_cast<std::uint32_t>(sent_bytes_)},
+                                 blocks);
+        else
+            writer.receiver_report(sender_.ssrc(), blocks);
+        const Bytes report = writer.cname(sender_.ssrc(), shard_->cname()).finish();
+        if (transport_.send_rtcp(report)) schedule_->sent(report.size() + datagram_overhead);
+        packets_at_last_report_ = sent_packets_;
+    }
+    shard_->timers().arm(rtcp_timer_, schedule_->deadline());
+}
+
+void Leg::watch_tick(Time now) {
+    transport_.watch(now);
+    Time next = now + watch_interval;
+    const Duration limit = receives() && !terms_.held ? terms_.timeout : terms_.timeout_hold;
+    if (limit > Duration::zero() && !timed_out_ && !terms_.payloads.empty()) {
+        const Duration silence = now - quiet_since_;
+        if (silence >= limit) {
+            timed_out_ = true;
+            shard_->tell(id_, MediaTimeout{.silence = silence});
+        } else {
+            next = std::min(next, quiet_since_ + limit);
+        }
+    }
+    shard_->timers().arm(watch_timer_, next);
+}
+
+PartyStats Leg::stats() const {
+    PartyStats stats;
+    const auto speech = std::ranges::find_if(
+        terms_.payloads, [](const auto& p) { return !sdp::is_auxiliary(p.codec.name); });
+    const bool spoken = speech != terms_.payloads.end();
+    if (spoken) stats.codec = speech->codec.name;
+    if (transport_.remote()) stats.remote = *transport_.remote();
+
+    const Duration round_trip = reporter_.round_trip().value_or(Duration::zero());
+    stats.round_trip_ms = seconds(round_trip) * 1000;
+    stats.received = {.packets = received_.packets(),
+                      .bytes = received_.bytes(),
+                      .lost = received_.lost(),
+                      .reordered = received_.reordered(),
+                      .duplicates = received_.duplicates(),
+                      .jitter_ms = received_.jitter_ms(),
+                      .loss_percent = received_.loss_percent()};
+    // One packet of packing, and a jitter buffer of twice the jitter.
+    const Duration delay =
+        round_trip / 2 + frame_time + scale(std::chrono::milliseconds{2}, received_.jitter_ms());
+    if (received_.packets() > 0)
+        stats.received.mos = mos({.loss_percent = received_.loss_percent(),
+                                  .burst_ratio = received_.burst_ratio(),
+                                  .one_way_delay = delay},
+                                 stats.codec);
+
+    stats.sent = {.packets = sent_packets_, .bytes = sent_bytes_};
+    if (const auto& view = reporter_.remote_view()) {
+        stats.sent.lost = static_cast<std::uint64_t>(std::max(view->cumulative_lost, 0));
+        stats.sent.jitter_ms = view->jitter * 1000.0 / received_.clock_rate();
+        if (sent_packets_ > 0)
+            stats.sent.loss_percent = 100.0 * static_cast<double>(stats.sent.lost) /
+                                      static_cast<double>(sent_packets_);
+        stats.sent.mos = mos({.loss_percent = stats.sent.loss_percent,
+                              .one_way_delay = round_trip / 2 + frame_time},
+                             stats.codec);
+    }
+
+    const Way way = spoken ? routes_[speech->receive_type & 0x7f].way : Way::drop;
+    if (player_) {
+        stats.mode = "play";
+    } else if (!spoken) {
+        stats.mode = "idle";
+        stats.why = "no codec agreed yet";
+    } else if (echo_) {
+        stats.mode = "echo";
+    } else if (!peer_) {
+        stats.mode = "idle";
+        stats.why = "not connected";
+    } else if (way == Way::pass) {
+        stats.mode = "forward";
+        stats.why = "in user space: there is no in-kernel path yet";
+    } else if (way == Way::transcode) {
+        stats.mode = "transcode";
+        stats.why = "the peer does not speak " + stats.codec;
+    } else {
+        stats.mode = "idle";
+        stats.why = !receives()     ? "the party is on hold"
+                    : block_media_ ? "blocked"
+                                   : "the peer does not speak " + stats.codec +
+                                         ", which cannot be transcoded here";
+    }
+    return stats;
+}
+
+}  // namespace strowger::media

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "media/engine.hpp"
+#include "media/g711.hpp"
+#include "media/terms.hpp"
+#include "media/timers.hpp"
+#include "media/transport.hpp"
+#include "wire/rtcp/reporter.hpp"
+#include "wire/rtcp/schedule.hpp"
+#include "wire/rtp/receiver_statistics.hpp"
+#include "wire/rtp/rewriter.hpp"
+#include "wire/rtp/telephone_event.hpp"
+
+namespace strowger::media {
+
+class DtmfDetector;
+class Player;
+class Recorder;
+class Shard;
+
+/// One party's media on its thread: what comes from it and what goes to it.
+///
+/// Packets from the party go to the peer, which is another leg, or itself for an echo, or none. How
+/// each payload type goes is decided when something changes (`route`) and stands in a table, so that
+/// a packet costs one look-up. What plays or sends digits towards the party takes the place of what
+/// the peer sends. A leg is made by the engine's owner and from `attach` on belongs to its shard.
+class Leg {
+public:
+    Leg(std::uint64_t id, SocketPair sockets, Random& random);
+    ~Leg();
+    Leg(const Leg&) = delete;
+    Leg& operator=(const Leg&) = delete;
+
+    std::uint64_t id() const { return id_; }
+    const SocketPair& sockets() const { return transport_.sockets(); }
+
+    void attach(Shard& shard);
+    void detach();  ///< before another shard takes it; leaves its peer
+
+    void agree(Terms terms);
+    void join(Leg& other);  ///< both leave whom they were joined to
+    void part();
+    void echo(bool on);
+    void block(bool media, bool dtmf);
+
+    /// Replaces what plays. `id` comes back in PlayFinished.
+    void play(std::unique_ptr<Player> player, std::uint64_t id);
+    void stop_play();
+    /// As telephone-events where agreed, else as sound.
+    void send_digits(const std::string& digits, Duration duration, Duration pause);
+
+    void record(std::unique_ptr<Recorder> recorder);
+    void stop_record(std::uint64_t id, std::string_view reason);  ///< id 0: all of them
+
+    PartyStats stats() const;
+
+    // By the shard, when a socket is readable.
+    void rtp_readable(Time now);
+    void rtcp_readable(Time now);
+
+private:
+    /// What becomes of a packet of one payload type.
+    enum class Way : std::uint8_t { refuse, drop, pass, transcode };
+    enum class Content : std::uint8_t { none, audio, event, comfort_noise };
+    struct Route {
+        Way way = Way::refuse;
+        Content content = Content::none;
+        std::uint8_t out_type = 0;
+        std::uint8_t law = no_law;      ///< to decode by, when it is G.711
+        std::uint8_t out_law = no_law;  ///< that the peer gets
+    };
+    static constexpr std::uint8_t no_law = 0xff;
+    static std::uint8_t law_of(const sdp::Codec& codec);
+
+    void route();
+    Route route_for(const sdp::AgreedPayload& payload, const Leg* to) const;
+    const sdp::AgreedPayload* g711_payload() const;
+    bool sends() const { return sdp::sends(terms_.direction); }
+    bool receives() const { return sdp::receives(terms_.direction); }
+    bool occupied() const;  ///< something else than the peer speaks to the party now
+
+    void take_event(const rtp::Packet& packet, Time now);
+    void report_keys(Time now);
+    void hear(const rtp::Packet& packet, std::uint8_t law, Time now);
+    void record_voice(bool party, std::uint32_t timestamp, Bytes payload, std::uint8_t law, Time now);
+
+    /// A packet from the peer (or ourselves), to go out under our own header.
+    void relay(MutableBytes packet, Bytes payload, const Route& route, Time now);
+    /// Out it goes, and into the recordings when it is G.711 by `law`.
+    void send(Bytes packet, Bytes payload, std::uint8_t law, Time now);
+    void play_tick(Time now);
+    void digit_tick(Time now);
+    void record_tick(Time now);
+    void finish_play(bool completed, std::string error = {});
+    void start_playing();
+
+    void rtcp_tick(Time now);
+    void watch_tick(Time now);
+
+    const std::uint64_t id_;
+    Transport transport_;
+    Terms terms_;
+    Shard* shard_ = nullptr;
+    Leg* peer_ = nullptr;
+    bool echo_ = false, block_media_ = false, block_dtmf_ = false;
+    std::array<Route, 128> routes_{};
+
+    rtp::ReceiverStatistics received_;
+    rtp::EventReceiver keys_;
+    rtp::Rewriter sender_;
+    std::unique_ptr<rtp::EventSender> digits_;  // made for the first digits
+    rtcp::Reporter reporter_;
+    std::optional<rtcp::Schedule> schedule_;
+    std::unique_ptr<DtmfDetector> detector_;
+
+    std::unique_ptr<Player> player_;
+    std::unique_ptr<Player> key_player_;  // digits as sound; before what else plays
+    std::uint64_t play_id_ = 0;
+    std::vector<std::unique_ptr<Recorder>> recorders_;
+
+    std::uint64_t sent_packets_ = 0, sent_bytes_ = 0, send_failures_ = 0;
+    std::uint64_t packets_at_last_report_ = 0;
+    std::uint64_t refused_ = 0;  ///< garbage, unknown payload types, strangers
+    bool started_ = false, timed_out_ = false;
+    Time quiet_since_{};  ///< last packet, or since when one was to be expected
+
+    Timer play_timer_, digit_timer_, key_timer_, record_timer_, rtcp_timer_, watch_timer_;
+};
+
+}  // namespace strowger::media

@@ -1,0 +1,539 @@
+#include "media/local_engine.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "media/recorder.hpp"
+#include "media/wav_writer.hpp"
+#include "wire/sdp/offer_answer.hpp"
+#include "wire/sdp/session.hpp"
+
+namespace strowger::media {
+namespace {
+
+// More than any sane machine has; a mistyped option must not start thousands of threads.
+constexpr unsigned max_threads = 256;
+
+// Party ids name files and logs elsewhere; what is longer is no Call-ID but an attack.
+constexpr std::size_t max_id = 1024;
+
+// A list that somebody generated; each is loaded before playing begins.
+constexpr std::size_t max_files = 1024;
+
+constexpr std::uint32_t ptime = 20;
+
+const sdp::Codec telephone_event{"telephone-event", 8000, 1, "0-16"};
+
+std::vector<sdp::Codec> allowed_codecs(const Profile& profile,
+                                       const std::vector<sdp::Codec>& preferred) {
+    std::vector<sdp::Codec> codecs = profile.codecs;
+    // "All known ones": those whose sound we can make and hear.
+    if (codecs.empty()) codecs = {{"PCMU", 8000, 1}, {"PCMA", 8000, 1}};
+    std::erase_if(codecs, [](const auto& c) { return iequals(c.name, "telephone-event"); });
+    auto front = codecs.begin();
+    for (const auto& wanted : preferred) {
+        const auto found = std::find_if(front, codecs.end(), [&](const auto& codec) {
+            return sdp::compatible(codec, wanted);
+        });
+        if (found == codecs.end()) continue;
+        std::rotate(front, found, found + 1);
+        ++front;
+    }
+    if (profile.dtmf == DtmfMode::rfc4733 || profile.dtmf == DtmfMode::automatic)
+        codecs.push_back(telephone_event);
+    return codecs;
+}
+
+bool are_digits(std::string_view digits) {
+    return !digits.empty() && digits.size() <= rtp::EventSender::max_digits &&
+           digits.find_first_not_of("0123456789*#ABCDabcd!wW") == std::string_view::npos;
+}
+
+// A tone to be heard once: every element only once.
+std::string once(std::string_view spec) {
+    std::string result;
+    for (const auto element : split(spec, ',')) {
+        const auto text = trim(element);
+        if (!result.empty()) result += ',';
+        if (!text.starts_with('!')) result += '!';
+        result += text;
+    }
+    return result;
+}
+
+}  // namespace
+
+LocalEngine::LocalEngine(Options options)
+    : options_(options),
+      random_(Random::system()),
+      ports_(options.first_port, options.last_port),
+      disk_(std::make_unique<Disk>(options.sound_cache_bytes)) {
+    unsigned threads = options.threads ? options.threads : std::thread::hardware_concurrency();
+    threads = std::clamp(threads, 1U, max_threads);
+    for (unsigned i = 0; i < threads; ++i) {
+        const auto tell = [this](std::uint64_t leg, Event event) {
+            mailbox_.post([this, leg, event = std::move(event)]() mutable {
+                emit(leg, std::move(event));
+            });
+        };
+        shards_.push_back(std::make_unique<Shard>(tell, random_.next()));
+    }
+}
+
+LocalEngine::~LocalEngine() {
+    shards_.clear();  // what they still record goes to the disk, which ends after them
+    disk_.reset();
+}
+
+void LocalEngine::dispatch() {
+    mailbox_.acknowledge();
+    while (auto work = mailbox_.take()) (*work)();
+}
+
+void LocalEngine::on_event(std::function<void(const Event&)> handler) {
+    handler_ = std::move(handler);
+}
+
+void LocalEngine::emit(std::uint64_t id, Event event) {
+    const auto record = by_id_.find(id);
+    if (record == by_id_.end() || !handler_) return;
+    std::visit([&](auto& e) { e.party = record->second->party; }, event);
+    handler_(event);
+}
+
+LocalEngine::Record* LocalEngine::find(const Party& party) {
+    const auto call = calls_.find(party.call);
+    if (call == calls_.end()) return nullptr;
+    for (const auto& record : call->second)
+        if (record->party.tag == party.tag) return record.get();
+    return nullptr;
+}
+
+Result<LocalEngine::Record*> LocalEngine::get(const Party& party) {
+    if (Record* record = find(party)) return record;
+    return fail("media of call {}: no party '{}'", party.call, party.tag);
+}
+
+Shard& LocalEngine::shard_for(const std::string& call) {
+    if (const auto known = calls_.find(call); known != calls_.end())
+        return *known->second.front()->shard;
+    return *shards_[std::hash<std::string>{}(call) % shards_.size()];
+}
+
+Result<std::unique_ptr<LocalEngine::Record>> LocalEngine::make(const Party& party,
+                                                               const Profile& profile,
+                                                               std::optional<IpAddress> hint,
+                                                               std::unique_ptr<Leg>& leg) {
+    if (party.call.size() > max_id || party.tag.size() > max_id)
+        return fail("media: call and tag have {} and {} bytes, at most {} each are taken",
+                    party.call.size(), party.tag.size(), max_id);
+    if (hint && hint->is_unspecified()) hint.reset();
+    auto bind = profile.bind_address ? profile.bind_address : options_.bind_address;
+    if (!bind) bind = hint && hint->is_v6() ? IpAddress::any_v6() : IpAddress::any_v4();
+    auto sockets = ports_.open(*bind, profile.tos);
+    if (!sockets) return std::unexpected(sockets.error());
+
+    auto record = std::make_unique<Record>(next_id_++, party, random_.next() >> 2);
+    auto advertised =
+        profile.advertised_address ? profile.advertised_address : options_.advertised_address;
+    if (!advertised && !bind->is_unspecified()) advertised = bind;
+    if (!advertised && hint) advertised = io::local_address_towards(*hint);
+    if (!advertised) {
+        // Nobody is known yet: the address of the default route, by a documentation address.
+        const auto anyone = bind->is_v6() ? "2001:db8::1" : "192.0.2.1";
+        advertised = io::local_address_towards(*IpAddress::parse(anyone));
+    }
+    if (!advertised) advertised = IpAddress::parse(bind->is_v6() ? "::1" : "127.0.0.1");
+    record->local = {*advertised, sockets->port};
+    leg = std::make_unique<Leg>(record->id, std::move(*sockets), random_);
+    return record;
+}
+
+void LocalEngine::admit(std::unique_ptr<Record> record, std::unique_ptr<Leg> leg) {
+    record->shard = &shard_for(record->party.call);
+    record->leg = leg.get();
+    by_id_[record->id] = record.get();
+    record->shard->post([shard = record->shard, leg = std::move(leg)]() mutable {
+        shard->adopt(std::move(leg));
+    });
+    Call& call = calls_[record->party.call];
+    call.push_back(std::move(record));
+}
+
+sdp::Description LocalEngine::base_description(const Record& record) const {
+    return {.owner = record.profile.sdp_owner,
+            .name = record.profile.sdp_session,
+            .address = record.local.ip};
+}
+
+Task<Result<std::string>> LocalEngine::publish(PublishRequest request) {
+    const auto offer = sdp::Session::parse(request.sdp);
+    if (!offer) co_return std::unexpected(offer.error().within("offer"));
+
+    Record* known = find(request.party);
+    std::unique_ptr<Record> fresh;
+    std::unique_ptr<Leg> leg;
+    if (!known) {
+        std::optional<IpAddress> hint = request.profile.received_from;
+        if (const auto* audio = offer->first("audio"); !hint && audio && audio->address())
+            hint = audio->address()->ip;
+        auto made = make(request.party, request.profile, hint, leg);
+        if (!made) co_return std::unexpected(made.error());
+        fresh = std::move(*made);
+    }
+    Record& record = known ? *known : *fresh;
+    record.profile = std::move(request.profile);
+    auto answer = sdp::answer(*offer,
+                              {.codecs = allowed_codecs(record.profile, {}),
+                               .direction = request.direction,
+                               .port = record.local.port,
+                               .ptime = ptime},
+                              base_description(record));
+    if (!answer) {
+        if (fresh) {
+            leg.reset();
+            ports_.give_back(fresh->local.port);
+        }
+        co_return std::unexpected(answer.error());
+    }
+    std::string text = record.history.publish(std::move(answer->description));
+    if (fresh) admit(std::move(fresh), std::move(leg));
+    if (answer->audio) apply(record, *answer->audio);
+    co_return text;
+}
+
+Task<Result<std::string>> LocalEngine::create(CreateRequest request) {
+    Record* record = find(request.party);
+    if (!record) {
+        std::unique_ptr<Leg> leg;
+        auto made = make(request.party, request.profile, request.profile.received_from, leg);
+        if (!made) co_return std::unexpected(made.error());
+        record = made->get();
+        admit(std::move(*made), std::move(leg));
+    }
+    record->profile = std::move(request.profile);
+    const auto& last = record->history.last();
+    auto offer = sdp::offer({.codecs = allowed_codecs(record->profile, request.preferred),
+                             .direction = request.direction,
+                             .port = record->local.port,
+                             .ptime = ptime},
+                            base_description(*record), last ? &*last : nullptr);
+    co_return record->history.publish(std::move(offer));
+}
+
+Task<Result<>> LocalEngine::create_answer(CreateAnswerRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    const auto answer = sdp::Session::parse(request.sdp);
+    if (!answer) co_return std::unexpected(answer.error().within("answer"));
+    const auto& offer = (*record)->history.last();
+    if (!offer)
+        co_return fail("media of call {}: an answer of '{}' without an offer to it",
+                       request.party.call, request.party.tag);
+    const auto agreement = sdp::accept_answer(*offer, *answer);
+    if (!agreement) co_return std::unexpected(agreement.error());
+    apply(**record, *agreement);
+    co_return Result<>{};
+}
+
+void LocalEngine::apply(Record& record, const sdp::Agreement& agreement) {
+    record.agreed = true;
+    record.has_events = record.has_g711 = false;
+    for (const auto& payload : agreement.payloads) {
+        const auto& name = payload.codec.name;
+        record.has_events |= iequals(name, "telephone-event");
+        record.has_g711 |= iequals(name, "PCMU") || iequals(name, "PCMA");
+    }
+    Terms terms{.target = {.rtp = agreement.remote,
+                           .rtcp = agreement.remote_rtcp,
+                           .likely = record.profile.received_from,
+                           .symmetric = record.profile.symmetric},
+                .direction = agreement.direction,
+                .held = agreement.held,
+                .payloads = agreement.payloads,
+                .dtmf = record.profile.dtmf,
+                .timeout = record.profile.rtp_timeout,
+                .timeout_hold = record.profile.rtp_timeout_hold};
+    post(record, [terms = std::move(terms)](Leg& leg) mutable { leg.agree(std::move(terms)); });
+}
+
+void LocalEngine::post(Record& record, LegWork work) {
+    if (record.moving) {
+        record.waiting.push_back(std::move(work));
+        return;
+    }
+    record.shard->post([leg = record.leg, work = std::move(work)]() mutable { work(*leg); });
+}
+
+// The leg travels as a message: from its shard to here, and on to the other. What is asked of it
+// meanwhile waits here, so that nothing overtakes it.
+void LocalEngine::move(Record& record, Shard& to) {
+    Shard& from = *record.shard;
+    record.shard = &to;
+    record.moving = true;
+    from.post([this, &from, leg = record.leg, id = record.id] {
+        mailbox_.post([this, id, moved = from.release(*leg)]() mutable {
+            arrived(id, std::move(moved));
+        });
+    });
+}
+
+void LocalEngine::arrived(std::uint64_t id, std::unique_ptr<Leg> leg) {
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) {
+        // Removed on the way.
+        const std::uint16_t port = leg->sockets().port;
+        leg.reset();
+        ports_.give_back(port);
+        return;
+    }
+    Record& record = *found->second;
+    record.shard->post([shard = record.shard, leg = std::move(leg)]() mutable {
+        shard->adopt(std::move(leg));
+    });
+    record.moving = false;
+    for (auto& work : std::exchange(record.waiting, {})) post(record, std::move(work));
+    for (auto& waiter : std::exchange(record.moved, {})) waiter.set(true);
+}
+
+Task<Result<>> LocalEngine::settled(Party party) {
+    while (true) {
+        const auto record = get(party);
+        if (!record) co_return std::unexpected(record.error());
+        if (!(*record)->moving) co_return Result<>{};
+        Reply<bool> arrival;
+        (*record)->moved.push_back(arrival);
+        co_await arrival;
+    }
+}
+
+Task<Result<>> LocalEngine::connect(ConnectRequest request) {
+    while (true) {
+        const auto a = get(request.a);
+        if (!a) co_return std::unexpected(a.error());
+        const auto b = get(request.b);
+        if (!b) co_return std::unexpected(b.error());
+        if (*a == *b) co_return fail("media of call {}: '{}' cannot be connected to itself; use echo",
+                                     request.a.call, request.a.tag);
+        if (!(*a)->moving && !(*b)->moving) {
+            if ((*a)->shard == (*b)->shard) {
+                (*a)->shard->post([one = (*a)->leg, other = (*b)->leg] { one->join(*other); });
+                co_return Result<>{};
+            }
+            move(**b, *(*a)->shard);
+        }
+        auto wait = settled((*a)->moving ? request.a : request.b);
+        if (auto arrived = co_await std::move(wait); !arrived) co_return arrived;
+    }
+}
+
+Task<Result<>> LocalEngine::disconnect(DisconnectRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    post(**record, [](Leg& leg) { leg.part(); });
+    co_return Result<>{};
+}
+
+Task<Result<>> LocalEngine::echo(EchoRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    post(**record, [on = request.on](Leg& leg) { leg.echo(on); });
+    co_return Result<>{};
+}
+
+Task<Result<>> LocalEngine::block(BlockRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    post(**record, [media = request.media, dtmf = request.dtmf](Leg& leg) { leg.block(media, dtmf); });
+    co_return Result<>{};
+}
+
+Task<Result<>> LocalEngine::play(PlayRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    if ((*record)->agreed && !(*record)->has_g711)
+        co_return fail("media of call {}: '{}' speaks no codec that can be encoded here",
+                       request.party.call, request.party.tag);
+    if (const auto* tone = std::get_if<PlayTone>(&request.source)) {
+        auto generator = ToneGenerator::parse(tone->loop ? tone->spec : once(tone->spec));
+        if (!generator) co_return std::unexpected(generator.error());
+        ++(*record)->plays;
+        post(**record, [id = request.id, player = std::make_unique<Player>(std::move(*generator))](
+                           Leg& leg) mutable { leg.play(std::move(player), id); });
+        co_return Result<>{};
+    }
+
+    auto& files = std::get<PlayFiles>(request.source);
+    if (files.paths.empty() || files.paths.size() > max_files)
+        co_return fail("media of call {}: {} files to play, 1 to {} expected", request.party.call,
+                       files.paths.size(), max_files);
+    const std::uint64_t turn = ++(*record)->plays;
+    using Loaded = Result<Player::Sounds>;
+    Reply<Loaded> loaded;
+    disk_->post([this, loaded, paths = std::move(files.paths), loop = files.loop,
+                 start = files.start](Disk& disk) mutable {
+        Loaded sounds = Player::Sounds{.loop = loop};
+        for (const auto& path : paths) {
+            auto sound = disk.load(path);
+            if (!sound) {
+                sounds = std::unexpected(sound.error());
+                break;
+            }
+            sounds->sounds.push_back(std::move(*sound));
+        }
+        if (sounds && start > Duration::zero())
+            sounds->sample = static_cast<std::size_t>(seconds(start) * 8000);
+        mailbox_.post([loaded, sounds = std::move(sounds)]() mutable {
+            loaded.set(std::move(sounds));
+        });
+    });
+    auto sounds = co_await loaded;
+    if (!sounds) co_return std::unexpected(sounds.error());
+    const auto still = get(request.party);
+    if (!still) co_return std::unexpected(still.error());
+    if ((*still)->plays != turn) {
+        // Something else was asked to play, or to stop, while the disk was busy.
+        emit((*still)->id, PlayFinished{.id = request.id, .completed = false});
+        co_return Result<>{};
+    }
+    post(**still, [id = request.id, player = std::make_unique<Player>(std::move(*sounds))](
+                      Leg& leg) mutable { leg.play(std::move(player), id); });
+    co_return Result<>{};
+}
+
+Task<Result<>> LocalEngine::stop_play(StopPlayRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    ++(*record)->plays;
+    post(**record, [](Leg& leg) { leg.stop_play(); });
+    co_return Result<>{};
+}
+
+Task<Result<>> LocalEngine::record(RecordRequest request) {
+    if (const auto known = get(request.party); !known) co_return std::unexpected(known.error());
+    // Lives on the disk's thread once open; shared by the chunks on their way there.
+    struct File {
+        WavWriter writer;
+        std::string error;
+    };
+    Reply<Result<std::shared_ptr<File>>> opened;
+    disk_->post([this, opened, path = request.path, append = request.append](Disk&) mutable {
+        Result<std::shared_ptr<File>> file;
+        if (auto writer = WavWriter::open(path, append))
+            file = std::make_shared<File>(std::move(*writer));
+        else
+            file = std::unexpected(writer.error());
+        mailbox_.post([opened, file = std::move(file)]() mutable { opened.set(std::move(file)); });
+    });
+    auto file = co_await opened;
+    if (!file) co_return std::unexpected(file.error());
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+
+    Disk* const disk = disk_.get();
+    auto write = [disk, file = *file](std::vector<Sample> chunk) {
+        disk->post([file, chunk = std::move(chunk)](Disk&) {
+            if (!file->error.empty()) return;
+            if (auto written = file->writer.write(chunk); !written)
+                file->error = written.error().text();
+        });
+    };
+    auto finish = [this, disk, file = *file, party = request.party, path = request.path,
+                   id = request.id](Duration length, std::string_view why) {
+        disk->post([this, file, party, path, id, length, reason = std::string(why)](Disk&) mutable {
+            if (auto closed = file->writer.close(); !closed && file->error.empty())
+                file->error = closed.error().text();
+            if (!file->error.empty()) reason = file->error;
+            // Told even when the party has gone: the file is what it was recorded for.
+            mailbox_.post([this, event = RecordFinished{party, id, path, length, reason}] {
+                if (handler_) handler_(event);
+            });
+        });
+    };
+    auto recorder = std::make_unique<Recorder>(
+        Recorder::Config{.id = request.id,
+                         .both_directions = request.both_directions,
+                         .max_duration = request.max_duration,
+                         .max_silence = request.max_silence},
+        std::move(write), std::move(finish));
+    post(**record, [recorder = std::move(recorder)](Leg& leg) mutable {
+        leg.record(std::move(recorder));
+    });
+    co_return Result<>{};
+}
+
+Task<Result<>> LocalEngine::stop_record(StopRecordRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    post(**record, [id = request.id](Leg& leg) { leg.stop_record(id, "stopped"); });
+    co_return Result<>{};
+}
+
+Task<Result<>> LocalEngine::play_dtmf(PlayDtmfRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    const auto& [call, tag] = request.party;
+    if (!are_digits(request.digits))
+        co_return fail("media of call {}: '{}' are no digits; 1 to {} of 0-9*#A-D!w expected", call,
+                       request.digits, rtp::EventSender::max_digits);
+    const DtmfMode mode = (*record)->profile.dtmf;
+    if (mode == DtmfMode::info || mode == DtmfMode::none)
+        co_return fail("media of call {}: '{}' takes no digits in its media", call, tag);
+    const bool as_events = mode != DtmfMode::inband && (*record)->has_events;
+    if (!as_events && !(*record)->has_g711)
+        co_return fail("media of call {}: '{}' has agreed to neither telephone-event nor G.711", call,
+                       tag);
+    post(**record, [digits = std::move(request.digits), duration = request.duration,
+                    pause = request.pause](Leg& leg) { leg.send_digits(digits, duration, pause); });
+    co_return Result<>{};
+}
+
+Task<Result<PartyStats>> LocalEngine::query(QueryRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    Reply<PartyStats> reply;
+    post(**record, [this, reply, local = (*record)->local](Leg& leg) {
+        PartyStats stats = leg.stats();
+        stats.local = local;
+        mailbox_.post([reply, stats = std::move(stats)]() mutable { reply.set(std::move(stats)); });
+    });
+    auto stats = co_await reply;
+    co_return stats;
+}
+
+Task<Result<PartyStats>> LocalEngine::remove(DeleteRequest request) {
+    Record* const record = find(request.party);
+    if (!record) co_return PartyStats{};
+    Reply<PartyStats> reply;
+    // A leg on its way between shards arrives first, and then this finds it.
+    if (record->moving) {
+        auto wait = settled(request.party);
+        if (auto arrived = co_await std::move(wait); !arrived) co_return PartyStats{};
+        auto again = remove(std::move(request));
+        co_return co_await std::move(again);
+    }
+    // Gone for everybody else at once; its last events are still told under its name.
+    const auto call = calls_.find(request.party.call);
+    const auto place = std::ranges::find(call->second, record, &std::unique_ptr<Record>::get);
+    departing_[record->id] = std::move(*place);
+    call->second.erase(place);
+    if (call->second.empty()) calls_.erase(call);
+    record->shard->post([this, reply, shard = record->shard, leg = record->leg, id = record->id,
+                         local = record->local] {
+        PartyStats stats = leg->stats();
+        stats.local = local;
+        leg->stop_play();
+        leg->stop_record(0, "hangup");
+        shard->release(*leg).reset();
+        mailbox_.post([this, reply, id, port = local.port, stats = std::move(stats)]() mutable {
+            by_id_.erase(id);
+            departing_.erase(id);
+            ports_.give_back(port);
+            reply.set(std::move(stats));
+        });
+    });
+    auto stats = co_await reply;
+    co_return stats;
+}
+
+}  // namespace strowger::media

@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.hpp"
+#include "media/disk.hpp"
+#include "media/engine.hpp"
+#include "media/ports.hpp"
+#include "media/reply.hpp"
+#include "media/shard.hpp"
+#include "media/terms.hpp"
+#include "wire/sdp/description.hpp"
+
+namespace strowger::media {
+
+/// The engine inside this process.
+///
+///     LocalEngine engine({.first_port = 10000, .last_port = 20000});
+///     Watch watch(loop, engine.event_fd());
+///     watch.on_readable([&] { engine.dispatch(); });
+///
+/// Offers and answers are computed on the owner's thread; packets live on media threads. A call's
+/// parties are on one thread, chosen by the call's id; connecting parties of two calls moves one to
+/// the other's thread. Threads share no state: they exchange messages.
+class LocalEngine final : public Engine {
+public:
+    struct Options {
+        unsigned threads = 0;  ///< 0: one a core
+        std::uint16_t first_port = 10000;
+        std::uint16_t last_port = 20000;
+        std::optional<IpAddress> bind_address;        ///< else any, of the party's family
+        std::optional<IpAddress> advertised_address;  ///< else the bound or the routed one
+        std::size_t sound_cache_bytes = std::size_t{64} << 20;  ///< over an hour of prompts
+    };
+
+    explicit LocalEngine(Options options);
+    ~LocalEngine() override;
+
+    /// Readable when `dispatch` has something to do: events, and answers to awaited requests.
+    int event_fd() const { return mailbox_.fd(); }
+    void dispatch();
+
+    Task<Result<std::string>> publish(PublishRequest) override;
+    Task<Result<std::string>> create(CreateRequest) override;
+    Task<Result<>> create_answer(CreateAnswerRequest) override;
+    Task<Result<>> connect(ConnectRequest) override;
+    Task<Result<>> disconnect(DisconnectRequest) override;
+    Task<Result<>> play(PlayRequest) override;
+    Task<Result<>> stop_play(StopPlayRequest) override;
+    Task<Result<>> echo(EchoRequest) override;
+    Task<Result<>> record(RecordRequest) override;
+    Task<Result<>> stop_record(StopRecordRequest) override;
+    Task<Result<>> play_dtmf(PlayDtmfRequest) override;
+    Task<Result<>> block(BlockRequest) override;
+    Task<Result<PartyStats>> query(QueryRequest) override;
+    Task<Result<PartyStats>> remove(DeleteRequest) override;
+    void on_event(std::function<void(const Event&)> handler) override;
+
+    std::size_t parties() const { return by_id_.size(); }
+    std::size_t ports_in_use() const { return ports_.in_use(); }
+
+private:
+    using LegWork = std::move_only_function<void(Leg&)>;
+
+    /// What the owner's thread knows of a party. `leg` is only named here; its shard owns it.
+    struct Record {
+        Record(std::uint64_t number, Party name, std::uint64_t session)
+            : id(number), party(std::move(name)), history(session) {}
+
+        std::uint64_t id;
+        Party party;
+        Profile profile;
+        Leg* leg = nullptr;
+        Shard* shard = nullptr;
+        SocketAddress local;      ///< of the RTP socket, as advertised
+        sdp::DescriptionHistory history;
+        bool agreed = false;      ///< an offer and its answer are complete
+        bool has_events = false;  ///< telephone-event was agreed
+        bool has_g711 = false;
+        std::uint64_t plays = 0;  ///< counts requests that start or stop playing
+
+        bool moving = false;             ///< between two shards
+        std::vector<LegWork> waiting;    ///< until it has arrived
+        std::vector<Reply<bool>> moved;  ///< who waits for that
+    };
+    using Call = std::vector<std::unique_ptr<Record>>;
+
+    Record* find(const Party& party);
+    Result<Record*> get(const Party& party);
+    /// A new record whose leg is not yet on a shard.
+    Result<std::unique_ptr<Record>> make(const Party& party, const Profile& profile,
+                                         std::optional<IpAddress> hint, std::unique_ptr<Leg>& leg);
+    void admit(std::unique_ptr<Record> record, std::unique_ptr<Leg> leg);
+    Shard& shard_for(const std::string& call);
+
+    sdp::Description base_description(const Record& record) const;
+    void apply(Record& record, const sdp::Agreement& agreement);
+
+    void post(Record& record, LegWork work);
+    void move(Record& record, Shard& to);
+    void arrived(std::uint64_t id, std::unique_ptr<Leg> leg);
+    Task<Result<>> settled(Party party);
+    void emit(std::uint64_t id, Event event);
+
+    Options options_;
+    Random random_;
+    Ports ports_;
+    std::unordered_map<std::string, Call> calls_;
+    std::unordered_map<std::uint64_t, Record*> by_id_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Record>> departing_;  // until the leg is gone
+    std::uint64_t next_id_ = 1;
+    std::function<void(const Event&)> handler_;
+
+    io::Mailbox<Work> mailbox_;
+    std::vector<std::unique_ptr<Shard>> shards_;  // post to the mailbox until they have stopped
+    std::unique_ptr<Disk> disk_;                  // posts to the mailbox too
+};
+
+}  // namespace strowger::media

@@ -1,0 +1,72 @@
+#include "media/shard.hpp"
+
+#include "io/media_clock.hpp"
+
+namespace strowger::media {
+namespace {
+
+// A descriptor's key is its leg's address, with this bit for the RTCP socket; 0 is the mailbox.
+constexpr std::uint64_t rtcp_bit = 1;
+static_assert(alignof(Leg) > 1);
+
+}  // namespace
+
+Shard::Shard(Tell tell, std::uint64_t seed)
+    : tell_(std::move(tell)), random_(seed), cname_(random_.token(16)) {
+    now_ = io::media_now();
+    if (const auto added = poller_.add(mailbox_.fd(), 0); !added)
+        throw std::runtime_error(added.error().text());
+    thread_ = std::thread([this] { run(); });
+}
+
+Shard::~Shard() {
+    post([this] { stopping_ = true; });
+    thread_.join();
+}
+
+void Shard::run() {
+    while (!stopping_) {
+        const Time next = timers_.next();
+        const auto ready = poller_.wait(next == Time::max() ? Duration::max() : next - now_);
+        now_ = io::media_now();
+        bool mail = false;
+        for (const epoll_event& event : ready) {
+            const std::uint64_t key = event.data.u64;
+            if (key == 0) {
+                mail = true;
+                continue;
+            }
+            Leg& leg = *reinterpret_cast<Leg*>(key & ~rtcp_bit);
+            if (key & rtcp_bit)
+                leg.rtcp_readable(now_);
+            else
+                leg.rtp_readable(now_);
+        }
+        timers_.run(now_);
+        if (!mail) continue;
+        mailbox_.acknowledge();
+        while (auto work = mailbox_.take()) (*work)();
+    }
+    legs_.clear();
+}
+
+Leg& Shard::adopt(std::unique_ptr<Leg> leg) {
+    Leg& adopted = *leg;
+    legs_.emplace(&adopted, std::move(leg));
+    const auto key = reinterpret_cast<std::uint64_t>(&adopted);
+    // Fails only for want of kernel memory; the leg is then silent, which its timeout reports.
+    (void)poller_.add(adopted.sockets().rtp.fd(), key);
+    (void)poller_.add(adopted.sockets().rtcp.fd(), key | rtcp_bit);
+    adopted.attach(*this);
+    return adopted;
+}
+
+std::unique_ptr<Leg> Shard::release(Leg& leg) {
+    leg.detach();
+    poller_.remove(leg.sockets().rtp.fd());
+    poller_.remove(leg.sockets().rtcp.fd());
+    auto node = legs_.extract(&leg);
+    return std::move(node.mapped());
+}
+
+}  // namespace strowger::media

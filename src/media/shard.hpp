@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+
+#include "base/random.hpp"
+#include "io/mailbox.hpp"
+#include "io/poller.hpp"
+#include "media/engine.hpp"
+#include "media/leg.hpp"
+#include "media/timers.hpp"
+
+namespace strowger::media {
+
+/// Work for another thread: a message that carries its own handling.
+using Work = std::move_only_function<void()>;
+
+/// One media thread with its legs, sockets and timers. Nothing in it is shared: others post work.
+///
+/// A round: packets of all ready sockets, then timers, then posted work. So a leg that is taken
+/// away by a message is never met by an event of the same round.
+class Shard {
+public:
+    /// `tell` is called on the shard's thread with what happened to a leg.
+    using Tell = std::function<void(std::uint64_t leg, Event event)>;
+
+    Shard(Tell tell, std::uint64_t seed);
+    ~Shard();  ///< stops the thread; its legs go with it
+
+    /// From any thread.
+    void post(Work work) { mailbox_.post(std::move(work)); }
+
+    // From here on: on the shard's thread.
+    Leg& adopt(std::unique_ptr<Leg> leg);
+    std::unique_ptr<Leg> release(Leg& leg);
+
+    Time now() const { return now_; }
+    Timers& timers() { return timers_; }
+    Random& random() { return random_; }
+    const std::string& cname() const { return cname_; }
+    void tell(std::uint64_t leg, Event event) { tell_(leg, std::move(event)); }
+
+    // Larger than any packet that fits an Ethernet frame; longer datagrams are cut and then refused.
+    static constexpr std::size_t max_packet = 2048;
+    /// Scratch of the packet being handled.
+    MutableBytes buffer() { return buffer_; }
+    /// Scratch of the packet being made from it.
+    MutableBytes second_buffer() { return second_buffer_; }
+
+private:
+    void run();
+
+    Tell tell_;
+    Random random_;
+    std::string cname_;
+    io::Mailbox<Work> mailbox_;
+    io::Poller poller_;
+    Timers timers_;
+    std::unordered_map<Leg*, std::unique_ptr<Leg>> legs_;
+    std::array<std::uint8_t, max_packet> buffer_;
+    std::array<std::uint8_t, max_packet> second_buffer_;
+    Time now_{};
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace strowger::media

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "media/engine.hpp"
+#include "media/transport.hpp"
+#include "wire/sdp/offer_answer.hpp"
+
+namespace strowger::media {
+
+/// What signalling has agreed with one party, as its leg needs it.
+struct Terms {
+    Transport::Target target;
+    Direction direction = Direction::sendrecv;  ///< as seen from here
+    bool held = false;
+    std::vector<sdp::AgreedPayload> payloads;   ///< best first
+    DtmfMode dtmf = DtmfMode::rfc4733;
+    Duration timeout{}, timeout_hold{};         ///< zero: never
+};
+
+}  // namespace strowger::media
