@@ -14,7 +14,20 @@ void Channels::add(std::shared_ptr<Channel> channel) {
     by_id_.emplace(std::move(id), std::move(channel));
 }
 
-void Channels::remove(const Channel& channel) { by_id_.erase(channel.uniqueid()); }
+void Channels::remove(const Channel& channel) {
+    if (by_id_.erase(channel.uniqueid()) == 0) return;
+    std::erase_if(media_ids_, [&](const auto& entry) { return entry.second == channel.uniqueid(); });
+}
+
+std::uint64_t Channels::next_media_id(const Channel& channel) {
+    media_ids_.emplace(++last_media_id_, channel.uniqueid());
+    return last_media_id_;
+}
+
+std::shared_ptr<Channel> Channels::find_by_media_id(std::uint64_t id) const {
+    const auto found = media_ids_.find(id);
+    return found == media_ids_.end() ? nullptr : find(found->second);
+}
 
 std::shared_ptr<Channel> Channels::find(std::string_view uniqueid) const {
     const auto found = by_id_.find(uniqueid);

@@ -35,6 +35,11 @@ public:
     std::string next_uniqueid(WallTime now);
     /// "PJSIP/alice-00000001".
     std::string next_name(std::string_view technology, std::string_view resource);
+    /// A number for a play or a recording, by which its end finds the channel that asked for it: the
+    /// party that is played to may be another's (Local halves).
+    std::uint64_t next_media_id(const Channel& channel);
+    std::shared_ptr<Channel> find_by_media_id(std::uint64_t id) const;
+
     /// Channels made since start.
     std::uint64_t created() const { return created_; }
     /// Calls that were given a dialplan.
@@ -43,6 +48,8 @@ public:
 private:
     std::unordered_map<std::string, std::shared_ptr<Channel>, TextHash, std::equal_to<>> by_id_;
     std::unordered_map<std::string, std::weak_ptr<SipChannel>, TextHash, std::equal_to<>> by_tag_;
+    std::unordered_map<std::uint64_t, std::string> media_ids_;  ///< to uniqueid
+    std::uint64_t last_media_id_ = 0;
     std::uint64_t created_ = 0;
     std::uint64_t names_ = 0;
 };
