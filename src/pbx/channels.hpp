@@ -39,6 +39,7 @@ public:
     /// party that is played to may be another's (Local halves).
     std::uint64_t next_media_id(const Channel& channel);
     std::shared_ptr<Channel> find_by_media_id(std::uint64_t id) const;
+    void forget_media_id(std::uint64_t id) { media_ids_.erase(id); }
 
     /// Channels made since start.
     std::uint64_t created() const { return created_; }

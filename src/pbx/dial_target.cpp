@@ -1,6 +1,5 @@
 #include "pbx/dial_target.hpp"
 
-#include "pbx/contact_target.hpp"
 #include "pbx/next_hop.hpp"
 #include "wire/sip/uri.hpp"
 
@@ -72,9 +71,11 @@ Task<Result<PreparedLeg>> prepare_leg(Core& core, DialTarget target, std::string
                 if (known.uri == uri) contact = &known;
     }
     if (contact) {
-        auto reached = co_await contact_target(core, *contact, *endpoint);
+        auto reached = co_await contact_target(core, *contact, endpoint->outbound_proxy, endpoint->transport);
         if (!reached) co_return std::unexpected(reached.error());
-        leg.target = std::move(*reached);
+        leg.target.uri = std::move(reached->uri);
+        leg.target.flow = reached->flow;
+        leg.target.route = std::move(reached->route);
         if (!user.empty()) leg.target.uri = with_user(leg.target.uri, user);
     } else {
         if (!istarts_with(uri, "sip:") && !istarts_with(uri, "sips:")) co_return fail("'{}' is not a SIP URI", uri);
@@ -84,7 +85,7 @@ Task<Result<PreparedLeg>> prepare_leg(Core& core, DialTarget target, std::string
         if (!flow) co_return std::unexpected(flow.error());
         leg.target.uri = uri;
         leg.target.flow = *flow;
-        if (!endpoint->outbound_proxy.empty()) leg.target.route.push_back("<" + endpoint->outbound_proxy + ">");
+        if (!endpoint->outbound_proxy.empty()) leg.target.route.push_back(route_value(endpoint->outbound_proxy));
     }
     leg.channel = SipChannel::outgoing(core, std::shared_ptr<const config::Endpoint>(config, endpoint), std::move(linkedid));
     co_return leg;
