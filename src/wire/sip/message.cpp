@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/text.hpp"
+#include "wire/sip/cseq.hpp"
 #include "wire/sip/syntax.hpp"
 #include "wire/sip/uri.hpp"
 #include "wire/sip/via.hpp"
@@ -14,11 +15,7 @@ namespace {
 
 using syntax::npos;
 
-// So long a piece of a bad message stands in an error text.
-constexpr std::size_t quoted_length = 60;
-std::string_view excerpt(std::string_view text) { return text.substr(0, quoted_length); }
-
-constexpr std::uint32_t max_cseq = 0x7fffffff;  // section 8.1.1.5
+using syntax::excerpt;
 
 /// The headers whose lines may hold several values (section 7.3.1 and each header's own grammar).
 bool is_list(HeaderId id) {
@@ -237,22 +234,15 @@ private:
     }
 
     Result<> cseq() {
-        std::size_t digits = 0;
-        while (digits < cseq_->size() && is_digit((*cseq_)[digits])) ++digits;
-        const auto number = parse_number<std::uint32_t>(cseq_->substr(0, digits));
-        const auto method_at = syntax::skip_lws(*cseq_, digits);
-        const auto method = cseq_->substr(method_at);
-        if (!number || *number > max_cseq || method_at == digits || !syntax::is_token(method))
-            return fail_with(400, "CSeq '{}': expected a number up to 2147483647 and a method",
-                             excerpt(*cseq_));
-        m_.cseq_ = *number;
-        if (m_.is_request()) {
-            if (method != m_.method_text_)
-                return fail_with(400, "CSeq '{}' in a {} request", excerpt(*cseq_),
-                                 excerpt(m_.method_text_));
-        } else {
-            m_.method_text_ = method;
-            m_.method_ = method_by_name(method);
+        const auto cseq = CSeq::parse(*cseq_);
+        if (!cseq) return std::unexpected(cseq.error());
+        m_.cseq_ = cseq->number;
+        if (!m_.is_request()) {
+            m_.method_text_ = cseq->method;
+            m_.method_ = method_by_name(cseq->method);
+        } else if (cseq->method != m_.method_text_) {
+            return fail_with(400, "CSeq '{}' in a {} request", excerpt(*cseq_),
+                             excerpt(m_.method_text_));
         }
         return {};
     }

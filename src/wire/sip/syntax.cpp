@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace strowger::sip::syntax {
 
 bool is_token(std::string_view text) {
@@ -65,35 +67,57 @@ constexpr bool ends_parameter_word(char c) {
 
 }  // namespace
 
-std::optional<Parameter> take_parameter(std::string_view& parameters) {
-    const auto text = parameters;
-    auto at = skip_lws(text, 0);
-    if (at == text.size() || text[at] != ';') return std::nullopt;
-    const auto start = at = skip_lws(text, at + 1);
+namespace {
+
+/// "name[=value]" from `at` on; the index behind it and its white space, or npos when malformed.
+std::size_t read_parameter(std::string_view text, std::size_t at, Parameter& parameter) {
+    const auto start = at;
     while (at < text.size() && !ends_parameter_word(text[at])) ++at;
-    if (at == start) return std::nullopt;
-    Parameter parameter;
+    if (at == start) return npos;
     parameter.name = text.substr(start, at - start);
-    auto next = skip_lws(text, at);
-    if (next < text.size() && text[next] == '=') {
-        at = skip_lws(text, next + 1);
-        if (at < text.size() && text[at] == '"') {
-            const auto end = skip_quoted(text, at);
-            if (end == npos) return std::nullopt;
-            parameter.value = text.substr(at + 1, end - at - 2);
-            parameter.quoted = true;
-            at = end;
-        } else {
-            const auto begin = at;
-            // "=" may stand within a value (base64 does so); only a name may not hold one.
-            while (at < text.size() && (text[at] == '=' || !ends_parameter_word(text[at]))) ++at;
-            parameter.value = text.substr(begin, at - begin);
-        }
-        next = skip_lws(text, at);
+    at = skip_lws(text, at);
+    if (at == text.size() || text[at] != '=') return at;
+    at = skip_lws(text, at + 1);
+    if (at < text.size() && text[at] == '"') {
+        const auto end = skip_quoted(text, at);
+        if (end == npos) return npos;
+        parameter.value = text.substr(at + 1, end - at - 2);
+        parameter.quoted = true;
+        return skip_lws(text, end);
     }
-    if (next < text.size() && text[next] != ';') return std::nullopt;
-    parameters.remove_prefix(next);
+    const auto begin = at;
+    // "=" may stand within a value (base64 does so); only a name may not hold one.
+    while (at < text.size() && (text[at] == '=' || !ends_parameter_word(text[at]))) ++at;
+    parameter.value = text.substr(begin, at - begin);
+    return skip_lws(text, at);
+}
+
+}  // namespace
+
+std::optional<Parameter> take_parameter(std::string_view& parameters) {
+    const auto at = skip_lws(parameters, 0);
+    if (at == parameters.size() || parameters[at] != ';') return std::nullopt;
+    Parameter parameter;
+    const auto end = read_parameter(parameters, skip_lws(parameters, at + 1), parameter);
+    if (end == npos || (end < parameters.size() && parameters[end] != ';')) return std::nullopt;
+    parameters.remove_prefix(end);
     return parameter;
+}
+
+std::optional<Parameter> take_auth_parameter(std::string_view& list) {
+    auto at = skip_lws(list, 0);
+    if (at < list.size() && list[at] == ',') at = skip_lws(list, at + 1);
+    Parameter parameter;
+    const auto end = read_parameter(list, at, parameter);
+    if (end == npos || (end < list.size() && list[end] != ',')) return std::nullopt;
+    list.remove_prefix(end);
+    return parameter;
+}
+
+std::optional<std::uint32_t> delta_seconds(std::string_view text) {
+    constexpr std::uint32_t largest = 0xffffffff;
+    if (text.empty() || !std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
+    return parse_number<std::uint32_t>(text).value_or(largest);
 }
 
 bool are_parameters(std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -34,6 +35,9 @@ constexpr bool is_token(char c) { return token_characters[static_cast<unsigned c
 constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 bool is_token(std::string_view text);  ///< not empty, and tokens only
 
+/// So much of a bad text as stands in an error message.
+constexpr std::string_view excerpt(std::string_view text) { return text.substr(0, 60); }
+
 constexpr std::size_t skip_lws(std::string_view text, std::size_t at) {
     while (at < text.size() && is_lws(text[at])) ++at;
     return at;
@@ -59,6 +63,14 @@ struct Parameter {
 /// Takes ";name=value" off the front; nothing at the end, or where the text is no parameter: then
 /// something other than white space is left.
 std::optional<Parameter> take_parameter(std::string_view& parameters);
+
+/// Takes "name=value" off the front of a comma-separated list, as auth headers have it; ends as
+/// `take_parameter` does.
+std::optional<Parameter> take_auth_parameter(std::string_view& list);
+
+/// Seconds, 0 to 2^32-1 (section 25.1 delta-seconds). More digits than that count as the largest;
+/// nothing when the text is no number.
+std::optional<std::uint32_t> delta_seconds(std::string_view text);
 
 /// Whether the text is nothing but parameters.
 bool are_parameters(std::string_view text);
