@@ -77,6 +77,12 @@ TEST(Uri, DiffersAsInTheExamplesOfRfc3261) {
     EXPECT_FALSE(equal("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"));
 }
 
+TEST(Uri, OfADoubledParameterTheFirstCounts) {
+    EXPECT_TRUE(equal("sip:a;transport=tcp;transport=udp", "sip:a;transport=tcp;transport=udp"));
+    EXPECT_TRUE(equal("sip:a;transport=tcp;transport=udp", "sip:a;transport=tcp"));
+    EXPECT_FALSE(equal("sip:a;transport=tcp;transport=udp", "sip:a;transport=udp"));
+}
+
 TEST(Uri, EscapesAndUnescapes) {
     EXPECT_EQ(unescape("a%20b%2Fc%zz%4"), "a b/c%zz%4");
     EXPECT_EQ(escape_user("a b@c:%\xc3\xa4+1"), "a%20b%40c%3A%25%C3%A4+1");
