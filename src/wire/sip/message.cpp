@@ -117,11 +117,9 @@ private:
         m_.request_uri_ = line.substr(first + 1, second - first - 1);
         const auto version = line.substr(second + 1);
         if (!syntax::is_token(m_.method_text_)) return wrong(400, "a method");
-        if (version != "SIP/2.0") {
-            const bool is_version = istarts_with(version, "SIP/") && version.find(' ') == npos &&
-                                    !iequals(version, "SIP/2.0");
-            if (is_version) return wrong(505, "SIP/2.0");
-            if (!iequals(version, "SIP/2.0")) return wrong(400, "METHOD URI SIP/2.0");
+        if (!iequals(version, "SIP/2.0")) {
+            const bool is_version = istarts_with(version, "SIP/") && version.find(' ') == npos;
+            return wrong(is_version ? 505 : 400, "SIP/2.0");
         }
         m_.method_ = method_by_name(m_.method_text_);
         return request_uri();
