@@ -110,6 +110,9 @@ TEST(Auth, RefusesDoubledMissingAndBrokenParameters) {
     EXPECT_FALSE(Credentials::parse(R"(Digest username="a")"));
     EXPECT_FALSE(Credentials::parse(R"(Digest username="a, realm="r")"));
     EXPECT_FALSE(Credentials::parse(""));
+    EXPECT_FALSE(Challenge::parse(R"(Digest realm="r", nonce="n", qop=a\)"));
+    EXPECT_FALSE(Credentials::parse(R"(Digest username="a", realm="r", nonce="n", uri="u",)"
+                                    R"( response="x", nc="0, x=y")"));
     std::string many = "Digest ";
     for (int i = 0; i < 40; ++i) many += fmt::format("p{}=1,", i);
     EXPECT_FALSE(Credentials::parse(many));
