@@ -19,10 +19,10 @@ namespace strowger::io {
 
 namespace {
 
-constexpr std::size_t max_name = 255;                // RFC 1035 section 2.3.4
+constexpr std::size_t max_name = 255;  // RFC 1035 section 2.3.4
 constexpr std::size_t max_hosts_file = 1 << 20;
-constexpr std::size_t header_size = 12;              // RFC 1035 section 4.1.1
-constexpr std::size_t max_in_flight = 2000;          // each holds a c-ares query and a task
+constexpr std::size_t header_size = 12;      // RFC 1035 section 4.1.1
+constexpr std::size_t max_in_flight = 2000;  // each holds a c-ares query and a task
 
 struct Answer {
     int status = ARES_ESERVFAIL;
@@ -212,18 +212,19 @@ struct Resolver::Impl : std::enable_shared_from_this<Impl> {
     }
 
     static std::unexpected<Error> error_of(const std::string& name, int type, int status) {
-        return fail_with(says_there_is_none(status) || status == ARES_EBADNAME ? not_found : temporary,
-                         "DNS {} {}: {}", type_name(type), name, ares_strerror(status));
+        return fail_with(
+            says_there_is_none(status) || status == ARES_EBADNAME ? not_found : temporary,
+            "DNS {} {}: {}", type_name(type), name, ares_strerror(status));
     }
 
     static Result<std::vector<IpAddress>> parse_a(const std::string& name, const Answer& answer) {
         std::array<ares_addrttl, max_records> found{};
         int count = static_cast<int>(found.size());
-        const int status = answer.status != ARES_SUCCESS
-                               ? answer.status
-                               : ares_parse_a_reply(answer.bytes.data(),
-                                                    static_cast<int>(answer.bytes.size()), nullptr,
-                                                    found.data(), &count);
+        const int status =
+            answer.status != ARES_SUCCESS
+                ? answer.status
+                : ares_parse_a_reply(answer.bytes.data(), static_cast<int>(answer.bytes.size()),
+                                     nullptr, found.data(), &count);
         if (status != ARES_SUCCESS) return error_of(name, ns_t_a, status);
         std::vector<IpAddress> list;
         for (int i = 0; i < count; ++i)
@@ -231,14 +232,15 @@ struct Resolver::Impl : std::enable_shared_from_this<Impl> {
         return list;
     }
 
-    static Result<std::vector<IpAddress>> parse_aaaa(const std::string& name, const Answer& answer) {
+    static Result<std::vector<IpAddress>> parse_aaaa(const std::string& name,
+                                                     const Answer& answer) {
         std::array<ares_addr6ttl, max_records> found{};
         int count = static_cast<int>(found.size());
-        const int status = answer.status != ARES_SUCCESS
-                               ? answer.status
-                               : ares_parse_aaaa_reply(answer.bytes.data(),
-                                                       static_cast<int>(answer.bytes.size()),
-                                                       nullptr, found.data(), &count);
+        const int status =
+            answer.status != ARES_SUCCESS
+                ? answer.status
+                : ares_parse_aaaa_reply(answer.bytes.data(), static_cast<int>(answer.bytes.size()),
+                                        nullptr, found.data(), &count);
         if (status != ARES_SUCCESS) return error_of(name, ns_t_aaaa, status);
         std::vector<IpAddress> list;
         for (int i = 0; i < count; ++i) {

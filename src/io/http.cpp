@@ -131,7 +131,8 @@ std::optional<HttpUrl> parse_http_url(std::string_view url) {
     if (!parts.target.starts_with('/')) parts.target.insert(0, "/");
     for (const char c : url)
         if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return std::nullopt;
-    if (authority.find('@') != std::string_view::npos) return std::nullopt;  // RFC 9110 section 4.2.4
+    if (authority.find('@') != std::string_view::npos)
+        return std::nullopt;  // RFC 9110 section 4.2.4
     if (authority.starts_with('[')) {
         const auto close = authority.find(']');
         if (close == std::string_view::npos) return std::nullopt;

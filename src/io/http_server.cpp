@@ -74,8 +74,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
         std::unique_ptr<Stream> stream;
         std::unique_ptr<Parser> parser;
         std::string input;
-        bool busy = false;         // a handler has the request
-        bool continued = false;    // 100 has been sent for this request
+        bool busy = false;       // a handler has the request
+        bool continued = false;  // 100 has been sent for this request
         bool keep_alive = true;
         bool head = false;
         bool http10 = false;
@@ -157,9 +157,9 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
             parser.reset();
             bool path_known = false;
             const Route* route = server.find(request, path_known);
-            if (!route) return respond(HttpResponse::text(path_known ? 405 : 404,
-                                                          path_known ? "method not allowed\n"
-                                                                     : "not found\n"));
+            if (!route)
+                return respond(HttpResponse::text(
+                    path_known ? 405 : 404, path_known ? "method not allowed\n" : "not found\n"));
             if (route->upgrade) return upgrade(*route, std::move(request));
             busy = true;
             task = serve(this, *route, std::move(request));
@@ -186,8 +186,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
             }
             const auto what = request.path;
             accept_websocket(server.loop, std::move(stream), std::move(request), std::move(input),
-                             route.websocket_options,
-                             [fn = route.upgrade, what](auto socket) {
+                             route.websocket_options, [fn = route.upgrade, what](auto socket) {
                                  if (socket) return fn(std::move(*socket));
                                  LOG_NOTICE(about, "WebSocket {}: {}", what, socket.error().text());
                              });
@@ -261,8 +260,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
     const Route* find(const HttpRequest& request, bool& path_known) const {
         const Route* best = nullptr;
         for (const auto& route : routes) {
-            const bool fits = route->prefix ? request.path.starts_with(route->path)
-                                            : request.path == route->path;
+            const bool fits =
+                route->prefix ? request.path.starts_with(route->path) : request.path == route->path;
             if (!fits) continue;
             path_known = true;
             if (route->method != "*" && route->method != request.method &&

@@ -27,8 +27,7 @@ struct Pipe {
 
 Result<Pipe> make_pipe() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0)
-        return fail_with(errno, "pipe: {}", std::strerror(errno));
+    if (::pipe2(ends, O_CLOEXEC) != 0) return fail_with(errno, "pipe: {}", std::strerror(errno));
     return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
@@ -156,8 +155,8 @@ Result<std::unique_ptr<Process>> Process::start(Loop& loop, Options options, Han
     posix_spawnattr_setpgroup(&plan.attributes, 0);
     posix_spawnattr_setsigmask(&plan.attributes, &none);
     posix_spawnattr_setsigdefault(&plan.attributes, &all);
-    posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                                   POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(
+        &plan.attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     auto arguments = pointers(options.arguments);
     auto environment = pointers(options.environment);
     pid_t pid = -1;
@@ -227,7 +226,7 @@ Task<Result<ProcessResult>> run_process(Loop& loop, Process::Options options, st
     const auto run = std::make_shared<Run>();
     const std::string program = options.arguments.empty() ? "" : options.arguments[0];
     options.max_input_queued = std::max(options.max_input_queued, input.size());
-    const auto collect = [run, max_output](std::string ProcessResult::*into) {
+    const auto collect = [run, max_output](std::string ProcessResult::* into) {
         return [run, max_output, into](Bytes bytes) {
             if (bytes.empty()) return run->part_over();
             auto& text = run->result.*into;

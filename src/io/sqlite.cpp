@@ -17,9 +17,7 @@ Error error_of(sqlite3* database, std::string_view doing) {
 
 }  // namespace
 
-void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
-    sqlite3_finalize(statement);
-}
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
 
 namespace {
@@ -40,9 +38,8 @@ Statement& Statement::bind(int index, double value) {
     return *this;
 }
 Statement& Statement::bind(int index, std::string_view text) {
-    note(bind_error_,
-         sqlite3_bind_text64(statement_.get(), index, text.data() ? text.data() : "", text.size(),
-                             SQLITE_TRANSIENT, SQLITE_UTF8));
+    note(bind_error_, sqlite3_bind_text64(statement_.get(), index, text.data() ? text.data() : "",
+                                          text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
     return *this;
 }
 Statement& Statement::bind_blob(int index, Bytes bytes) {
@@ -94,11 +91,13 @@ double Statement::real(int column) const { return sqlite3_column_double(statemen
 std::string_view Statement::text(int column) const {
     const auto* text = sqlite3_column_text(statement_.get(), column);
     const int size = sqlite3_column_bytes(statement_.get(), column);
-    return text ? std::string_view(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size))
+    return text ? std::string_view(reinterpret_cast<const char*>(text),
+                                   static_cast<std::size_t>(size))
                 : std::string_view{};
 }
 Bytes Statement::blob(int column) const {
-    const auto* bytes = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_.get(), column));
+    const auto* bytes =
+        static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_.get(), column));
     const int size = sqlite3_column_bytes(statement_.get(), column);
     return bytes ? Bytes(bytes, static_cast<std::size_t>(size)) : Bytes{};
 }

@@ -17,7 +17,8 @@ void order_srv(std::vector<SrvRecord>& records, Random& random) {
         std::uint64_t total = 0;
         for (auto at = group; at != end; ++at) total += at->weight;
         for (; group != end; ++group) {
-            // RFC 2782: a number from 0 to the sum inclusive; the first whose running sum reaches it.
+            // RFC 2782: a number from 0 to the sum inclusive; the first whose running sum reaches
+            // it.
             const auto chosen = random.below(total + 1);
             std::uint64_t sum = 0;
             auto pick = group;

@@ -205,8 +205,9 @@ struct Session : std::enable_shared_from_this<Session> {
         if (over || closing) return;
         closing = true;
         // Section 5.5.1: a control frame holds 125 octets, two of them the code.
-        reason = websocket::close_reason(static_cast<websocket::close_code>(code),
-                                         beast::string_view(why.data(), std::min<std::size_t>(why.size(), 123)));
+        reason = websocket::close_reason(
+            static_cast<websocket::close_code>(code),
+            beast::string_view(why.data(), std::min<std::size_t>(why.size(), 123)));
         write_next();
     }
 
@@ -281,10 +282,12 @@ void accept_websocket(Loop& loop, std::unique_ptr<Stream> stream, HttpRequest re
         Stream::close_and_forget(std::move(stream));
         return ready(fail("no common subprotocol in '{}'", offered));
     }
-    beast::http::request<beast::http::empty_body> upgrade{beast::http::verb::get, request.target, 11};
+    beast::http::request<beast::http::empty_body> upgrade{beast::http::verb::get, request.target,
+                                                          11};
     for (const auto& [name, value] : request.headers.fields) upgrade.insert(name, value);
 
-    auto pipe = std::make_shared<Pipe::State>(Pipe::State{loop, std::move(stream), std::move(received)});
+    auto pipe =
+        std::make_shared<Pipe::State>(Pipe::State{loop, std::move(stream), std::move(received)});
     auto session = std::make_shared<Session>(pipe, std::move(request), options);
     session->subprotocol = subprotocol;
     pipe->attach();
@@ -296,11 +299,12 @@ void accept_websocket(Loop& loop, std::unique_ptr<Stream> stream, HttpRequest re
         std::chrono::duration_cast<std::chrono::milliseconds>(2 * options.ping_interval);
     limits.keep_alive_pings = true;
     ws.set_option(limits);
-    ws.set_option(websocket::stream_base::decorator([subprotocol](websocket::response_type& answer) {
-        answer.set(beast::http::field::server, "Strowger");
-        if (!subprotocol.empty())
-            answer.set(beast::http::field::sec_websocket_protocol, subprotocol);
-    }));
+    ws.set_option(
+        websocket::stream_base::decorator([subprotocol](websocket::response_type& answer) {
+            answer.set(beast::http::field::server, "Strowger");
+            if (!subprotocol.empty())
+                answer.set(beast::http::field::sec_websocket_protocol, subprotocol);
+        }));
     ws.read_message_max(options.max_message);
     ws.auto_fragment(false);
     // Beast keeps what it needs of the request before it returns.
