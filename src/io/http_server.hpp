@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/task.hpp"
+#include "io/http.hpp"
+#include "io/stream.hpp"
+#include "io/websocket.hpp"
+
+namespace strowger::io {
+
+/// An HTTP/1.1 server (RFC 9112) for control, metrics and web pages, with WebSockets on the same
+/// port. Requests of a connection are answered in order, one at a time.
+class HttpServer {
+public:
+    struct Options {
+        std::size_t max_header = 32 << 10;  ///< request line and fields; beyond: 431
+        std::size_t max_body = 4 << 20;     ///< beyond: 413
+        Duration header_timeout = std::chrono::seconds{10};     ///< for the whole header
+        Duration body_timeout = std::chrono::seconds{60};       ///< for the whole body
+        Duration keepalive_timeout = std::chrono::seconds{60};  ///< between requests
+        std::size_t max_requests = 10000;  ///< on one connection, then it closes
+        std::size_t max_connections = 4096;
+        std::size_t max_per_source = 256;
+        std::string server_name = "Strowger";  ///< the Server field; empty: none
+    };
+    /// A handler's task is destroyed when its client goes away before it is done.
+    using Handler = std::function<Task<HttpResponse>(HttpRequest)>;
+    using Upgrade = std::function<void(std::unique_ptr<WebSocket>)>;
+
+    HttpServer(Loop& loop, Options options);
+    ~HttpServer();  ///< closes all connections
+
+    /// `method` "*" takes any. `path` is exact, or a prefix when it ends in '*'; the longest match
+    /// wins. HEAD is answered by GET. Routes are added before `listen`.
+    void route(std::string method, std::string path, Handler handler);
+    /// The same for an answer that needs no waiting.
+    void route_now(std::string method, std::string path,
+                   std::function<HttpResponse(const HttpRequest&)> handler);
+    void websocket(std::string path, WebSocket::Options options, Upgrade upgrade);
+
+    /// May be called for several addresses, with and without TLS. The answer is the address bound.
+    Result<SocketAddress> listen(const SocketAddress& address,
+                                 std::shared_ptr<TlsContext> tls = {});
+
+private:
+    struct Impl;
+    std::shared_ptr<Impl> impl_;  // shared with its connections while they end
+};
+
+}  // namespace strowger::io
