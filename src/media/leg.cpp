@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "io/media_clock.hpp"
+#include "io/clock.hpp"
 #include "media/dtmf_detector.hpp"
 #include "media/e_model.hpp"
 #include "media/player.hpp"
@@ -263,7 +263,7 @@ void Leg::relay(MutableBytes packet, Bytes payload, const Route& route, Time now
         g711::transcode(static_cast<g711::Law>(route.law), payload,
                         packet.subspan(offset, payload.size()));
     }
-    sender_.forward(packet, now);
+    if (!sender_.forward(packet, now)) return;
     packet[1] = static_cast<std::uint8_t>((packet[1] & 0x80) | route.out_type);
     send(packet, payload, route.out_law, now);
 }
@@ -411,7 +411,7 @@ void Leg::rtcp_readable(Time now) {
         return;
     }
     schedule_->received(datagram->size() + datagram_overhead);
-    reporter_.receive(*compound, now, rtcp::ntp_time(io::media_wall_now()));
+    reporter_.receive(*compound, now, rtcp::ntp_time(io::wall_now()));
 }
 
 // A report about each direction that lives (RFC 3550 section 6.4). Reports of the peer are never
@@ -431,7 +431,7 @@ void Leg::rtcp_tick(Time now) {
         rtcp::CompoundWriter writer(shard_->second_buffer());
         if (we_sent)
             writer.sender_report(sender_.ssrc(),
-                                 {.ntp = rtcp::ntp_time(io::media_wall_now()),
+                                 {.ntp = rtcp::ntp_time(io::wall_now()),
                                   .rtp = sender_.timestamp_at(now),
                                   .packets = static_cast<std::uint32_t>(sent_packets_),
                                   .octets = static_cast<std::uint32_t>(sent_bytes_)},

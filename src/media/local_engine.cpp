@@ -1,6 +1,7 @@
 #include "media/local_engine.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/text.hpp"
 #include "media/recorder.hpp"
@@ -129,21 +130,27 @@ Result<std::unique_ptr<LocalEngine::Record>> LocalEngine::make(const Party& part
                     party.call.size(), party.tag.size(), max_id);
     if (hint && hint->is_unspecified()) hint.reset();
     auto bind = profile.bind_address ? profile.bind_address : options_.bind_address;
-    if (!bind) bind = hint && hint->is_v6() ? IpAddress::any_v6() : IpAddress::any_v4();
+    const bool v6 = bind ? bind->is_v6() : hint && hint->is_v6();
+    auto advertised =
+        profile.advertised_address ? profile.advertised_address : options_.advertised_address;
+    if (!advertised && bind && !bind->is_unspecified()) advertised = bind;
+    if (!advertised && hint) advertised = io::local_address_towards(*hint);
+    // Nobody is known yet: the address of the default route, by a documentation address.
+    if (!advertised)
+        advertised = io::local_address_towards(*IpAddress::parse(v6 ? "2001:db8::1" : "192.0.2.1"));
+    if (!advertised) advertised = IpAddress::parse(v6 ? "::1" : "127.0.0.1");
+
+    // Bound to what we advertise if that is an address of this host: then packets leave from where
+    // the party sends to, and connecting the socket cannot make it deaf for that address. An address
+    // of a NAT in front of us is none of ours.
+    const IpAddress any = v6 ? IpAddress::any_v6() : IpAddress::any_v4();
+    if (!bind || bind->is_unspecified()) bind = advertised->is_v6() == v6 ? *advertised : any;
     auto sockets = ports_.open(*bind, profile.tos);
+    if (!sockets && sockets.error().code() == EADDRNOTAVAIL && !profile.bind_address)
+        sockets = ports_.open(any, profile.tos);
     if (!sockets) return std::unexpected(sockets.error());
 
     auto record = std::make_unique<Record>(next_id_++, party, random_.next() >> 2);
-    auto advertised =
-        profile.advertised_address ? profile.advertised_address : options_.advertised_address;
-    if (!advertised && !bind->is_unspecified()) advertised = bind;
-    if (!advertised && hint) advertised = io::local_address_towards(*hint);
-    if (!advertised) {
-        // Nobody is known yet: the address of the default route, by a documentation address.
-        const auto anyone = bind->is_v6() ? "2001:db8::1" : "192.0.2.1";
-        advertised = io::local_address_towards(*IpAddress::parse(anyone));
-    }
-    if (!advertised) advertised = IpAddress::parse(bind->is_v6() ? "::1" : "127.0.0.1");
     record->local = {*advertised, sockets->port};
     leg = std::make_unique<Leg>(record->id, std::move(*sockets), random_);
     return record;
@@ -175,8 +182,9 @@ Task<Result<std::string>> LocalEngine::publish(PublishRequest request) {
     std::unique_ptr<Leg> leg;
     if (!known) {
         std::optional<IpAddress> hint = request.profile.received_from;
-        if (const auto* audio = offer->first("audio"); !hint && audio && audio->address())
-            hint = audio->address()->ip;
+        // Signalling through a proxy on this host says nothing about where the party is.
+        const auto* audio = offer->first("audio");
+        if ((!hint || hint->is_loopback()) && audio && audio->address()) hint = audio->address()->ip;
         auto made = make(request.party, request.profile, hint, leg);
         if (!made) co_return std::unexpected(made.error());
         fresh = std::move(*made);

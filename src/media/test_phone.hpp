@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "io/media_clock.hpp"
+#include "io/clock.hpp"
 #include "io/media_socket.hpp"
 #include "media/local_engine.hpp"
 #include "wire/rtp/packet.hpp"
@@ -132,8 +132,8 @@ public:
             out.emplace(co_await std::move(inner));
         }(std::move(task), result);
         wait.start();
-        const Time give_up = io::media_now() + std::chrono::seconds{10};
-        while (!wait.done() && io::media_now() < give_up) pump(std::chrono::milliseconds{100});
+        const Time give_up = io::monotonic_now() + std::chrono::seconds{10};
+        while (!wait.done() && io::monotonic_now() < give_up) pump(std::chrono::milliseconds{100});
         return std::move(*result);
     }
 
@@ -145,7 +145,7 @@ public:
     /// Until an event of that kind has come.
     template <typename Kind>
     std::optional<Kind> wait_for(Duration limit = std::chrono::seconds{2}) {
-        const Time give_up = io::media_now() + limit;
+        const Time give_up = io::monotonic_now() + limit;
         while (true) {
             for (auto event = events.begin(); event != events.end(); ++event) {
                 if (const auto* found = std::get_if<Kind>(&*event)) {
@@ -154,7 +154,7 @@ public:
                     return result;
                 }
             }
-            if (io::media_now() >= give_up) return std::nullopt;
+            if (io::monotonic_now() >= give_up) return std::nullopt;
             pump(std::chrono::milliseconds{20});
         }
     }
