@@ -247,7 +247,8 @@ TEST(Translation, ForwardsTelephoneEventsUnderThePeersNumberAndReportsEachPressO
 TEST(Engine, ConnectsPartiesOfDifferentCallsWhateverThreadsTheyAreOn) {
     TestExchange exchange({.threads = 4, .first_port = 30000, .last_port = 39999});
     for (int round = 0; round < 8; ++round) {
-        const Party one{"one-" + std::to_string(round), "x"}, other{"other-" + std::to_string(round), "y"};
+        const Party one{"one-" + std::to_string(round), "x"},
+            other{"other-" + std::to_string(round), "y"};
         TestPhone a, b;
         exchange.call_in(a, one, a.sdp("0"));
         exchange.call_in(b, other, b.sdp("0"));
@@ -314,12 +315,14 @@ TEST(Engine, AnswersOnTheSamePortsAndRaisesTheVersionOnlyWhenSomethingChanged) {
     TestPhone a;
     const auto first = exchange.run(exchange.engine.publish({alice, a.sdp("0"), {}}));
     const auto same = exchange.run(exchange.engine.publish({alice, a.sdp("0"), {}}));
-    const auto held = exchange.run(exchange.engine.publish({alice, a.sdp("0", {}, "inactive"), {}}));
+    const auto held =
+        exchange.run(exchange.engine.publish({alice, a.sdp("0", {}, "inactive"), {}}));
     ASSERT_TRUE(first && same && held);
     EXPECT_EQ(*first, *same);
     EXPECT_NE(*held, *first);
     EXPECT_NE(held->find("a=inactive\r\n"), std::string::npos);
-    EXPECT_EQ(sdp::Session::parse(*held)->media[0].port, sdp::Session::parse(*first)->media[0].port);
+    EXPECT_EQ(sdp::Session::parse(*held)->media[0].port,
+              sdp::Session::parse(*first)->media[0].port);
     EXPECT_EQ(exchange.engine.ports_in_use(), 1U);
 }
 

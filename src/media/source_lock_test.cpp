@@ -14,7 +14,8 @@ const SocketAddress stranger = *SocketAddress::parse("203.0.113.9:5555");
 constexpr Time start{};
 
 /// Feeds `count` packets 20 ms apart; returns how many were accepted.
-int feed(SourceLock& lock, const SocketAddress& from, int count, Time& now, std::uint16_t first = 1) {
+int feed(SourceLock& lock, const SocketAddress& from, int count, Time& now,
+         std::uint16_t first = 1) {
     int accepted = 0;
     for (int i = 0; i < count; ++i, now += 20ms)
         accepted += lock.accept(from, 7, static_cast<std::uint16_t>(first + i), now);

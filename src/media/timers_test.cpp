@@ -25,7 +25,8 @@ TEST(Timers, RunInTheOrderOfTheirDeadlinesWhateverTheOrderOfArming) {
         timers.arm(*all.back(), start + std::chrono::milliseconds{random.below(1000)});
     }
     for (int i = 0; i < 500; i += 3)  // moved
-        timers.arm(*all[static_cast<std::size_t>(i)], start + std::chrono::milliseconds{random.below(1000)});
+        timers.arm(*all[static_cast<std::size_t>(i)],
+                   start + std::chrono::milliseconds{random.below(1000)});
     for (int i = 1; i < 500; i += 3) timers.disarm(*all[static_cast<std::size_t>(i)]);
     timers.run(start + 1s);
     EXPECT_EQ(ran.size(), 333U);
