@@ -33,12 +33,23 @@ void Channels::remove(const Channel& channel) {
     }
     const auto last = std::move(found->second);  // may be the one that keeps `channel`
     by_id_.erase(found);
+    std::erase_if(media_ids_, [&](const auto& entry) { return entry.second == last->uniqueid(); });
 }
 
 const std::vector<const Channel*>& Channels::of_device(std::string_view device) const {
     static const std::vector<const Channel*> none;
     const auto found = by_device_.find(to_lower(device));
     return found == by_device_.end() ? none : found->second;
+}
+
+std::uint64_t Channels::next_media_id(const Channel& channel) {
+    media_ids_.emplace(++last_media_id_, channel.uniqueid());
+    return last_media_id_;
+}
+
+std::shared_ptr<Channel> Channels::find_by_media_id(std::uint64_t id) const {
+    const auto found = media_ids_.find(id);
+    return found == media_ids_.end() ? nullptr : find(found->second);
 }
 
 std::shared_ptr<Channel> Channels::find(std::string_view uniqueid) const {

@@ -37,6 +37,12 @@ public:
     std::string next_uniqueid(WallTime now);
     /// "PJSIP/alice-00000001".
     std::string next_name(std::string_view technology, std::string_view resource);
+    /// A number for a play or a recording, by which its end finds the channel that asked for it: the
+    /// party that is played to may be another's (Local halves).
+    std::uint64_t next_media_id(const Channel& channel);
+    std::shared_ptr<Channel> find_by_media_id(std::uint64_t id) const;
+    void forget_media_id(std::uint64_t id) { media_ids_.erase(id); }
+
     /// Channels made since start.
     std::uint64_t created() const { return created_; }
     /// Calls that were given a dialplan.
@@ -47,6 +53,8 @@ private:
     std::unordered_map<std::string, std::weak_ptr<SipChannel>, TextHash, std::equal_to<>> by_tag_;
     /// Lower case, without the running number: device states must not walk through every call.
     std::unordered_map<std::string, std::vector<const Channel*>, TextHash, std::equal_to<>> by_device_;
+    std::unordered_map<std::uint64_t, std::string> media_ids_;  ///< to uniqueid
+    std::uint64_t last_media_id_ = 0;
     std::uint64_t created_ = 0;
     std::uint64_t names_ = 0;
 };
