@@ -86,6 +86,8 @@ public:
 
     bool hung_up() const override { return hung_up_; }
     Cause hangup_cause() const { return hangup_cause_; }
+    /// The far end has put us on hold.
+    virtual bool on_hold() const { return false; }
     bool is_up() const { return state_ == ChannelState::up && !hung_up_; }
 
     // Media, all of it through the engine. True: done; false: failed or hung up (logged).
