@@ -91,30 +91,25 @@ public:
     /// Set's left-hand side: `x`, `_x`, `__x` or `FUNC(args)`.
     Result<> assign(std::string_view target, std::string_view value);
 
-    /// Something that outranks the next priority: `T` after TIMEOUT(absolute), `e` after
-    /// RaiseException. The running application should be made to return.
-    enum class Interrupt { none, absolute_timeout, exception };
-    void interrupt(Interrupt what, std::string reason = {});
+    /// Something that outranks the next priority; the running application should be made to return,
+    /// and what it returns does not matter then. `T` after TIMEOUT(absolute), `e` after
+    /// RaiseException, another place after a transfer or AMI's Redirect.
+    enum class Interrupt { none, absolute_timeout, exception, redirect };
+    void time_out() { interrupt_ = Interrupt::absolute_timeout; }
+    void raise(std::string reason);
+    void redirect(Position position);
+    Interrupt interrupted() const { return interrupt_; }
 
 private:
     friend class Machine;
 
-    struct Loop {
-        enum class Kind { while_loop, if_block };
-        Kind kind;
-        std::size_t depth;  ///< frames at its start: a Return drops the loops of its frame
-        Position start;     ///< of the While, to go back to
-        std::optional<Position> end;  ///< of EndWhile or EndIf, once known
-        bool taken = false;           ///< an If: one of its branches has been run
-    };
-
     Environment& environment_;
     Variables variables_;
     Position position_;
-    bool jumped_ = false;
-    std::vector<Loop> loops_;
+    bool jumped_ = true;  ///< the first step is where the owner put the call
+    Position redirected_;
     Interrupt interrupt_ = Interrupt::none;
-    std::string exception_reason_;
+    std::string exception_reason_;  ///< why the call came to `e`
     Position exception_at_;
     unsigned steps_since_turn_ = 0;
     std::uint64_t steps_in_window_ = 0;

@@ -124,6 +124,10 @@ public:
 
 private:
     friend class Builder;
+    template <typename Take>
+    std::optional<Found> search(std::string_view name, std::string_view exten, const Query& query,
+                                Take&& take) const;
+
     std::vector<std::unique_ptr<Context>> contexts_;
     std::unordered_map<std::string_view, Context*> by_name_;  ///< borrows the contexts' names
     std::vector<std::pair<std::string, std::string>> globals_;

@@ -40,8 +40,10 @@ public:
 
     // For applications that collect digits (Background, WaitExten, Read).
 
-    /// To the extension dialled; if there is none to `i` with INVALID_EXTEN, else `e`, else hangup.
+    /// To the extension dialled, or as `invalid`.
     static AppResult dialled(Call& call, std::string_view context, std::string_view digits);
+    /// Something that does not exist was dialled: to `i` with INVALID_EXTEN, else `e`, else hangup.
+    static AppResult invalid(Call& call, std::string_view context, std::string_view digits);
     /// Nobody dialled: to `t`, else `e`, else hangup.
     static AppResult timed_out(Call& call, std::string_view context);
 
@@ -49,9 +51,13 @@ public:
     static Result<Position> resolve(Call& call, std::string_view destination);
 
 private:
-    friend class Control;
-    static Task<End> loop(Call& call, std::size_t until_depth, bool after_hangup);
-    static void skip_block(Call& call);
+    static Task<End> loop(Call& call, std::size_t least_frames, bool after_hangup);
+    static Task<AppResult> dispatch(Call& call, const Applications::Entry& application,
+                                    std::string_view arguments);
+    static bool take_interrupt(Call& call);
+    static bool go_to_special(Call& call, std::string_view exten);
+    static bool is_runaway(Call& call);
+    static Task<End> out_of_priorities(Call& call, const Dialplan& plan);
 };
 
 /// Evaluates `[globals]` in file order into `globals`, each seeing those before it.

@@ -65,7 +65,6 @@ public:
     Result<> push_frame(Frame frame);
     std::optional<Frame> pop_frame();  ///< nothing when there is none
     const std::vector<Frame>& frames() const { return frames_; }
-    std::vector<Frame>& frames() { return frames_; }
 
 private:
     struct Value {
