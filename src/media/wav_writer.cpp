@@ -62,7 +62,7 @@ Result<WavWriter> WavWriter::open(const std::filesystem::path& path, bool append
     writer.data_size_ = std::min(size - std::min(size, format->data_offset), max_data) & ~1ULL;
     // What follows the declared data is other chunks: speech goes in their place.
     if (format->data_size != 0 && format->data_size < 0xffffffffU) {
-        writer.data_size_ = std::min(writer.data_size_, std::uint64_t{format->data_size & ~1ULL});
+        writer.data_size_ = std::min<std::uint64_t>(writer.data_size_, format->data_size & ~1ULL);
     }
     writer.patched_size_ = writer.data_size_;
     if (std::fseek(file, static_cast<long>(writer.data_offset_ + writer.data_size_), SEEK_SET) !=
