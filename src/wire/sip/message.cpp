@@ -255,11 +255,18 @@ private:
         const auto from = NameAddress::parse(*from_);
         if (!from) return std::unexpected(from.error().within("From"));
         m_.from_ = *from_;
-        m_.from_tag_ = from->parameter("tag").value_or(std::string_view{});
+        const auto from_tag = from->parameter("tag");
+        m_.from_tag_ = from_tag.value_or(std::string_view{});
         const auto to = NameAddress::parse(*to_);
         if (!to) return std::unexpected(to.error().within("To"));
         m_.to_ = *to_;
-        m_.to_tag_ = to->parameter("tag").value_or(std::string_view{});
+        const auto to_tag = to->parameter("tag");
+        m_.to_tag_ = to_tag.value_or(std::string_view{});
+        // An empty tag would count as none here and as one to the next reader.
+        if (from_tag && from_tag->empty())
+            return fail_with(400, "From '{}': the tag is empty", excerpt(*from_));
+        if (to_tag && to_tag->empty())
+            return fail_with(400, "To '{}': the tag is empty", excerpt(*to_));
         // They are tokens; a quoted one with a NUL or a fold would not come back as it went.
         for (const auto word : {m_.branch_, m_.from_tag_, m_.to_tag_})
             if (std::any_of(word.begin(), word.end(), syntax::is_control))

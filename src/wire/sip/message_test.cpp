@@ -173,10 +173,12 @@ TEST(Message, RefusesLinesThatAreNoHeaders) {
     EXPECT_EQ(refusal(with("Expires", "Exp\xc3\xa4: 7200\r\n")), 400);
 }
 
-TEST(Message, RefusesControlCharactersInWhatResponsesCarryBack) {
+TEST(Message, RefusesControlCharactersAndEmptyTagsInWhatResponsesCarryBack) {
     EXPECT_EQ(refusal(with("Call-ID", std::string("Call-ID: a\0b\r\n", 14))), 400);
     EXPECT_EQ(refusal(with("Call-ID", "Call-ID: a b\r\n")), 400);
     EXPECT_EQ(refusal(with("From", "From: <sip:a>;tag=\"x\r\n y\"\r\n")), 400);
+    EXPECT_EQ(refusal(with("To", "To: <sip:a>;tag=\r\n")), 400);
+    EXPECT_EQ(refusal(with("From", "From: <sip:a>;tag\r\n")), 400);
     EXPECT_EQ(refusal(with("Via", std::string("Via: SIP/2.0/UDP a;branch=x\0y\r\n", 32))), 400);
 }
 
