@@ -510,6 +510,21 @@ TEST(InviteSession, AMangledFinalResponseDoesNotLeaveTheCallHanging) {
     EXPECT_TRUE(wire.a.session->done());
 }
 
+TEST(InviteSession, A2xxThatMakesNoDialogFailsTheCall) {
+    TestWire wire;
+    wire.b.takes_calls = false;
+    wire.a.call(wire.now);
+    wire.drain();
+    Builder ok = Builder::response_to(*Message::parse(wire.sent.at(0)), 200, "t");
+    for (std::size_t i = 0; i <= Dialog::max_routes; ++i) {
+        ok.header(HeaderId::record_route, "<sip:p.example.com;lr>");
+    }
+    wire.a.layer.receive(wire.a.to_peer, std::move(ok).finish(), wire.now);
+    wire.drain();
+    ASSERT_TRUE(wire.a.has<session::Failed>());
+    EXPECT_EQ(wire.a.all<session::Failed>()[0].status, 500);
+}
+
 TEST(InviteSession, ALostEarlyDialogRefusesTheInviteInsteadOfHangingItUp) {
     TestWire wire;
     unreliable(wire);
