@@ -486,6 +486,13 @@ void Stream::start(Handlers handlers) {
 bool Stream::send(Bytes bytes) { return impl_->send(bytes); }
 void Stream::close() { impl_->close(); }
 
+void Stream::close_and_forget(std::unique_ptr<Stream> stream) {
+    // Owned by its own last callback, which comes in any case: closing is bounded in time.
+    const auto holder = std::make_shared<std::unique_ptr<Stream>>(std::move(stream));
+    (*holder)->start({.closed = [holder](const Error&) { holder->reset(); }});
+    (*holder)->close();
+}
+
 void Stream::pause(bool paused) {
     if (impl_->paused == paused) return;
     impl_->paused = paused;

@@ -58,6 +58,8 @@ public:
 
     /// Writes what is queued, then closes. `closed` follows with code 0.
     void close();
+    /// The same for a stream that nobody waits for any more: it lives until it is closed.
+    static void close_and_forget(std::unique_ptr<Stream> stream);
     /// Stops or resumes reading, for a consumer that cannot keep up.
     void pause(bool paused);
     void set_idle_timeout(Duration timeout);

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "io/media_clock.hpp"
+#include "io/clock.hpp"
 #include "media/dtmf_detector.hpp"
 #include "media/e_model.hpp"
 #include "media/player.hpp"
@@ -90,9 +90,8 @@ void Leg::agree(Terms terms) {
         received_.set_clock_rate(speech->codec.clock_rate);
         sender_.set_clock_rate(speech->codec.clock_rate);
     }
-    const bool events = std::ranges::any_of(terms_.payloads, [](const auto& p) {
-        return iequals(p.codec.name, "telephone-event");
-    });
+    const bool events = std::ranges::any_of(
+        terms_.payloads, [](const auto& p) { return iequals(p.codec.name, "telephone-event"); });
     const bool listen =
         terms_.dtmf == DtmfMode::inband || (terms_.dtmf == DtmfMode::automatic && !events);
     if (listen && !detector_) detector_ = std::make_unique<DtmfDetector>();
@@ -181,9 +180,7 @@ const sdp::AgreedPayload* Leg::g711_payload() const {
     return found == terms_.payloads.end() ? nullptr : &*found;
 }
 
-bool Leg::occupied() const {
-    return player_ || key_player_ || (digits_ && digits_->sounding());
-}
+bool Leg::occupied() const { return player_ || key_player_ || (digits_ && digits_->sounding()); }
 
 void Leg::rtp_readable(Time now) {
     const auto datagram = transport_.receive(shard_->buffer());
@@ -234,7 +231,8 @@ void Leg::hear(const rtp::Packet& packet, std::uint8_t law, Time now) {
     if (law == no_law) return;
     if (detector_) {
         std::array<Sample, max_decoded> samples;
-        const std::size_t count = g711::decode(static_cast<g711::Law>(law), packet.payload(), samples);
+        const std::size_t count =
+            g711::decode(static_cast<g711::Law>(law), packet.payload(), samples);
         detector_->process(std::span(samples).first(count));
         DtmfDetector::Key key;
         while (detector_->poll(key))
@@ -263,7 +261,7 @@ void Leg::relay(MutableBytes packet, Bytes payload, const Route& route, Time now
         g711::transcode(static_cast<g711::Law>(route.law), payload,
                         packet.subspan(offset, payload.size()));
     }
-    sender_.forward(packet, now);
+    if (!sender_.forward(packet, now)) return;
     packet[1] = static_cast<std::uint8_t>((packet[1] & 0x80) | route.out_type);
     send(packet, payload, route.out_law, now);
 }
@@ -285,9 +283,7 @@ void Leg::play(std::unique_ptr<Player> player, std::uint64_t id) {
     start_playing();
 }
 
-void Leg::stop_play() {
-    finish_play(false);
-}
+void Leg::stop_play() { finish_play(false); }
 
 void Leg::start_playing() {
     if (play_timer_.armed()) return;
@@ -299,10 +295,10 @@ void Leg::finish_play(bool completed, std::string error) {
     const auto played = std::chrono::microseconds{player_->samples_read() * 125};
     player_.reset();
     sender_.source_changed();
-    shard_->tell(id_, PlayFinished{.id = play_id_,
-                                   .completed = completed,
-                                   .error = std::move(error),
-                                   .played = played});
+    shard_->tell(
+        id_,
+        PlayFinished{
+            .id = play_id_, .completed = completed, .error = std::move(error), .played = played});
 }
 
 void Leg::play_tick(Time now) {
@@ -341,9 +337,8 @@ void Leg::play_tick(Time now) {
 }
 
 void Leg::send_digits(const std::string& digits, Duration duration, Duration pause) {
-    const auto events = std::ranges::find_if(terms_.payloads, [](const auto& p) {
-        return iequals(p.codec.name, "telephone-event");
-    });
+    const auto events = std::ranges::find_if(
+        terms_.payloads, [](const auto& p) { return iequals(p.codec.name, "telephone-event"); });
     if (terms_.dtmf != DtmfMode::inband && events != terms_.payloads.end()) {
         if (!digits_)
             digits_ = std::make_unique<rtp::EventSender>(
@@ -360,9 +355,8 @@ void Leg::send_digits(const std::string& digits, Duration duration, Duration pau
 }
 
 void Leg::digit_tick(Time now) {
-    const auto events = std::ranges::find_if(terms_.payloads, [](const auto& p) {
-        return iequals(p.codec.name, "telephone-event");
-    });
+    const auto events = std::ranges::find_if(
+        terms_.payloads, [](const auto& p) { return iequals(p.codec.name, "telephone-event"); });
     if (events == terms_.payloads.end()) {
         digits_->stop();
         return;
@@ -371,8 +365,8 @@ void Leg::digit_tick(Time now) {
         const MutableBytes packet =
             shard_->second_buffer().first(rtp::header_size + out->payload.size());
         std::ranges::copy(out->payload, packet.begin() + rtp::header_size);
-        rtp::write_header(
-            sender_.generate_at(events->send_type, out->timestamp, now, out->marker), packet);
+        rtp::write_header(sender_.generate_at(events->send_type, out->timestamp, now, out->marker),
+                          packet);
         if (sends()) send(packet, packet.subspan(rtp::header_size), no_law, now);
     }
     if (digits_->busy()) shard_->timers().arm(digit_timer_, digits_->deadline());
@@ -411,7 +405,7 @@ void Leg::rtcp_readable(Time now) {
         return;
     }
     schedule_->received(datagram->size() + datagram_overhead);
-    reporter_.receive(*compound, now, rtcp::ntp_time(io::media_wall_now()));
+    reporter_.receive(*compound, now, rtcp::ntp_time(io::wall_now()));
 }
 
 // A report about each direction that lives (RFC 3550 section 6.4). Reports of the peer are never
@@ -431,7 +425,7 @@ void Leg::rtcp_tick(Time now) {
         rtcp::CompoundWriter writer(shard_->second_buffer());
         if (we_sent)
             writer.sender_report(sender_.ssrc(),
-                                 {.ntp = rtcp::ntp_time(io::media_wall_now()),
+                                 {.ntp = rtcp::ntp_time(io::wall_now()),
                                   .rtp = sender_.timestamp_at(now),
                                   .packets = static_cast<std::uint32_t>(sent_packets_),
                                   .octets = static_cast<std::uint32_t>(sent_bytes_)},
@@ -492,11 +486,11 @@ PartyStats Leg::stats() const {
         stats.sent.lost = static_cast<std::uint64_t>(std::max(view->cumulative_lost, 0));
         stats.sent.jitter_ms = view->jitter * 1000.0 / received_.clock_rate();
         if (sent_packets_ > 0)
-            stats.sent.loss_percent = 100.0 * static_cast<double>(stats.sent.lost) /
-                                      static_cast<double>(sent_packets_);
-        stats.sent.mos = mos({.loss_percent = stats.sent.loss_percent,
-                              .one_way_delay = round_trip / 2 + frame_time},
-                             stats.codec);
+            stats.sent.loss_percent =
+                100.0 * static_cast<double>(stats.sent.lost) / static_cast<double>(sent_packets_);
+        stats.sent.mos = mos(
+            {.loss_percent = stats.sent.loss_percent, .one_way_delay = round_trip / 2 + frame_time},
+            stats.codec);
     }
 
     const Way way = spoken ? routes_[speech->receive_type & 0x7f].way : Way::drop;
@@ -518,7 +512,7 @@ PartyStats Leg::stats() const {
         stats.why = "the peer does not speak " + stats.codec;
     } else {
         stats.mode = "idle";
-        stats.why = !receives()     ? "the party is on hold"
+        stats.why = !receives()    ? "the party is on hold"
                     : block_media_ ? "blocked"
                                    : "the peer does not speak " + stats.codec +
                                          ", which cannot be transcoded here";

@@ -29,9 +29,10 @@ class Shard;
 /// One party's media on its thread: what comes from it and what goes to it.
 ///
 /// Packets from the party go to the peer, which is another leg, or itself for an echo, or none. How
-/// each payload type goes is decided when something changes (`route`) and stands in a table, so that
-/// a packet costs one look-up. What plays or sends digits towards the party takes the place of what
-/// the peer sends. A leg is made by the engine's owner and from `attach` on belongs to its shard.
+/// each payload type goes is decided when something changes (`route`) and stands in a table, so
+/// that a packet costs one look-up. What plays or sends digits towards the party takes the place of
+/// what the peer sends. A leg is made by the engine's owner and from `attach` on belongs to its
+/// shard.
 class Leg {
 public:
     Leg(std::uint64_t id, SocketPair sockets, Random& random);
@@ -90,7 +91,8 @@ private:
     void take_event(const rtp::Packet& packet, Time now);
     void report_keys(Time now);
     void hear(const rtp::Packet& packet, std::uint8_t law, Time now);
-    void record_voice(bool party, std::uint32_t timestamp, Bytes payload, std::uint8_t law, Time now);
+    void record_voice(bool party, std::uint32_t timestamp, Bytes payload, std::uint8_t law,
+                      Time now);
 
     /// A packet from the peer (or ourselves), to go out under our own header.
     void relay(MutableBytes packet, Bytes payload, const Route& route, Time now);

@@ -18,7 +18,7 @@ namespace strowger::media {
 /// signalled one for `settling`; a locked source that is silent for `patience` opens the lock.
 class SourceLock {
 public:
-    static constexpr int probation = 4;         ///< consecutive packets, 60 ms of speech
+    static constexpr int probation = 4;  ///< consecutive packets, 60 ms of speech
     static constexpr int probation_signalled = 2;
     static constexpr Duration settling = std::chrono::seconds{3};
     static constexpr Duration patience = std::chrono::seconds{3};

@@ -68,6 +68,8 @@ Task<Result<>> Bridge::connect_media() {
     if (members_.size() != 2) co_return Result<>{};
     const auto a = members_[0]->channel->party();
     const auto b = members_[1]->channel->party();
+    for (const auto& member : members_)
+        if (!member->channel->party() && member->channel->media_follows()) co_return Result<>{};
     if (!a || !b) co_return fail("one side has no media");
     co_await members_[0]->channel->stop_playing();
     if (members_.size() == 2) co_await members_[1]->channel->stop_playing();
@@ -202,6 +204,7 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
     } else if (const auto* transfer = std::get_if<channel::TransferAsked>(&event)) {
         (void)transfer_peer(channel, transfer->target);
     } else if (const auto* pressed = std::get_if<channel::Digit>(&event)) {
+        if (const auto peer = peer_of(channel); peer && peer->media_follows()) peer->send_digit(pressed->digit, pressed->duration);
         digit(*member, pressed->digit);
     } else if (std::holds_alternative<channel::Interrupted>(event)) {
         release(channel, {Released::Why::self_gone, Cause::normal_clearing, {}});

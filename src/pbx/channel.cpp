@@ -58,7 +58,8 @@ Task<bool> Channel::play(std::vector<std::string> files, bool loop, Duration sta
     const auto where = party();
     if (hung_up_ || !where) co_return false;
     playing_ = true;
-    media::PlayRequest request{*where, media::PlayFiles{std::move(files), loop, start}, ++play_id_};
+    play_id_ = core_.channels.next_media_id(*this);
+    media::PlayRequest request{*where, media::PlayFiles{std::move(files), loop, start}, play_id_};
     auto started = co_await core_.engine.play(std::move(request));
     if (!started) {
         playing_ = false;
@@ -77,7 +78,8 @@ Task<bool> Channel::play_tone(std::string tone, bool loop) {
     if (zone)
         if (const auto spec = zone->tone(tone); !spec.empty()) tone = spec;
     playing_ = true;
-    media::PlayRequest request{*where, media::PlayTone{std::move(tone), loop}, ++play_id_};
+    play_id_ = core_.channels.next_media_id(*this);
+    media::PlayRequest request{*where, media::PlayTone{std::move(tone), loop}, play_id_};
     auto started = co_await core_.engine.play(std::move(request));
     if (!started) {
         playing_ = false;
@@ -89,7 +91,7 @@ Task<bool> Channel::play_tone(std::string tone, bool loop) {
 Task<> Channel::stop_playing() {
     if (!playing_) co_return;
     playing_ = false;
-    ++play_id_;  // what still comes of the old one is not waited for
+    play_id_ = 0;  // what still comes of the old one is not waited for
     const auto where = party();
     if (!where) co_return;
     media::StopPlayRequest request{*where};

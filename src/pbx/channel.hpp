@@ -109,11 +109,15 @@ public:
     /// Where its media is; nothing before there is any. A Local half answers with the party at the
     /// far end of its pair.
     virtual std::optional<media::Party> party() const = 0;
+    /// True: it has no media of its own, and a missing party only means that the far end is not joined yet.
+    virtual bool media_follows() const { return false; }
     /// The codec that it has agreed on, or is going to offer first.
     virtual std::vector<media::CodecSpec> codecs() const { return {}; }
 
     bool hung_up() const override { return hung_up_; }
     Cause hangup_cause() const { return hangup_cause_; }
+    /// The far end has put us on hold.
+    virtual bool on_hold() const { return false; }
     bool is_up() const { return state_ == ChannelState::up && !hung_up_; }
 
     // Media, all of it through the engine. True: done; false: failed or hung up (logged).
@@ -177,7 +181,7 @@ private:
     Cause hangup_cause_ = Cause::none;
     EventQueue inbox_;
     ChannelListener* listener_ = nullptr;
-    std::uint64_t play_id_ = 0;
+    std::uint64_t play_id_ = 0;  ///< from Channels::next_media_id, so that its end finds this channel
     bool playing_ = false;
 };
 

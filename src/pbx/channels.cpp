@@ -9,12 +9,48 @@
 
 namespace strowger::pbx {
 
-void Channels::add(std::shared_ptr<Channel> channel) {
-    auto id = channel->uniqueid();
-    by_id_.emplace(std::move(id), std::move(channel));
+namespace {
+
+// "PJSIP/alice" of "PJSIP/alice-0000002a".
+std::string device_of(const Channel& channel) {
+    const auto& name = channel.name();
+    return to_lower(std::string_view(name).substr(0, name.rfind('-')));
 }
 
-void Channels::remove(const Channel& channel) { by_id_.erase(channel.uniqueid()); }
+}  // namespace
+
+void Channels::add(std::shared_ptr<Channel> channel) {
+    const auto [at, is_new] = by_id_.try_emplace(channel->uniqueid(), channel);
+    if (is_new) by_device_[device_of(*channel)].push_back(channel.get());
+}
+
+void Channels::remove(const Channel& channel) {
+    const auto found = by_id_.find(channel.uniqueid());
+    if (found == by_id_.end()) return;
+    if (const auto device = by_device_.find(device_of(channel)); device != by_device_.end()) {
+        std::erase(device->second, found->second.get());
+        if (device->second.empty()) by_device_.erase(device);
+    }
+    const auto last = std::move(found->second);  // may be the one that keeps `channel`
+    by_id_.erase(found);
+    std::erase_if(media_ids_, [&](const auto& entry) { return entry.second == last->uniqueid(); });
+}
+
+const std::vector<const Channel*>& Channels::of_device(std::string_view device) const {
+    static const std::vector<const Channel*> none;
+    const auto found = by_device_.find(to_lower(device));
+    return found == by_device_.end() ? none : found->second;
+}
+
+std::uint64_t Channels::next_media_id(const Channel& channel) {
+    media_ids_.emplace(++last_media_id_, channel.uniqueid());
+    return last_media_id_;
+}
+
+std::shared_ptr<Channel> Channels::find_by_media_id(std::uint64_t id) const {
+    const auto found = media_ids_.find(id);
+    return found == media_ids_.end() ? nullptr : find(found->second);
+}
 
 std::shared_ptr<Channel> Channels::find(std::string_view uniqueid) const {
     const auto found = by_id_.find(uniqueid);

@@ -24,6 +24,8 @@ public:
     std::shared_ptr<Channel> find(std::string_view uniqueid) const;
     std::shared_ptr<Channel> find_by_name(std::string_view name) const;
     std::vector<std::shared_ptr<Channel>> all() const;  ///< in order of creation
+    /// The legs of one device, by the name that they were made with: "PJSIP/alice", any case.
+    const std::vector<const Channel*>& of_device(std::string_view device) const;
     std::size_t size() const { return by_id_.size(); }
 
     /// SIP legs by the tag that we gave them, for requests within their dialogs and for Replaces.
@@ -35,6 +37,12 @@ public:
     std::string next_uniqueid(WallTime now);
     /// "PJSIP/alice-00000001".
     std::string next_name(std::string_view technology, std::string_view resource);
+    /// A number for a play or a recording, by which its end finds the channel that asked for it: the
+    /// party that is played to may be another's (Local halves).
+    std::uint64_t next_media_id(const Channel& channel);
+    std::shared_ptr<Channel> find_by_media_id(std::uint64_t id) const;
+    void forget_media_id(std::uint64_t id) { media_ids_.erase(id); }
+
     /// Channels made since start.
     std::uint64_t created() const { return created_; }
     /// Calls that were given a dialplan.
@@ -43,6 +51,10 @@ public:
 private:
     std::unordered_map<std::string, std::shared_ptr<Channel>, TextHash, std::equal_to<>> by_id_;
     std::unordered_map<std::string, std::weak_ptr<SipChannel>, TextHash, std::equal_to<>> by_tag_;
+    /// Lower case, without the running number: device states must not walk through every call.
+    std::unordered_map<std::string, std::vector<const Channel*>, TextHash, std::equal_to<>> by_device_;
+    std::unordered_map<std::uint64_t, std::string> media_ids_;  ///< to uniqueid
+    std::uint64_t last_media_id_ = 0;
     std::uint64_t created_ = 0;
     std::uint64_t names_ = 0;
 };

@@ -455,6 +455,7 @@ Task<> SipChannel::reoffer(std::string sdp) {
     (void)session_->accept_offer(local_sdp_, core().now());
     if (hold != on_hold_) {
         on_hold_ = hold;
+        publish(events::ChannelChanged::What::state);  // of the device
         raise(channel::Held{hold});
     }
 }

@@ -47,6 +47,7 @@ public:
     std::vector<media::CodecSpec> codecs() const override { return offered_codecs_; }
     std::optional<std::string> signalling_field(std::string_view name) const override;
     void connected_line_changed() override;
+    bool on_hold() const override { return on_hold_; }
 
     /// What the transaction layer has for this leg or its dialog.
     void handle(const sip::TransactionEvent& event);

@@ -32,6 +32,11 @@ public:
     Builder& header(HeaderId id, std::string_view value);
     Builder& header(std::string_view name, std::string_view value);
     Builder& header(HeaderId id, std::uint64_t number);
+    /// Whole lines that our own code wrote, each with its CRLF; taken as they are.
+    Builder& lines(std::string_view whole) {
+        text_ += whole;
+        return *this;
+    }
     /// Copies every line of that header from another message, in order.
     Builder& copy(HeaderId id, const Message& from);
 

@@ -1,0 +1,442 @@
+#include "pbx/app_dial.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pbx/dial_options.hpp"
+#include "pbx/dial_target.hpp"
+#include "pbx/dialplan/arguments.hpp"
+#include "pbx/dialplan/machine.hpp"
+#include "pbx/local_channel.hpp"
+
+namespace strowger::pbx {
+
+namespace {
+
+using dialplan::AppResult;
+
+/// Destinations rung at once; a dialplan that asks for more has gone wrong.
+constexpr std::size_t max_legs = 64;
+/// 302s followed for one Dial.
+constexpr int max_redirections = 5;
+
+/// One Dial while it rings.
+class Dialling {
+public:
+    Dialling(Channel& caller, const DialOptions& options, Bridge::Starter starter)
+        : caller_(caller), options_(options), starter_(std::move(starter)), queue_(caller.core().loop) {}
+
+    ~Dialling() {
+        caller_.listen(nullptr);
+        for (const auto& leg : legs_) leg->listen(nullptr);
+    }
+
+    Task<> start(std::vector<DialTarget> targets) {
+        caller_.listen(&queue_);
+        for (auto& target : targets) {
+            if (legs_.size() >= max_legs || caller_.hung_up()) break;
+            co_await add(std::move(target));
+        }
+    }
+
+    Task<> add(DialTarget target) {
+        auto& core = caller_.core();
+        const std::string name = target.technology + '/' + target.resource;
+        std::shared_ptr<Channel> leg;
+        Result<> dialled;
+        if (iequals(target.technology, "Local")) {
+            auto local = LocalChannel::make(core, target.resource, caller_.linkedid());
+            if (!local) {
+                not_reached(name, local.error());
+                co_return;
+            }
+            leg = *local;
+            introduce(*leg, name);
+            dialled = (*local)->start(starter_);
+        } else {
+            std::string linkedid = caller_.linkedid();
+            auto prepared = co_await prepare_leg(core, std::move(target), std::move(linkedid));
+            if (!prepared) {
+                not_reached(name, prepared.error());
+                co_return;
+            }
+            leg = prepared->channel;
+            prepared->target.preferred = caller_.codecs();
+            introduce(*leg, name);
+            if (!co_await before_dialling(*leg)) co_return;
+            dialled = co_await prepared->channel->dial(std::move(prepared->target));
+        }
+        if (!dialled) {
+            leg->listen(nullptr);
+            not_reached(name, dialled.error());
+            co_return;
+        }
+        legs_.push_back(std::move(leg));
+    }
+
+    /// Rings until somebody answers (returned), nobody is left, the time is over or the caller leaves.
+    Task<ChannelPtr> ring(Time until) {
+        if (legs_.empty()) co_return nullptr;
+        if (options_.has('m')) {
+            (void)co_await caller_.progress();
+            (void)co_await caller_.start_music(std::string(options_.value('m')));
+        } else if (options_.has('r')) {
+            ring_back();
+        }
+        while (!legs_.empty()) {
+            const auto item = co_await queue_.next(until);
+            if (!item) {
+                status_ = "NOANSWER";
+                caller_.cause = Cause::no_answer;
+                hang_up_all(Cause::no_answer);
+                co_return nullptr;
+            }
+            if (item->channel.get() == &caller_) {
+                if (std::holds_alternative<channel::HungUp>(item->event) ||
+                    std::holds_alternative<channel::Interrupted>(item->event)) {
+                    status_ = "CANCEL";
+                    hang_up_all(Cause::normal_clearing);
+                    co_return nullptr;
+                }
+                if (const auto* digit = std::get_if<channel::Digit>(&item->event)) {
+                    if (options_.has('H') && digit->digit == '*') {
+                        status_ = "CANCEL";
+                        hang_up_all(Cause::normal_clearing);
+                        co_return nullptr;
+                    }
+                }
+                continue;
+            }
+            const auto leg = item->channel;
+            if (std::holds_alternative<channel::Answered>(item->event)) {
+                legs_.erase(std::remove(legs_.begin(), legs_.end(), leg), legs_.end());
+                leg->listen(nullptr);
+                hang_up_all(Cause::answered_elsewhere);
+                status_ = "ANSWER";
+                tell(leg.get(), true);
+                co_return leg;
+            }
+            if (std::holds_alternative<channel::Ringing>(item->event)) {
+                if (!options_.has('m') && !options_.has('r')) ring_back();
+            } else if (std::holds_alternative<channel::Progress>(item->event)) {
+                if (!options_.has('m') && !options_.has('r') && !early_) co_await pass_early_media(leg);
+            } else if (const auto* moved = std::get_if<channel::Redirected>(&item->event)) {
+                if (!options_.has('i') && redirections_++ < max_redirections) {
+                    DialTarget next{"Local", moved->target + "@" + forward_context()};
+                    if (istarts_with(moved->target, "sip:")) {
+                        const auto ep = leg->endpoint();
+                        next = {"PJSIP", (ep ? ep->name : std::string()) + "/" + moved->target};
+                    }
+                    co_await add(std::move(next));
+                }
+            } else if (const auto* gone = std::get_if<channel::HungUp>(&item->event)) {
+                legs_.erase(std::remove(legs_.begin(), legs_.end(), leg), legs_.end());
+                leg->listen(nullptr);
+                count(gone->cause);
+                tell(leg.get(), true);
+            }
+        }
+        conclude();
+        co_return nullptr;
+    }
+
+    std::string status() const { return status_; }
+    void conclude() {
+        if (!status_.empty()) return;
+        if (busy_ > 0 && busy_ >= others_)
+            status_ = "BUSY";
+        else if (congested_ > 0)
+            status_ = "CONGESTION";
+        else if (no_answer_ > 0)
+            status_ = "NOANSWER";
+        else
+            status_ = "CHANUNAVAIL";
+    }
+
+private:
+    std::string forward_context() const {
+        return caller_.variable("FORWARD_CONTEXT").value_or(caller_.position().context);
+    }
+
+    void introduce(Channel& leg, const std::string& name) {
+        leg.connected = caller_.caller;
+        leg.dialled = caller_.position().exten;
+        leg.caller.number = caller_.position().exten;
+        caller_.variables().inherit_to(leg.variables());
+        leg.listen(&queue_);
+        leg.set_position(caller_.position());
+        if (auto* sip = dynamic_cast<SipChannel*>(&leg)) {
+            if (const auto ep = sip->endpoint(); ep && !ep->callerid.number.empty()) leg.caller = {ep->callerid.number, ep->callerid.name};
+        }
+        caller_.core().events.publish(events::DialChanged{false, caller_.name(), leg.name(), name, {}});
+    }
+
+    // Option b: a subroutine on the leg before it is dialled; B: on the caller.
+    Task<bool> before_dialling(Channel& leg) {
+        if (options_.has('b')) {
+            std::string target = subroutine_target(options_.value('b'));
+            if (!co_await dialplan::Machine::run_subroutine(leg, std::move(target))) co_return !leg.hung_up();
+        }
+        co_return true;
+    }
+
+    // "ctx^ext^pri(args^...)" as options write it: carets stand for commas.
+    static std::string subroutine_target(std::string_view value) {
+        std::string target(value);
+        std::replace(target.begin(), target.end(), '^', ',');
+        return target;
+    }
+
+    void not_reached(const std::string& name, const Error& error) {
+        LOG_NOTICE(caller_.about(), "cannot dial {}: {}", name, error.text());
+        caller_.core().trace.step(caller_.linkedid(), caller_.name(), fmt::format("cannot dial {}: {}", name, error.text()),
+                                  caller_.core().now());
+        ++others_;
+        if (caller_.cause == Cause::none) caller_.cause = Cause::subscriber_absent;
+        if (error.text().starts_with("there is no endpoint")) caller_.cause = Cause::no_route_destination;
+    }
+
+    void ring_back() {
+        if (early_) return;
+        caller_.ring();
+        // A caller that was answered already hears our own ringing tone.
+        if (caller_.is_up() && !ringing_) {
+            ringing_ = true;
+            spawn([](ChannelPtr who) -> Task<> { (void)co_await who->play_tone("ring"); }(caller_.shared_from_this()));
+        }
+    }
+
+    Task<> pass_early_media(ChannelPtr leg) {
+        (void)co_await caller_.progress();
+        const auto a = caller_.party();
+        const auto b = leg->party();
+        if (!a || !b) co_return;
+        early_ = true;
+        co_await caller_.stop_playing();
+        media::ConnectRequest request{*a, *b};
+        const auto joined = co_await caller_.core().engine.connect(std::move(request));
+        if (!joined) LOG_NOTICE(caller_.about(), "early media: {}", joined.error().text());
+    }
+
+    void count(Cause cause) {
+        caller_.cause = cause;
+        switch (cause) {
+            case Cause::user_busy: ++busy_; break;
+            case Cause::normal_circuit_congestion:
+            case Cause::switch_congestion:
+            case Cause::network_out_of_order:
+            case Cause::requested_channel_unavailable:
+            case Cause::bearer_capability_not_available:
+            case Cause::recovery_on_timer_expire:
+            case Cause::interworking: ++congested_; break;
+            case Cause::no_answer:
+            case Cause::no_user_response: ++no_answer_; break;
+            case Cause::call_rejected: ++busy_; break;
+            default: ++others_; break;
+        }
+    }
+
+    void hang_up_all(Cause cause) {
+        const auto legs = std::exchange(legs_, {});
+        for (const auto& leg : legs) {
+            leg->listen(nullptr);
+            leg->hangup(cause == Cause::answered_elsewhere && !options_.has('c') ? Cause::normal_clearing : cause);
+            tell(leg.get(), true);
+        }
+    }
+
+    void tell(const Channel* leg, bool ended) {
+        caller_.core().events.publish(events::DialChanged{ended, caller_.name(), leg->name(), {}, status_});
+    }
+
+    Channel& caller_;
+    const DialOptions& options_;
+    Bridge::Starter starter_;
+    EventQueue queue_;
+    std::vector<ChannelPtr> legs_;
+    std::string status_;
+    bool early_ = false;
+    bool ringing_ = false;
+    int redirections_ = 0;
+    int busy_ = 0, congested_ = 0, no_answer_ = 0, others_ = 0;
+};
+
+void set(Channel& channel, std::string_view name, std::string value) { (void)channel.variables().set(name, std::move(value)); }
+
+std::string caret_to_comma(std::string_view text) {
+    std::string result(text);
+    std::replace(result.begin(), result.end(), '^', ',');
+    return result;
+}
+
+Task<AppResult> talk(Channel& caller, ChannelPtr callee, const DialOptions& options, Bridge::Starter starter) {
+    auto& core = caller.core();
+    set(caller, "DIALEDPEERNAME", callee->name());
+    set(caller, "DIALEDPEERNUMBER", callee->dialled);
+    const auto answered = co_await caller.answer();
+    if (!answered || caller.hung_up()) {
+        callee->hangup(Cause::normal_clearing);
+        co_return AppResult::hangup;
+    }
+    co_await caller.stop_playing();
+    // Options on the callee before the two are joined.
+    if (options.has('A')) {
+        const auto file = core.sounds.find(options.value('A'), callee->language);
+        if (file) {
+            std::vector<std::string> files{*file};
+            (void)co_await callee->play_and_wait(std::move(files));
+        }
+    }
+    if (options.has('D')) {
+        for (const char digit : split_once(options.value('D'), ':').first) {
+            callee->send_digit(digit, std::chrono::milliseconds{100});
+            (void)co_await callee->wait(std::chrono::milliseconds{200});
+        }
+    }
+    if (options.has('U')) {
+        std::string target = caret_to_comma(options.value('U'));
+        if (target.find('(') == std::string::npos || target.find(',') == std::string::npos) {
+            // "sub^args" names a context; its s,1 is run.
+            const auto comma = target.find(',');
+            const std::string args = comma == std::string::npos ? "" : target.substr(comma + 1);
+            target = target.substr(0, comma) + ",s,1(" + args + ")";
+        }
+        const bool returned = co_await dialplan::Machine::run_subroutine(*callee, std::move(target));
+        const auto verdict = callee->variable("GOSUB_RESULT").value_or("");
+        if (!returned || callee->hung_up() || verdict == "ABORT" || verdict == "BUSY" || verdict == "CONGESTION" ||
+            verdict == "CONTINUE" || istarts_with(verdict, "GOTO:")) {
+            callee->hangup(Cause::normal_clearing);
+            set(caller, "DIALSTATUS", verdict == "BUSY" ? "BUSY" : verdict == "CONGESTION" ? "CONGESTION" : "ANSWER");
+            if (istarts_with(verdict, "GOTO:")) {
+                auto place = dialplan::Machine::resolve(caller, caret_to_comma(std::string_view(verdict).substr(5)));
+                if (place) caller.jump(*place);
+                co_return AppResult::proceed;
+            }
+            co_return verdict == "ABORT" ? AppResult::hangup : AppResult::proceed;
+        }
+    }
+    if (options.has('G')) {
+        // Caller and callee go on in the dialplan, at the label and one after it.
+        auto place = dialplan::Machine::resolve(caller, caret_to_comma(options.value('G')));
+        if (!place) {
+            LOG_WARNING(caller.about(), "Dial option G: {}", place.error().text());
+            callee->hangup(Cause::normal_clearing);
+            co_return AppResult::proceed;
+        }
+        caller.jump(*place);
+        auto next = *place;
+        ++next.priority;
+        starter(callee, next);
+        co_return AppResult::proceed;
+    }
+    callee->caller.name = callee->caller.name.empty() ? caller.connected.name : callee->caller.name;
+    caller.connected = callee->caller;
+    ChannelPtr caller_share = caller.shared_from_this();
+    auto bridge = co_await Bridge::join(core, starter, caller_share, callee);
+    if (!bridge) {
+        LOG_WARNING(caller.about(), "cannot join {} and {}: {}", caller.name(), callee->name(), bridge.error().text());
+        callee->hangup(Cause::normal_circuit_congestion);
+        co_return AppResult::hangup;
+    }
+    (*bridge)->allow(caller, {options.has('T'), options.has('H')});
+    (*bridge)->allow(*callee, {options.has('t'), options.has('h')});
+    if (const auto limit = options.talk_limit()) (*bridge)->limit(*limit);
+    const Time began = core.now();
+    const auto shared = *bridge;
+    bridge->reset();
+    const auto released = co_await shared->talk(caller_share);
+    set(caller, "ANSWEREDTIME", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(core.now() - began).count()));
+    set(caller, "BRIDGEPEER", callee->name());
+    caller.cause = released.cause;
+    switch (released.why) {
+        case Released::Why::transferred:
+            if (released.target) caller.jump(*released.target);
+            co_return AppResult::proceed;
+        case Released::Why::self_gone: co_return AppResult::hangup;
+        case Released::Why::feature_hangup:
+        case Released::Why::peer_gone:
+        case Released::Why::duration_over:
+            if (options.has('F') && !callee->hung_up()) {
+                auto place = options.value('F').empty() ? Result<dialplan::Position>(fail("next"))
+                                                        : dialplan::Machine::resolve(caller, caret_to_comma(options.value('F')));
+                if (place) starter(callee, *place);
+            }
+            co_return options.has('g') && !caller.hung_up() ? AppResult::proceed : AppResult::hangup;
+    }
+    co_return AppResult::hangup;
+}
+
+Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starter starter) {
+    auto& caller = static_cast<Channel&>(call);
+    const ChannelPtr keep = caller.shared_from_this();
+    const auto arguments = dialplan::split_arguments(text);
+    const auto at = [&](std::size_t i) { return i < arguments.size() ? std::string_view(arguments[i]) : std::string_view(); };
+    const auto options = DialOptions::parse(at(2));
+    auto& core = caller.core();
+
+    set(caller, "DIALSTATUS", "");
+    caller.cause = Cause::none;
+    auto targets = DialTarget::parse_list(at(0));
+    if (targets.empty()) {
+        LOG_NOTICE(caller.about(), "Dial has nobody to dial");
+        set(caller, "DIALSTATUS", "CHANUNAVAIL");
+        caller.cause = Cause::subscriber_absent;
+        co_return AppResult::proceed;
+    }
+    Time until = Time::max();
+    if (const auto wanted = parse_number<double>(trim(at(1))); wanted && *wanted > 0 && *wanted < 1e6)
+        until = core.now() + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*wanted));
+    const Time began = core.now();
+    ChannelPtr callee;
+    std::string status;
+    {
+        Dialling dialling(caller, options, starter);
+        co_await dialling.start(std::move(targets));
+        callee = co_await dialling.ring(until);
+        dialling.conclude();
+        status = dialling.status();
+    }
+    set(caller, "DIALSTATUS", status);
+    set(caller, "DIALEDTIME", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(core.now() - began).count()));
+    if (callee) co_return co_await talk(caller, std::move(callee), options, std::move(starter));
+    co_await caller.stop_playing();
+    co_return caller.hung_up() ? AppResult::hangup : AppResult::proceed;
+}
+
+// RetryDial(announce,sleep,retries,dialargs): 0 retries means for ever.
+Task<AppResult> retry_dial(dialplan::Call& call, std::string_view text, Bridge::Starter starter) {
+    auto& caller = static_cast<Channel&>(call);
+    const auto raw = dialplan::split_raw(text);
+    if (raw.size() < 4) {
+        LOG_WARNING(caller.about(), "RetryDial needs announce,sleep,retries,destination");
+        co_return AppResult::proceed;
+    }
+    const auto pause = parse_number<double>(trim(raw[1])).value_or(10);
+    const auto retries = parse_number<unsigned>(trim(raw[2])).value_or(5);
+    const std::string dial_text(raw[3].data(), text.data() + text.size());
+    const std::string announce(trim(raw[0]));
+    for (unsigned tried = 0; retries == 0 || tried <= retries; ++tried) {
+        const auto result = co_await dial(call, dial_text, starter);
+        const auto status = caller.variable("DIALSTATUS").value_or("");
+        if (result == AppResult::hangup || status == "ANSWER" || caller.hung_up() || caller.jumped()) co_return result;
+        if (const auto file = caller.core().sounds.find(announce, caller.language)) {
+            std::vector<std::string> files{*file};
+            (void)co_await caller.play_and_wait(std::move(files));
+        }
+        if (!co_await caller.wait(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::clamp(pause, 0.1, 3600.0)))))
+            co_return AppResult::hangup;
+    }
+    co_return AppResult::proceed;
+}
+
+}  // namespace
+
+void add_dial_application(dialplan::Applications& applications, Bridge::Starter starter) {
+    const auto dial_with = [starter](dialplan::Call& call, std::string_view args) { return dial(call, args, starter); };
+    applications.add("Dial", "Dial(Tech/Res[&...],timeout,options): ring, and talk to who answers first", dial_with);
+    const auto retry_with = [starter](dialplan::Call& call, std::string_view args) { return retry_dial(call, args, starter); };
+    applications.add("RetryDial", "RetryDial(announce,sleep,retries,destination...): Dial again and again", retry_with);
+}
+
+}  // namespace strowger::pbx

@@ -1,0 +1,559 @@
+#include "pbx/exchange.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/metrics.hpp"
+#include "io/clock.hpp"
+#include "io/file.hpp"
+#include "pbx/app_dial.hpp"
+#include "pbx/applications.hpp"
+#include "pbx/bridge.hpp"
+#include "pbx/disk_files.hpp"
+#include "pbx/dialplan/machine.hpp"
+#include "wire/sip/builder.hpp"
+#include "wire/sip/replaces.hpp"
+#include "wire/sip/uri.hpp"
+
+namespace strowger::pbx {
+
+namespace {
+
+using sip::HeaderId;
+using sip::Method;
+
+constexpr log::About about{"pbx"};
+constexpr std::string_view allowed_methods =
+    "OPTIONS, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, MESSAGE, INFO, REFER";
+constexpr std::string_view supported_options = "100rel, timer, replaces, norefersub, path";
+
+std::vector<std::string> sound_directories(const Exchange::Options& options) {
+    auto directories = options.sound_directories;
+    directories.push_back(options.state_directory + "/sounds");
+    directories.emplace_back("/var/lib/asterisk/sounds");
+    directories.emplace_back("/usr/share/asterisk/sounds");
+    return directories;
+}
+
+std::vector<std::string> music_directories(const Exchange::Options& options) {
+    return {options.state_directory, "/var/lib/asterisk", "/usr/share/asterisk"};
+}
+
+sip::TransactionLayer::Config layer_config(const config::Configuration& configuration) {
+    sip::TransactionLayer::Config config;
+    config.server = configuration.global.user_agent;
+    return config;
+}
+
+std::string user_of(std::string_view uri_text) {
+    const auto uri = sip::Uri::parse(uri_text);
+    return uri ? sip::unescape(uri->user) : std::string();
+}
+
+}  // namespace
+
+/// Both halves of a load, before anything of it is in force.
+struct Loaded {
+    std::shared_ptr<const config::Configuration> config;
+    std::shared_ptr<const dialplan::Dialplan> plan;
+};
+
+Result<Loaded> read_configuration(const std::string& directory) {
+    DiskFiles files(directory);
+    auto config = config::load(files, directory);
+    std::vector<dialplan::ExtraHint> hints;
+    for (const auto& hint : config->hints)
+        hints.push_back({hint.context, hint.exten, "PJSIP/" + hint.endpoint, hint.application, hint.file, hint.line});
+    auto plan = dialplan::load(config->extensions, hints, config->diagnostics);
+    for (const auto& diagnostic : config->diagnostics.all()) {
+        if (diagnostic.severity == ini::Severity::error)
+            LOG_ERROR(about, "{}", diagnostic.message());
+        else
+            LOG_WARNING(about, "{}", diagnostic.message());
+    }
+    if (!config->ok()) return fail("the configuration in {} has {} errors:\n{}", directory, config->diagnostics.errors(), config->diagnostics.text());
+    return Loaded{std::move(config), std::move(plan)};
+}
+
+media::LocalEngine::Options engine_options(const config::Configuration& config, const Exchange::Options& options) {
+    media::LocalEngine::Options engine;
+    engine.threads = options.media_threads;
+    engine.first_port = config.rtp.rtpstart;
+    engine.last_port = config.rtp.rtpend;
+    return engine;
+}
+
+}  // namespace
+
+Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::LocalEngine> engine,
+                   std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan)
+    : loop_(loop),
+      options_(std::move(options)),
+      random_(Random::system()),
+      signalling_(std::make_unique<Signalling>(loop, random_, layer_config(*config))),
+      resolver_(std::make_unique<io::Resolver>(loop, io::Resolver::Options{})),
+      engine_(std::move(engine)),
+      sounds_(sound_directories(options_), music_directories(options_)),
+      config_(std::move(config)),
+      dialplan_(std::move(plan)),
+      store_(std::make_unique<dialplan::MemoryStore>()),
+      environment_{functions_,
+                   applications_,
+                   globals_,
+                   *store_,
+                   random_,
+                   [this] { return dialplan_; },
+                   [] { return io::wall_now(); },
+                   [](std::string_view name) {
+                       const char* value = std::getenv(std::string(name).c_str());
+                       return std::string(value ? value : "");
+                   }},
+      core_{loop,      random_, *signalling_, *resolver_,   *engine_, location_,           events_, channels_,
+            trace_,    sounds_, environment_, config_,      options_.recordings, options_.state_directory, {}},
+      registrar_(location_),
+      screening_(core_),
+      started_(loop.now()),
+      loaded_(loop.now()) {}
+
+Exchange::~Exchange() {
+    for (const auto& channel : channels_.all()) channel->hangup(Cause::normal_clearing);
+}
+
+Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options options) {
+    if (options.recordings.empty()) options.recordings = options.state_directory + "/monitor";
+    if (auto made = io::make_directories(options.state_directory); !made) return std::unexpected(made.error());
+    auto loaded = read_configuration(options.config_directory);
+    if (!loaded) return std::unexpected(loaded.error());
+    auto engine = std::make_unique<media::LocalEngine>(engine_options(*loaded->config, options));
+    std::unique_ptr<Exchange> exchange(
+        new Exchange(loop, std::move(options), std::move(engine), loaded->config, loaded->plan));
+    if (auto begun = exchange->begin(); !begun) return std::unexpected(begun.error());
+    return exchange;
+}
+
+Result<> Exchange::begin() {
+    const auto starter = [this](ChannelPtr channel, dialplan::Position position) {
+        start_dialplan(std::move(channel), std::move(position));
+    };
+    dialplan::add_builtin_functions(functions_);
+    dialplan::add_builtin_applications(applications_);
+    add_dial_application(applications_, starter);
+    add_channel_applications(applications_);
+    add_channel_functions(functions_);
+
+    engine_watch_ = std::make_unique<io::Watch>(loop_, engine_->event_fd());
+    engine_watch_->on_readable([this] { engine_->dispatch(); });
+    engine_->on_event([this](const media::Event& event) { media_event(event); });
+
+    signalling_->on_request([this](const sip::TransactionEvent& event) { transaction_event(event); });
+    signalling_->on_message([this](const sip::Flow&, std::string_view bytes, bool sent) {
+        trace_.message(bytes, sent, loop_.now());
+    });
+    signalling_->on_flow_closed([this](std::uint64_t flow) { location_.unbind_flow(flow); });
+    if (auto opened = open_transports(); !opened) return opened;
+
+    location_.on_change([this](const std::string& aor, const Contact& contact, Location::Change change) {
+        if (!events_.has_readers() || contact.is_static) return;
+        const bool registered = change == Location::Change::added || change == Location::Change::refreshed;
+        events_.publish(events::RegistrationChanged{aor, aor, contact.uri, contact.user_agent, contact.flow.remote, registered,
+                                                    registered ? contact.expires - loop_.now() : Duration{}});
+    });
+    auto contacts = ContactStore::open(core_, options_.state_directory + "/contacts.db");
+    if (!contacts)
+        LOG_ERROR(about, "registrations will not survive a restart: {}", contacts.error().text());
+    else
+        contact_store_ = std::move(*contacts);
+    qualifier_ = std::make_unique<Qualifier>(core_);
+    registrations_ = std::make_unique<OutboundRegistrations>(core_);
+    hints_ = std::make_unique<Hints>(core_);
+    presence_ = std::make_unique<Presence>(core_, *hints_);
+    apply(config_, dialplan_);
+    count_events();
+
+    cli_ = std::make_unique<Cli>(*this);
+    if (auto served = cli_->listen(cli_socket(options_.state_directory)); !served) return served;
+    if (options_.http)
+        if (auto served = serve_http(); !served) return served;
+    expire();
+    return {};
+}
+
+Result<> Exchange::open_transports() {
+    std::vector<config::Transport> transports(config_->transports.begin(), config_->transports.end());
+    if (transports.empty()) {
+        config::Transport udp;
+        udp.name = "default-udp";
+        udp.bind = {IpAddress::any_v4(), 5060};
+        transports.push_back(std::move(udp));
+    }
+    std::size_t open = 0;
+    std::string errors;
+    for (auto& transport : transports) {
+        if (options_.bind) transport.bind = *options_.bind;
+        const auto opened = signalling_->open(transport);
+        if (opened) {
+            ++open;
+            continue;
+        }
+        // One that fails (a missing certificate, say) must not take the others along.
+        LOG_ERROR(about, "{}", opened.error().text());
+        errors += opened.error().text() + "\n";
+    }
+    if (open == 0) return fail("no transport could be opened:\n{}", errors);
+    for (const auto& listening : signalling_->listening())
+        LOG_NOTICE(about, "listening on {} {} ({})", via_name(listening.transport), listening.address.text(), listening.name);
+    return {};
+}
+
+void Exchange::apply(std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan) {
+    config_ = std::move(config);
+    dialplan_ = std::move(plan);
+    core_.config = config_;
+    loaded_ = loop_.now();
+    if (dialplan_->clearglobalvars()) globals_.clear();
+    dialplan::load_globals(*dialplan_, environment_);
+    screening_.configure(config_);
+    sounds_.forget();
+    bind_static_contacts();
+    spawn(resolve_names());
+    registrations_->configure();
+    qualifier_->configure();
+    hints_->configure();
+    events_.publish(events::ConfigurationLoaded{true, 0, config_->diagnostics.all().size()});
+}
+
+Result<> Exchange::reload() {
+    auto loaded = read_configuration(options_.config_directory);
+    if (!loaded) {
+        LOG_ERROR(about, "reload refused, the running configuration stays in force");
+        events_.publish(events::ConfigurationLoaded{false, 1, 0});
+        return std::unexpected(loaded.error());
+    }
+    apply(loaded->config, loaded->plan);
+    if (auto renewed = signalling_->reload_certificates(); !renewed)
+        LOG_ERROR(about, "certificates not renewed, the old ones stay: {}", renewed.error().text());
+    LOG_NOTICE(about, "configuration reloaded");
+    return {};
+}
+
+void Exchange::bind_static_contacts() {
+    location_.clear_static();
+    for (const auto& aor : config_->aors) {
+        for (const auto& uri : aor.contact) {
+            Contact contact;
+            contact.uri = uri;
+            contact.is_static = true;
+            contact.registered = loop_.now();
+            if (aor.qualify_frequency > 0) {
+                contact.reach = Contact::Reach::unknown;
+                contact.qualify_due = loop_.now();
+            }
+            location_.bind(aor.name, std::move(contact));
+        }
+    }
+}
+
+// Names in transports and identifies, so that calls and requests never wait for DNS.
+Task<> Exchange::resolve_names() {
+    std::vector<std::string> names;
+    for (const auto& transport : config_->transports)
+        for (const auto& name : {transport.external_media_address, transport.external_signaling_address})
+            if (!name.empty() && !IpAddress::parse(name)) names.push_back(name);
+    for (const auto& identify : config_->identifies)
+        for (const auto& name : identify.match_names) names.push_back(name);
+    const auto config = config_;
+    for (const auto& name : names) {
+        auto found = co_await resolver_->addresses(name);
+        if (config != config_) co_return;  // a reload has begun its own
+        if (found && !found->empty())
+            core_.resolved[name] = found->front();
+        else
+            LOG_WARNING(about, "'{}' does not resolve; the local address is used instead", name);
+    }
+}
+
+void Exchange::media_event(const media::Event& event) {
+    std::shared_ptr<Channel> channel;
+    if (const auto* play = std::get_if<media::PlayFinished>(&event)) {
+        channel = channels_.find_by_media_id(play->id);
+        channels_.forget_media_id(play->id);
+    } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
+        channel = channels_.find_by_media_id(record->id);
+        channels_.forget_media_id(record->id);
+    } else {
+        channel = channels_.find(std::visit([](const auto& e) -> const std::string& { return e.party.tag; }, event));
+    }
+    if (channel) channel->media_event(event);
+    signalling_->touch();
+}
+
+void Exchange::transaction_event(const sip::TransactionEvent& event) {
+    if (const auto* received = std::get_if<sip::RequestReceived>(&event)) {
+        request(*received);
+    } else if (const auto* ack = std::get_if<sip::AckReceived>(&event)) {
+        if (const auto channel = channels_.find_by_tag(ack->ack->message().to_tag())) channel->handle(event);
+    }
+}
+
+void Exchange::request(const sip::RequestReceived& received) {
+    const auto& message = received.request->message();
+    if (!message.to_tag().empty()) {
+        if (const auto channel = channels_.find_by_tag(message.to_tag());
+            channel && channel->call_id() == message.call_id()) {
+            channel->handle(received);
+            return;
+        }
+        if (presence_->handle(received)) return;
+        answer(received, 481);
+        return;
+    }
+    switch (message.method()) {
+        case Method::register_: register_request(received); return;
+        case Method::invite: invite(received); return;
+        case Method::options: options_request(received); return;
+        case Method::subscribe:
+            if (auto endpoint = screening_.screen(received)) presence_->subscribe(received, std::move(endpoint));
+            return;
+        case Method::bye:
+        case Method::cancel:
+        case Method::prack:
+        case Method::update:
+        case Method::info:
+        case Method::notify: answer(received, 481); return;
+        case Method::refer:
+        case Method::message:
+        case Method::publish:
+            if (screening_.screen(received)) answer(received, message.method() == Method::publish ? 489 : 405);
+            return;
+        default: answer(received, 501); return;
+    }
+}
+
+void Exchange::answer(const sip::RequestReceived& received, int status, std::string_view header_lines) {
+    auto builder = sip::Builder::response_to(received.request->message(), status, random_.token(10));
+    builder.lines(header_lines);
+    if (status == 405 || status == 501 || received.request->message().method() == Method::options)
+        builder.header(HeaderId::allow, allowed_methods);
+    if (!config_->global.user_agent.empty()) builder.header(HeaderId::server, config_->global.user_agent);
+    signalling_->layer().respond_stateless(received.transaction, std::move(builder).finish());
+}
+
+void Exchange::register_request(const sip::RequestReceived& received) {
+    const auto endpoint = screening_.screen(received);
+    if (!endpoint) return;
+    const auto& message = received.request->message();
+    const auto to = sip::NameAddress::parse(message.to());
+    const auto user = to ? user_of(to->uri) : std::string();
+    const auto& aors = endpoint->aors;
+    const auto belongs = [&](std::string_view name) { return std::find(aors.begin(), aors.end(), name) != aors.end(); };
+    std::string name;
+    if (belongs(user))
+        name = user;
+    else if (const auto uri = to ? sip::Uri::parse(to->uri) : fail("no To"); uri && belongs(user + '@' + std::string(uri->host)))
+        name = user + '@' + std::string(uri->host);
+    const auto* aor = name.empty() ? nullptr : config_->aors.find(name);
+    if (!aor) {
+        events_.publish(events::Security{events::Security::What::request_not_supported, endpoint->name,
+                                         std::string(message.call_id()), std::string(via_name(received.request->flow().transport)),
+                                         received.request->flow().local, received.request->flow().remote, "aor not found"});
+        answer(received, 404);
+        return;
+    }
+    RegistrationPolicy policy;
+    policy.max_contacts = aor->max_contacts;
+    policy.remove_existing = aor->remove_existing;
+    policy.default_expiration = aor->default_expiration;
+    policy.minimum_expiration = aor->minimum_expiration;
+    policy.maximum_expiration = aor->maximum_expiration;
+    policy.support_path = aor->support_path;
+    policy.rewrite_contact = endpoint->rewrite_contact;
+    policy.qualify_frequency = std::chrono::seconds{aor->qualify_frequency};
+    const auto reply = registrar_.process(message, name, policy, received.request->flow(), loop_.now(), io::wall_now());
+    if (reply.status == 403)
+        events_.publish(events::Security{events::Security::What::failed_acl, endpoint->name, std::string(message.call_id()),
+                                         std::string(via_name(received.request->flow().transport)),
+                                         received.request->flow().local, received.request->flow().remote,
+                                         "registrar_max_contacts"});
+    answer(received, reply.status, reply.headers);
+    expire();
+}
+
+// Wakes up when the next binding ends.
+void Exchange::expire() {
+    const auto deadline = location_.deadline();
+    if (deadline == Time::max() || (expiry_timer_.pending() && expiry_at_ <= deadline)) return;
+    expiry_at_ = deadline;
+    expiry_timer_ = loop_.at(deadline, [this] {
+        location_.tick(loop_.now());
+        expire();
+    });
+}
+
+void Exchange::options_request(const sip::RequestReceived& received) {
+    const auto endpoint = screening_.screen(received);
+    if (!endpoint) return;
+    const auto user = user_of(received.request->message().request_uri());
+    const bool known = user.empty() || dialplan_->exists(endpoint->context, user, {{}, io::wall_now()});
+    answer(received, known ? 200 : 404,
+           known ? fmt::format("Accept: application/sdp, application/dialog-info+xml, application/pidf+xml, "
+                               "application/simple-message-summary, message/sipfrag\r\nSupported: {}\r\n",
+                               supported_options)
+                 : std::string());
+}
+
+void Exchange::invite(const sip::RequestReceived& received) {
+    const auto endpoint = screening_.screen(received);
+    if (!endpoint) return;
+    const auto& message = received.request->message();
+    if (stopping_ || (config_->asterisk.maxcalls != 0 && channels_.size() >= config_->asterisk.maxcalls)) {
+        LOG_WARNING((log::About{"pbx", message.call_id(), endpoint->name}), "call refused: {}",
+                    stopping_ ? "the exchange is stopping" : "maxcalls of asterisk.conf is reached");
+        answer(received, 503, "Retry-After: 10\r\n");
+        return;
+    }
+    auto exten = user_of(message.request_uri());
+    if (exten.empty()) exten = "s";
+    if (const auto replaces = message.header(HeaderId::replaces)) {
+        const auto channel = SipChannel::incoming(core_, endpoint, received);
+        if (!channel->hung_up()) invite_with_replaces(channel, std::string(*replaces));
+        return;
+    }
+    const dialplan::Query query{{}, io::wall_now()};
+    std::string context = endpoint->context;
+    if (!dialplan_->exists(context, exten, query)) {
+        const auto from = sip::NameAddress::parse(message.from());
+        const std::string caller = from ? user_of(from->uri) : std::string();
+        if (!dialplan_->exists(context, exten, {caller, query.now})) {
+            const bool more = endpoint->allow_overlap && dialplan_->could_match_longer(context, exten, query);
+            LOG_NOTICE((log::About{"pbx", message.call_id(), endpoint->name}), "'{}' is not in context '{}'", exten, context);
+            answer(received, more ? 484 : 404);
+            return;
+        }
+    }
+    const auto channel = SipChannel::incoming(core_, endpoint, received);
+    if (channel->hung_up()) return;
+    channel->dialled = exten;
+    trace_.set_dialled(channel->linkedid(), exten);
+    start_dialplan(channel, {std::move(context), std::move(exten), 1});
+}
+
+// RFC 3891: the new call takes the place of one that we have.
+void Exchange::invite_with_replaces(std::shared_ptr<SipChannel> channel, std::string text) {
+    spawn([](std::shared_ptr<SipChannel> coming, std::string value, Channels& channels) -> Task<> {
+        const auto replaces = sip::Replaces::parse(value);
+        const auto leaving = replaces ? channels.find_by_tag(replaces->to_tag) : nullptr;
+        if (!leaving || leaving->call_id() != replaces->call_id || !leaving->bridge) {
+            coming->refusal_status = 481;
+            coming->hangup(Cause::no_route_destination);
+            co_return;
+        }
+        const auto bridge = leaving->bridge;
+        const auto answered = co_await coming->answer();
+        if (!answered) co_return;
+        ChannelPtr from = leaving;
+        ChannelPtr to = coming;
+        (void)co_await bridge->replace(std::move(from), std::move(to));
+    }(std::move(channel), std::move(text), channels_));
+}
+
+void Exchange::start_dialplan(ChannelPtr channel, dialplan::Position position) {
+    channel->listen(nullptr);
+    channel->set_position(std::move(position));
+    ++channels_.calls;
+    spawn(run(std::move(channel)));
+}
+
+Task<> Exchange::run(ChannelPtr channel) {
+    channel->has_dialplan = true;
+    auto* const sip = dynamic_cast<SipChannel*>(channel.get());
+    if (!sip || sip->state() != ChannelState::ring || co_await sip->accept_media()) {
+        const auto end = co_await dialplan::Machine::run(*channel);
+        if (!channel->hung_up()) {
+            Cause cause = channel->cause;
+            if (end == dialplan::End::busy) cause = Cause::user_busy;
+            if (end == dialplan::End::congestion) cause = Cause::normal_circuit_congestion;
+            if (cause == Cause::none && channel->state() == ChannelState::up) cause = Cause::normal_clearing;
+            channel->hangup(cause);
+        }
+    }
+    co_await dialplan::Machine::run_hangup(*channel);
+    channel->has_dialplan = false;
+    if (sip) sip->dialplan_ended();
+    signalling_->touch();
+}
+
+void Exchange::stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    LOG_NOTICE(about, "stopping: {} channels are hung up", channels_.size());
+    registrations_->unregister_all();
+    for (const auto& channel : channels_.all()) channel->hangup(Cause::normal_clearing);
+    if (contact_store_) contact_store_->flush();
+    signalling_->touch();
+    const Time latest = loop_.now() + stop_patience;
+    wait_for_end(latest);
+}
+
+void Exchange::wait_for_end(Time latest) {
+    const bool quiet = channels_.size() == 0 && registrations_->idle();
+    if (quiet || loop_.now() >= latest) {
+        loop_.stop();
+        return;
+    }
+    stop_timer_ = loop_.after(std::chrono::milliseconds{20}, [this, latest] { wait_for_end(latest); });
+}
+
+void Exchange::count_events() {
+    auto& registry = metrics::Registry::global();
+    auto& registered = registry.counter("strowger_registrations_total", "Contacts that registered or refreshed");
+    auto& removed = registry.counter("strowger_unregistrations_total", "Contacts that were removed or expired");
+    auto& created = registry.counter("strowger_channels_total", "Channels created");
+    auto& rejected = registry.counter("strowger_authentication_failures_total", "Requests that failed authentication");
+    auto& mos = registry.histogram("strowger_media_mos", "Estimated MOS of each ended leg", {1.5, 2, 2.5, 3, 3.5, 3.8, 4, 4.2, 4.4});
+    auto& lost = registry.counter("strowger_media_lost_packets_total", "RTP packets lost on the way to us");
+    metrics_reader_ = events_.subscribe([&](const events::Event& event) {
+        if (const auto* registration = std::get_if<events::RegistrationChanged>(&event))
+            (registration->registered ? registered : removed).add();
+        else if (const auto* channel = std::get_if<events::ChannelChanged>(&event);
+                 channel && channel->what == events::ChannelChanged::What::created)
+            created.add();
+        else if (const auto* security = std::get_if<events::Security>(&event);
+                 security && (security->what == events::Security::What::challenge_response_failed ||
+                              security->what == events::Security::What::failed_acl))
+            rejected.add();
+        else if (const auto* dial = std::get_if<events::DialChanged>(&event); dial && dial->ended && !dial->status.empty())
+            metrics::Registry::global().counter("strowger_dials_total", "Dialled legs by DIALSTATUS", {{"status", dial->status}}).add();
+        else if (const auto* media = std::get_if<events::MediaQuality>(&event); media && media->packets_received > 0) {
+            mos.observe(media->mos);
+            lost.add(media->lost);
+        }
+    });
+}
+
+Result<> Exchange::serve_http() {
+    http_ = std::make_unique<io::HttpServer>(loop_, io::HttpServer::Options{});
+    http_->route_now("GET", "/metrics", [this](const io::HttpRequest&) {
+        auto& registry = metrics::Registry::global();
+        registry.gauge("strowger_contacts", "Contacts bound now").set(static_cast<double>(location_.size()));
+        registry.gauge("strowger_channels", "Channels up now").set(static_cast<double>(channels_.size()));
+        registry.gauge("strowger_transactions", "SIP transactions alive").set(static_cast<double>(signalling_->layer().size()));
+        registry.gauge("strowger_uptime_seconds", "Since start").set(seconds(loop_.now() - started_));
+        io::HttpResponse response;
+        response.set("Content-Type", metrics::content_type);
+        response.body = registry.text();
+        return response;
+    });
+    http_->route_now("GET", "/healthz", [this](const io::HttpRequest&) {
+        io::HttpResponse response;
+        response.status = stopping_ ? 503 : 200;
+        response.set("Content-Type", "text/plain");
+        response.body = stopping_ ? "stopping\n" : "ok\n";
+        return response;
+    });
+    auto bound = http_->listen(*options_.http);
+    if (!bound) return std::unexpected(bound.error());
+    LOG_NOTICE(about, "metrics at http://{}/metrics", bound->text());
+    return {};
+}
+
+}  // namespace strowger::pbx

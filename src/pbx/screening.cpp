@@ -1,0 +1,243 @@
+#include "pbx/screening.hpp"
+
+#include <algorithm>
+#include <regex>
+
+#include "wire/sip/builder.hpp"
+#include "wire/sip/uri.hpp"
+
+namespace strowger::pbx {
+
+namespace {
+
+using sip::HeaderId;
+
+// What is verified for an account that does not exist, so that it takes as long as for one that does.
+constexpr std::string_view nobodys_password = "9c1185a5c5e9fc54612808977ee8f548";
+
+struct FromParts {
+    std::string user;
+    std::string_view host;
+};
+
+std::optional<FromParts> from_parts(const sip::Message& request) {
+    const auto address = sip::NameAddress::parse(request.from());
+    if (!address) return std::nullopt;
+    const auto uri = sip::Uri::parse(address->uri);
+    if (!uri) return std::nullopt;
+    return FromParts{sip::unescape(uri->user), uri->host};
+}
+
+std::optional<sip::Credentials> credentials_for(const sip::Message& request, std::string_view realm) {
+    for (const auto& header : request.headers()) {
+        if (header.id != HeaderId::authorization) continue;
+        const auto credentials = sip::Credentials::parse(header.value);
+        if (credentials && credentials->is_digest() && (realm.empty() || credentials->realm == realm)) return *credentials;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Screening::Screening(Core& core) : core_(core), key_(sip::Authenticator::random_key()) {}
+
+void Screening::configure(const std::shared_ptr<const config::Configuration>& config) {
+    config_ = config;
+    authenticators_.clear();
+    by_auth_user_.clear();
+    domain_aliases_.clear();
+    for (const auto& alias : config->domain_aliases) domain_aliases_.emplace(to_lower(alias.name), alias.domain);
+    // One list of algorithms for all, since a list of its own would tell that an account exists.
+    algorithms_.clear();
+    bool sha256 = false;
+    for (const auto& auth : config->auths) {
+        for (const auto& digest : auth.password_digest) sha256 |= istarts_with(digest, "SHA-256:");
+        for (const auto& name : auth.supported_algorithms_uas) sha256 |= iequals(name, "SHA-256");
+    }
+    if (sha256) algorithms_.push_back(sip::Algorithm::sha256);
+    algorithms_.push_back(sip::Algorithm::md5);
+    for (const auto& endpoint : config->endpoints)
+        for (const auto& name : endpoint.auth)
+            if (const auto* auth = config->auths.find(name)) by_auth_user_.emplace(auth->username, &endpoint);
+    unknown_realm_ = config->global.default_realm;
+}
+
+sip::Authenticator& Screening::authenticator(const std::string& realm) {
+    if (const auto known = authenticators_.find(realm); known != authenticators_.end()) return known->second;
+    if (authenticators_.size() >= max_realms) authenticators_.clear();
+    Duration lifetime = std::chrono::seconds{32};
+    for (const auto& auth : config_->auths)
+        if (auth.realm == realm) lifetime = std::max<Duration>(lifetime, std::chrono::seconds{auth.nonce_lifetime});
+    sip::Authenticator::Config config{realm, algorithms_, lifetime};
+    return authenticators_.emplace(realm, sip::Authenticator(std::move(config), key_)).first->second;
+}
+
+const config::Endpoint* Screening::by_address(const sip::Message& request, const sip::Flow& flow) const {
+    for (const auto& identify : config_->identifies) {
+        bool matches = std::any_of(identify.match.begin(), identify.match.end(),
+                                   [&](const Cidr& cidr) { return cidr.contains(flow.remote.ip); });
+        for (const auto& name : identify.match_names) {
+            const auto ip = core_.address_of(name);
+            matches |= ip && *ip == flow.remote.ip;
+        }
+        if (matches)
+            if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
+        if (identify.match_header.empty()) continue;
+        const auto [name, wanted] = split_once(identify.match_header, ':');
+        const auto value = request.header(trim(name));
+        if (value && trim(wanted) == *value)
+            if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
+    }
+    return nullptr;
+}
+
+const config::Endpoint* Screening::by_username(const sip::Message& request) const {
+    const auto from = from_parts(request);
+    if (!from || from->user.empty()) return nullptr;
+    std::string name = from->user + '@' + std::string(from->host);
+    if (const auto* endpoint = config_->endpoints.find(name)) return endpoint;
+    if (const auto alias = domain_aliases_.find(to_lower(from->host)); alias != domain_aliases_.end())
+        if (const auto* endpoint = config_->endpoints.find(from->user + '@' + alias->second)) return endpoint;
+    std::string_view user = from->user;
+    if (config_->global.ignore_uri_user_options) user = split_once(user, ';').first;
+    return config_->endpoints.find(user);
+}
+
+const config::Endpoint* Screening::by_digest_user(const sip::Message& request) const {
+    const auto credentials = credentials_for(request, {});
+    if (!credentials) return nullptr;
+    const auto found = by_auth_user_.find(credentials->username);
+    return found == by_auth_user_.end() ? nullptr : found->second;
+}
+
+const config::Endpoint* Screening::identify(const sip::Message& request, const sip::Flow& flow) const {
+    using config::IdentifyBy;
+    const auto permits = [](const config::Endpoint& endpoint, IdentifyBy how) {
+        return std::find(endpoint.identify_by.begin(), endpoint.identify_by.end(), how) != endpoint.identify_by.end();
+    };
+    for (const auto& how : config_->global.endpoint_identifier_order) {
+        const config::Endpoint* endpoint = nullptr;
+        if (how == "ip" || how == "header") {
+            endpoint = by_address(request, flow);
+        } else if (how == "username") {
+            endpoint = by_username(request);
+            if (endpoint && !permits(*endpoint, IdentifyBy::username)) endpoint = nullptr;
+        } else if (how == "auth_username") {
+            endpoint = by_digest_user(request);
+            if (endpoint && !permits(*endpoint, IdentifyBy::auth_username)) endpoint = nullptr;
+        } else if (how == "anonymous") {
+            if (const auto from = from_parts(request))
+                endpoint = config_->endpoints.find("anonymous@" + std::string(from->host));
+            if (!endpoint) endpoint = config_->endpoints.find("anonymous");
+        }
+        if (endpoint) return endpoint;
+    }
+    return nullptr;
+}
+
+bool Screening::allowed(const config::Endpoint& endpoint, const IpAddress& source) const {
+    if (!endpoint.access.allows(source)) return false;
+    for (const auto& name : endpoint.acl)
+        if (const auto* acl = config_->acls.find(name); acl && !acl->access.allows(source)) return false;
+    return true;
+}
+
+std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestReceived& received) {
+    const auto& request = received.request->message();
+    const auto& flow = received.request->flow();
+    for (const auto& acl : config_->acls) {
+        // Objects of type=acl in pjsip.conf hold for everybody.
+        if (acl.access.allows(flow.remote.ip)) continue;
+        tell(events::Security::What::failed_acl, received, {}, acl.name);
+        refuse(received, 403);
+        return nullptr;
+    }
+    const auto* endpoint = identify(request, flow);
+    if (!endpoint) {
+        const auto from = from_parts(request);
+        const std::string account = from ? from->user : std::string();
+        tell(events::Security::What::invalid_account, received, account);
+        auto& gate = authenticator(unknown_realm_);
+        bool stale = false;
+        if (const auto credentials = credentials_for(request, unknown_realm_)) {
+            const auto verdict = gate.verify(*credentials, request.method_text(), sip::Secret::password(nobodys_password),
+                                             core_.now(), request.body());
+            stale = verdict == sip::Authenticator::Verdict::stale;
+            tell(events::Security::What::challenge_response_failed, received, "<unknown>");
+        }
+        challenge(received, unknown_realm_, stale);
+        return nullptr;
+    }
+    std::shared_ptr<const config::Endpoint> shared(config_, endpoint);
+    if (!allowed(*endpoint, flow.remote.ip)) {
+        tell(events::Security::What::failed_acl, received, endpoint->name, "endpoint");
+        refuse(received, 403);
+        return nullptr;
+    }
+    if (endpoint->auth.empty()) return shared;
+    if (request.method() == sip::Method::options && endpoint->allow_unauthenticated_options) return shared;
+
+    bool stale = false, tried = false;
+    std::string first_realm;
+    for (const auto& name : endpoint->auth) {
+        const auto* auth = config_->auths.find(name);
+        if (!auth) continue;
+        const auto& realm = auth->realm.empty() ? config_->global.default_realm : auth->realm;
+        if (first_realm.empty()) first_realm = realm;
+        const auto credentials = credentials_for(request, realm);
+        if (!credentials) continue;
+        tried = true;
+        sip::Secret secret = sip::Secret::password(auth->password);
+        if (!auth->md5_cred.empty()) secret = sip::Secret::ha1(auth->md5_cred);
+        for (const auto& digest : auth->password_digest) {
+            const auto [algorithm, hash] = split_once(digest, ':');
+            if (iequals(algorithm, credentials->algorithm) || (credentials->algorithm.empty() && iequals(algorithm, "MD5")))
+                secret = sip::Secret::ha1(hash);
+        }
+        const bool right_user = credentials->username == auth->username;
+        if (!right_user) secret = sip::Secret::password(nobodys_password);
+        const auto verdict = authenticator(realm).verify(*credentials, request.method_text(), secret, core_.now(), request.body());
+        if (verdict == sip::Authenticator::Verdict::ok && right_user) {
+            tell(events::Security::What::successful_auth, received, endpoint->name);
+            return shared;
+        }
+        stale |= verdict == sip::Authenticator::Verdict::stale && right_user;
+    }
+    if (first_realm.empty()) {  // auth= names nothing that exists: nobody can get in
+        refuse(received, 403);
+        return nullptr;
+    }
+    if (tried && !stale) {
+        LOG_NOTICE((log::About{"pbx", request.call_id(), flow.remote.text()}), "{} for '{}' failed authentication",
+                   request.method_text(), endpoint->name);
+        tell(events::Security::What::challenge_response_failed, received, endpoint->name);
+    } else {
+        tell(events::Security::What::challenge_sent, received, endpoint->name);
+    }
+    challenge(received, first_realm, stale);
+    return nullptr;
+}
+
+void Screening::challenge(const sip::RequestReceived& received, const std::string& realm, bool stale) {
+    auto builder = sip::Builder::response_to(received.request->message(), 401, core_.random.token(10));
+    for (const auto& value : authenticator(realm).challenges(core_.now(), stale))
+        builder.header(HeaderId::www_authenticate, value);
+    if (!config_->global.user_agent.empty()) builder.header(HeaderId::server, config_->global.user_agent);
+    core_.signalling.layer().respond_stateless(received.transaction, std::move(builder).finish());
+}
+
+void Screening::refuse(const sip::RequestReceived& received, int status) {
+    auto builder = sip::Builder::response_to(received.request->message(), status, core_.random.token(10));
+    core_.signalling.layer().respond_stateless(received.transaction, std::move(builder).finish());
+}
+
+void Screening::tell(events::Security::What what, const sip::RequestReceived& received, std::string account,
+                     std::string detail) const {
+    if (!core_.events.has_readers()) return;
+    const auto& flow = received.request->flow();
+    core_.events.publish(events::Security{what, std::move(account), std::string(received.request->message().call_id()),
+                                          std::string(via_name(flow.transport)), flow.local, flow.remote,
+                                          std::move(detail)});
+}
+
+}  // namespace strowger::pbx
