@@ -17,7 +17,7 @@ constexpr double rate = 8000;
 constexpr double least_level = -36;     // dBm0, of both tones together
 constexpr double least_share = 0.70;    // of the block's energy, in the two tones
 constexpr double most_harmonic = 0.15;  // of a tone's power, at twice its frequency
-constexpr double high_weaker = 7.9, high_stronger = 4.0;  // power: 9 dB and 6 dB
+constexpr double high_weaker = 14, high_stronger = 4.0;  // power, with leakage: 8 dB and 6 dB
 constexpr double most_off = 0.022;  // between 1.5 % that must and 3.5 % that must not
 constexpr unsigned blocks_to_begin = 3, blocks_to_end = 3;
 

@@ -12,7 +12,7 @@ namespace strowger::media {
 /// Hears DTMF in 8 kHz audio by Goertzel filters (ITU-T Q.23, Q.24).
 ///
 /// Accepts keys of 40 ms and more with pauses of 40 ms, gaps of 10 ms within a key, levels from
-/// about -36 dBm0, the high group up to 9 dB weaker and 6 dB stronger, 1.5 % off frequency. Refuses
+/// about -36 dBm0, the high group up to 8 dB weaker and 6 dB stronger, 1.5 % off frequency. Refuses
 /// keys shorter than 23 ms, 3.5 % off frequency, and speech: most of the energy must lie in the two
 /// tones, their second harmonics must be absent and their phases must advance as tones' do.
 class DtmfDetector {

@@ -244,6 +244,22 @@ TEST(Translation, ForwardsTelephoneEventsUnderThePeersNumberAndReportsEachPressO
     EXPECT_FALSE(exchange.wait_for<DtmfEvent>(50ms));
 }
 
+TEST(Translation, LetsAPartyWithoutTelephoneEventsHearTheKeys) {
+    TestExchange exchange;
+    TestPhone a, b;
+    exchange.call_in(a, alice, a.sdp("0 97", {"97 telephone-event/8000"}));
+    exchange.call_in(b, bob, b.sdp("0"), {.dtmf = DtmfMode::inband});
+    exchange.connect(alice, bob);
+    const std::uint32_t start = a.timestamp;
+    for (int i = 0; i < 3; ++i) a.send_at({9, 0x80 | 10, 800 >> 8, 800 & 0xff}, 97, start, i == 0);
+    int packets = 0;
+    while (const auto heard = b.hear(100ms)) {
+        EXPECT_EQ(heard->header.payload_type, 0);
+        ++packets;
+    }
+    EXPECT_EQ(packets, 7) << "100 ms of tone and 40 ms of pause";
+}
+
 TEST(Engine, ConnectsPartiesOfDifferentCallsWhateverThreadsTheyAreOn) {
     TestExchange exchange({.threads = 4, .first_port = 30000, .last_port = 39999});
     for (int round = 0; round < 8; ++round) {

@@ -54,6 +54,19 @@ TEST_F(Learning, SendsAnyOtherPartyItsMediaToTheSignalledAddressWhereverItSendsF
     EXPECT_FALSE(a.hear(30ms));
 }
 
+TEST_F(Learning, FollowsAPartyWhoseAddressTranslationChangedWithARenewedOffer) {
+    start(true);
+    for (int i = 0; i < 5; ++i) a.send(words);
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(b.hear());
+    exchange.call_in(private_address, alice, private_address.sdp("0"),
+                     {.symmetric = true, .received_from = a.local().ip});
+    EXPECT_EQ(exchange.settle(alice).remote, a.local()) << "until the new one is known";
+    mallory.remote = a.remote;  // now the party itself, from another port
+    for (int i = 0; i < 6; ++i) mallory.send(words);
+    EXPECT_TRUE(b.hear());
+    EXPECT_EQ(exchange.settle(alice).remote, mallory.local());
+}
+
 TEST_F(Learning, IsNotDisturbedByForgedPacketsOfTheRightShape) {
     start(true);
     for (int i = 0; i < 5; ++i) a.send(words);

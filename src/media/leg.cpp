@@ -22,6 +22,9 @@ constexpr Duration max_catch_up = std::chrono::milliseconds{100};
 
 constexpr Duration watch_interval = std::chrono::seconds{1};
 
+// What every receiver of in-band keys surely recognises (Q.24 asks for 40 ms).
+constexpr Duration shortest_key = std::chrono::milliseconds{80};
+
 // UDP and IPv4 headers, which RFC 3550 section 6.2 counts in.
 constexpr std::size_t datagram_overhead = 28;
 
@@ -47,7 +50,7 @@ Leg::Leg(std::uint64_t id, SocketPair sockets, Random& random)
       digit_timer_([this](Time now) { digit_tick(now); }),
       key_timer_([this](Time now) {
           keys_.tick(now);
-          report_keys(now);
+          report_keys();
       }),
       record_timer_([this](Time now) { record_tick(now); }),
       rtcp_timer_([this](Time now) { rtcp_tick(now); }),
@@ -67,6 +70,7 @@ void Leg::attach(Shard& shard) {
     if (player_ || key_player_) start_playing();
     if (digits_ && digits_->busy()) shard.timers().arm(digit_timer_, now);
     if (!recorders_.empty()) shard.timers().arm(record_timer_, now);
+    if (keys_.pressed()) shard.timers().arm(key_timer_, keys_.deadline());
 }
 
 void Leg::detach() {
@@ -84,14 +88,17 @@ void Leg::agree(Terms terms) {
     if (target.rtp && target.rtp->ip.is_unspecified()) target.rtp = target.rtcp = std::nullopt;
     transport_.aim(target);
 
-    const auto speech = std::ranges::find_if(
-        terms_.payloads, [](const auto& p) { return !sdp::is_auxiliary(p.codec.name); });
-    if (speech != terms_.payloads.end()) {
+    const auto* speech = speech_payload();
+    if (speech) {
         received_.set_clock_rate(speech->codec.clock_rate);
         sender_.set_clock_rate(speech->codec.clock_rate);
     }
-    const bool events = std::ranges::any_of(
-        terms_.payloads, [](const auto& p) { return iequals(p.codec.name, "telephone-event"); });
+    const auto* events = event_payload();
+    if (events && events->codec.clock_rate != event_clock_) {
+        event_clock_ = events->codec.clock_rate;
+        keys_ = rtp::EventReceiver({.clock_rate = event_clock_});
+        digits_.reset();
+    }
     const bool listen =
         terms_.dtmf == DtmfMode::inband || (terms_.dtmf == DtmfMode::automatic && !events);
     if (listen && !detector_) detector_ = std::make_unique<DtmfDetector>();
@@ -174,10 +181,22 @@ Leg::Route Leg::route_for(const sdp::AgreedPayload& payload, const Leg* to) cons
     return route;
 }
 
+const sdp::AgreedPayload* Leg::speech_payload() const {
+    for (const auto& payload : terms_.payloads)
+        if (!sdp::is_auxiliary(payload.codec.name)) return &payload;
+    return nullptr;
+}
+
 const sdp::AgreedPayload* Leg::g711_payload() const {
-    const auto found = std::ranges::find_if(
-        terms_.payloads, [](const auto& p) { return law_of(p.codec) != no_law; });
-    return found == terms_.payloads.end() ? nullptr : &*found;
+    for (const auto& payload : terms_.payloads)
+        if (law_of(payload.codec) != no_law) return &payload;
+    return nullptr;
+}
+
+const sdp::AgreedPayload* Leg::event_payload() const {
+    for (const auto& payload : terms_.payloads)
+        if (iequals(payload.codec.name, "telephone-event")) return &payload;
+    return nullptr;
 }
 
 bool Leg::occupied() const { return player_ || key_player_ || (digits_ && digits_->sounding()); }
@@ -202,7 +221,7 @@ void Leg::rtp_readable(Time now) {
     timed_out_ = false;
     if (!started_) {
         started_ = true;
-        shard_->tell(id_, MediaStarted{.from = transport_.remote().value_or(SocketAddress{})});
+        shard_->tell(id_, MediaStarted{.from = transport_.from()});
     }
     if (route.content == Content::event) {
         if (receives()) take_event(*packet, now);
@@ -216,14 +235,22 @@ void Leg::rtp_readable(Time now) {
 
 void Leg::take_event(const rtp::Packet& packet, Time now) {
     keys_.receive(packet.header(), packet.payload(), now);
-    report_keys(now);
+    report_keys();
     if (keys_.pressed()) shard_->timers().arm(key_timer_, keys_.deadline());
 }
 
-void Leg::report_keys(Time) {
+void Leg::report_keys() {
     rtp::KeyEvent key;
-    while (keys_.poll(key))
+    while (keys_.poll(key)) {
         shard_->tell(id_, DtmfEvent{.digit = key.digit, .duration = key.duration, .end = key.end});
+        // A peer that takes no events hears the key, once it is known how long it was.
+        const bool as_sound =
+            peer_ && key.end && !block_dtmf_ && !peer_->event_payload() &&
+            (peer_->terms_.dtmf == DtmfMode::inband || peer_->terms_.dtmf == DtmfMode::automatic);
+        if (as_sound)
+            peer_->send_digits(std::string(1, key.digit),
+                               std::max<Duration>(key.duration, shortest_key), shortest_key / 2);
+    }
 }
 
 // For those who want to know what the packet sounds like.
@@ -337,12 +364,11 @@ void Leg::play_tick(Time now) {
 }
 
 void Leg::send_digits(const std::string& digits, Duration duration, Duration pause) {
-    const auto events = std::ranges::find_if(
-        terms_.payloads, [](const auto& p) { return iequals(p.codec.name, "telephone-event"); });
-    if (terms_.dtmf != DtmfMode::inband && events != terms_.payloads.end()) {
+    const auto* events = event_payload();
+    if (terms_.dtmf != DtmfMode::inband && events) {
         if (!digits_)
             digits_ = std::make_unique<rtp::EventSender>(
-                rtp::EventSender::Config{.clock_rate = events->codec.clock_rate});
+                rtp::EventSender::Config{.clock_rate = event_clock_});
         // The engine has looked at the digits already; what fails here is a queue that is full.
         (void)digits_->send(digits, duration, pause);
         shard_->timers().arm(digit_timer_, shard_->now());
@@ -355,9 +381,8 @@ void Leg::send_digits(const std::string& digits, Duration duration, Duration pau
 }
 
 void Leg::digit_tick(Time now) {
-    const auto events = std::ranges::find_if(
-        terms_.payloads, [](const auto& p) { return iequals(p.codec.name, "telephone-event"); });
-    if (events == terms_.payloads.end()) {
+    const auto* events = event_payload();
+    if (!events) {
         digits_->stop();
         return;
     }
@@ -457,10 +482,8 @@ void Leg::watch_tick(Time now) {
 
 PartyStats Leg::stats() const {
     PartyStats stats;
-    const auto speech = std::ranges::find_if(
-        terms_.payloads, [](const auto& p) { return !sdp::is_auxiliary(p.codec.name); });
-    const bool spoken = speech != terms_.payloads.end();
-    if (spoken) stats.codec = speech->codec.name;
+    const auto* speech = speech_payload();
+    if (speech) stats.codec = speech->codec.name;
     if (transport_.remote()) stats.remote = *transport_.remote();
 
     const Duration round_trip = reporter_.round_trip().value_or(Duration::zero());
@@ -493,10 +516,10 @@ PartyStats Leg::stats() const {
             stats.codec);
     }
 
-    const Way way = spoken ? routes_[speech->receive_type & 0x7f].way : Way::drop;
+    const Way way = speech ? routes_[speech->receive_type & 0x7f].way : Way::drop;
     if (player_) {
         stats.mode = "play";
-    } else if (!spoken) {
+    } else if (!speech) {
         stats.mode = "idle";
         stats.why = "no codec agreed yet";
     } else if (echo_) {

@@ -47,6 +47,7 @@ void Shard::run() {
         mailbox_.acknowledge();
         while (auto work = mailbox_.take()) (*work)();
     }
+    for (auto& leg : legs_) leg.first->stop_record(0, "shutdown");
     legs_.clear();
 }
 

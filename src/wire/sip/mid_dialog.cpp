@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "wire/sip/cseq.hpp"
 #include "wire/sip/invite_session.hpp"
 #include "wire/sip/sdp_body.hpp"
 
@@ -279,10 +280,10 @@ void InviteSession::receive_bye(TransactionId transaction, const ReceivedPtr& by
 void InviteSession::receive_prack(TransactionId transaction, const ReceivedPtr& received,
                                   Time now) {
     const Message& prack = received->message();
-    const auto expected =
-        provisional_ ? fmt::format("{} {} INVITE", provisional_->number, (*invite_)->cseq())
-                     : std::string{};
-    if (!provisional_ || prack.header(HeaderId::rack).value_or("") != expected) {
+    const auto rack = RAck::parse(prack.header(HeaderId::rack).value_or(""));
+    const bool expected = provisional_ && rack && rack->rseq == provisional_->number &&
+                          rack->cseq == (*invite_)->cseq() && rack->method == "INVITE";
+    if (!expected) {
         return respond(transaction, prack, 481, now);
     }
     const bool offered = provisional_->offers;
