@@ -9,8 +9,8 @@
 #include "pbx/app_dial.hpp"
 #include "pbx/applications.hpp"
 #include "pbx/bridge.hpp"
-#include "pbx/disk_files.hpp"
 #include "pbx/dialplan/machine.hpp"
+#include "pbx/load_configuration.hpp"
 #include "wire/sip/builder.hpp"
 #include "wire/sip/replaces.hpp"
 #include "wire/sip/uri.hpp"
@@ -50,29 +50,18 @@ std::string user_of(std::string_view uri_text) {
     return uri ? sip::unescape(uri->user) : std::string();
 }
 
-}  // namespace
-
-/// Both halves of a load, before anything of it is in force.
-struct Loaded {
-    std::shared_ptr<const config::Configuration> config;
-    std::shared_ptr<const dialplan::Dialplan> plan;
-};
-
-Result<Loaded> read_configuration(const std::string& directory) {
-    DiskFiles files(directory);
-    auto config = config::load(files, directory);
-    std::vector<dialplan::ExtraHint> hints;
-    for (const auto& hint : config->hints)
-        hints.push_back({hint.context, hint.exten, "PJSIP/" + hint.endpoint, hint.application, hint.file, hint.line});
-    auto plan = dialplan::load(config->extensions, hints, config->diagnostics);
-    for (const auto& diagnostic : config->diagnostics.all()) {
+Result<LoadedConfiguration> read_configuration(const std::string& directory) {
+    auto loaded = load_configuration(directory);
+    const auto& diagnostics = loaded.config->diagnostics;
+    for (const auto& diagnostic : diagnostics.all()) {
         if (diagnostic.severity == ini::Severity::error)
             LOG_ERROR(about, "{}", diagnostic.message());
         else
             LOG_WARNING(about, "{}", diagnostic.message());
     }
-    if (!config->ok()) return fail("the configuration in {} has {} errors:\n{}", directory, config->diagnostics.errors(), config->diagnostics.text());
-    return Loaded{std::move(config), std::move(plan)};
+    if (!diagnostics.ok())
+        return fail("the configuration in {} has {} errors:\n{}", directory, diagnostics.errors(), diagnostics.text());
+    return loaded;
 }
 
 media::LocalEngine::Options engine_options(const config::Configuration& config, const Exchange::Options& options) {
@@ -522,17 +511,10 @@ Result<> Exchange::serve_http() {
         registry.gauge("strowger_channels", "Channels up now").set(static_cast<double>(channels_.size()));
         registry.gauge("strowger_transactions", "SIP transactions alive").set(static_cast<double>(signalling_->layer().size()));
         registry.gauge("strowger_uptime_seconds", "Since start").set(seconds(loop_.now() - started_));
-        io::HttpResponse response;
-        response.set("Content-Type", metrics::content_type);
-        response.body = registry.text();
-        return response;
+        return io::HttpResponse::of(200, std::string(metrics::content_type), registry.text());
     });
     http_->route_now("GET", "/healthz", [this](const io::HttpRequest&) {
-        io::HttpResponse response;
-        response.status = stopping_ ? 503 : 200;
-        response.set("Content-Type", "text/plain");
-        response.body = stopping_ ? "stopping\n" : "ok\n";
-        return response;
+        return stopping_ ? io::HttpResponse::text(503, "stopping\n") : io::HttpResponse::text(200, "ok\n");
     });
     auto bound = http_->listen(*options_.http);
     if (!bound) return std::unexpected(bound.error());

@@ -567,21 +567,21 @@ void SipChannel::request_arrived(const sip::session::RequestArrived& event) {
         case Method::info: info(event); return;
         case Method::refer: refer(event); return;
         case Method::options:
-        case Method::notify: session_->answer(event.transaction, 200, now); return;
+        case Method::notify: session_->answer(event, 200, now); return;
         case Method::message: {
             const auto peer = bridge ? std::dynamic_pointer_cast<SipChannel>(bridge->peer_of(*this)) : nullptr;
             if (!peer || !peer->is_up()) {
-                session_->answer(event.transaction, 488, now);
+                session_->answer(event, 488, now);
                 return;
             }
             const auto& message = event.request->message();
             (void)peer->session_->request(Method::message, now, {}, message.body(),
                                           message.header(HeaderId::content_type).value_or("text/plain"));
             peer->drain();
-            session_->answer(event.transaction, 202, now);
+            session_->answer(event, 202, now);
             return;
         }
-        default: session_->answer(event.transaction, 405, now, {{"Allow", sip::InviteSession::Config{}.allow}}); return;
+        default: session_->answer(event, 405, now, {{"Allow", sip::InviteSession::Config{}.allow}}); return;
     }
 }
 
@@ -601,17 +601,17 @@ void SipChannel::info(const sip::session::RequestArrived& event) {
     } else if (iequals(type, "application/dtmf")) {
         signal = trim(message.body());
     } else {
-        session_->answer(event.transaction, message.body().empty() ? 200 : 415, now);
+        session_->answer(event, message.body().empty() ? 200 : 415, now);
         return;
     }
     if (signal == "10") signal = "*";
     if (signal == "11") signal = "#";
     static constexpr std::string_view digits = "0123456789*#ABCDabcd";
     if (signal.size() != 1 || digits.find(signal.front()) == std::string_view::npos) {
-        session_->answer(event.transaction, 400, now);
+        session_->answer(event, 400, now);
         return;
     }
-    session_->answer(event.transaction, 200, now);
+    session_->answer(event, 200, now);
     const auto duration = std::chrono::milliseconds{std::min(milliseconds, 10000U)};
     const char digit = signal.front() >= 'a' ? static_cast<char>(signal.front() - 32) : signal.front();
     core().events.publish(events::DtmfReceived{name(), uniqueid(), digit, duration});
@@ -636,32 +636,32 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
     const auto now = core().now();
     const auto value = event.request->message().header(HeaderId::refer_to);
     if (!value) {
-        session_->answer(event.transaction, 400, now, {}, "Missing Refer-To");
+        session_->answer(event, 400, now, {}, "Missing Refer-To");
         return;
     }
     if (!endpoint_->allow_transfer) {
-        session_->answer(event.transaction, 603, now);
+        session_->answer(event, 603, now);
         return;
     }
     const auto target = sip::ReferTo::parse(*value);
     if (!target) {
-        session_->answer(event.transaction, 400, now);
+        session_->answer(event, 400, now);
         return;
     }
     if (!bridge) {
-        session_->answer(event.transaction, 481, now, {}, "Nobody to transfer");
+        session_->answer(event, 481, now, {}, "Nobody to transfer");
         return;
     }
     if (const auto replaces = target->replaces()) {
-        spawn([](std::shared_ptr<SipChannel> self, sip::TransactionId transaction, std::string text) -> Task<> {
-            co_await self->attended_transfer(transaction, std::move(text));
+        spawn([](std::shared_ptr<SipChannel> self, sip::session::RequestArrived asked, std::string text) -> Task<> {
+            co_await self->attended_transfer(std::move(asked), std::move(text));
             self->drain();
         }(std::static_pointer_cast<SipChannel>(shared_from_this()), event.transaction, *replaces));
         return;
     }
     const auto exten = sip::unescape(target->uri.user);
     const auto context = variable("TRANSFER_CONTEXT").value_or(endpoint_->context);
-    session_->answer(event.transaction, 202, now);
+    session_->answer(event, 202, now);
     notify_refer("SIP/2.0 100 Trying\r\n", false);
     if (!dialplan()->exists(context, exten, query())) {
         LOG_NOTICE(about(), "transfer to '{}@{}': no such extension", exten, context);
@@ -677,7 +677,7 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
     raise(channel::TransferAsked{{context, exten, 1}});
 }
 
-Task<> SipChannel::attended_transfer(sip::TransactionId transaction, std::string text) {
+Task<> SipChannel::attended_transfer(sip::session::RequestArrived refer, std::string text) {
     const auto self = shared_from_this();
     const auto replaces = sip::Replaces::parse(text);
     const auto second = replaces ? core().channels.find_by_tag(replaces->to_tag) : nullptr;
@@ -685,10 +685,10 @@ Task<> SipChannel::attended_transfer(sip::TransactionId transaction, std::string
     const auto coming = second_bridge ? second_bridge->peer_of(*second) : nullptr;
     const auto first_bridge = bridge;
     if (!second || second->call_id() != replaces->call_id || !coming || !first_bridge || second_bridge == first_bridge) {
-        session_->answer(transaction, 481, core().now(), {}, "No such call to join");
+        session_->answer(refer, 481, core().now(), {}, "No such call to join");
         co_return;
     }
-    session_->answer(transaction, 202, core().now());
+    session_->answer(refer, 202, core().now());
     notify_refer("SIP/2.0 100 Trying\r\n", false);
     if (const auto peer = first_bridge->peer_of(*this)) (void)peer->variables().set("ATTENDEDTRANSFER", name());
     // The NOTIFY goes first: being replaced ends this leg.

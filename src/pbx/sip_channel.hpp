@@ -90,7 +90,7 @@ private:
     void request_arrived(const sip::session::RequestArrived& event);
     void info(const sip::session::RequestArrived& event);
     void refer(const sip::session::RequestArrived& event);
-    Task<> attended_transfer(sip::TransactionId transaction, std::string replaces);
+    Task<> attended_transfer(sip::session::RequestArrived refer, std::string replaces);
     void notify_refer(std::string_view sipfrag, bool last);
     void arm();
     void finish(Cause cause);
