@@ -99,6 +99,12 @@ struct Security {
     std::string detail;
 };
 
+/// A Custom: device was set. The states of other devices follow from the events above.
+struct DeviceStateChanged {
+    std::string device;  ///< "Custom:lamp"
+    std::string state;   ///< "INUSE"
+};
+
 struct ConfigurationLoaded {
     bool accepted;
     std::size_t errors;
@@ -106,7 +112,7 @@ struct ConfigurationLoaded {
 };
 
 using Event = std::variant<RegistrationChanged, ContactStatus, ChannelChanged, DialChanged, BridgeChanged,
-                           DtmfReceived, MediaQuality, Security, ConfigurationLoaded>;
+                           DtmfReceived, MediaQuality, Security, DeviceStateChanged, ConfigurationLoaded>;
 
 /// The one stream of a process; belongs to one thread.
 class Stream {

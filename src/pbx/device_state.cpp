@@ -107,8 +107,10 @@ DeviceState state_of(const Core& core, std::string_view device) {
     return DeviceState::invalid;
 }
 
-std::string device_state(const Core& core, std::string_view device) {
-    return std::string(text_of(state_of(core, device)));
+std::string device_state(const Core& core, std::string_view devices) {
+    std::vector<DeviceState> states;
+    for (const auto device : split(devices, '&')) states.push_back(state_of(core, device));
+    return std::string(text_of(aggregate(states)));
 }
 
 }  // namespace strowger::pbx

@@ -39,7 +39,7 @@ inline constexpr std::string_view custom_state_family = "CustomDevstate";
 /// configuration as it is now; others are invalid.
 DeviceState state_of(const Core& core, std::string_view device);
 
-/// The same as text, for DEVICE_STATE().
-std::string device_state(const Core& core, std::string_view device);
+/// The same as text, for DEVICE_STATE(); several devices are joined by '&' and aggregated.
+std::string device_state(const Core& core, std::string_view devices);
 
 }  // namespace strowger::pbx

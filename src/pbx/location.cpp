@@ -4,6 +4,14 @@
 
 namespace strowger::pbx {
 
+namespace {
+
+bool is_connected(const Contact& contact) {
+    return !contact.is_static && contact.flow.id != 0 && sip::is_reliable(contact.flow.transport);
+}
+
+}  // namespace
+
 const Location::Contacts& Location::contacts(std::string_view aor) const {
     static const Contacts none;
     const auto found = bindings_.find(aor);
@@ -21,15 +29,19 @@ Contact& Location::bind(const std::string& aor, Contact contact) {
     const auto same = std::find_if(contacts.begin(), contacts.end(),
                                    [&](const Contact& c) { return c.uri == contact.uri; });
     if (same != contacts.end()) {
+        if (same->is_static && !contact.is_static) return *same;
         contact.reach = same->reach;
         contact.round_trip = same->round_trip;
         contact.qualify_due = same->qualify_due;
+        unindex(aor, *same);
         *same = std::move(contact);
+        index(aor, *same);
         tell(aor, *same, Change::refreshed);
         return *same;
     }
     ++count_;
     contacts.push_back(std::move(contact));
+    index(aor, contacts.back());
     tell(aor, contacts.back(), Change::added);
     return contacts.back();
 }
@@ -42,6 +54,7 @@ bool Location::unbind(std::string_view aor, std::string_view uri, Change why) {
     if (at == contacts.end()) return false;
     const Contact gone = std::move(*at);
     const std::string name = found->first;
+    unindex(name, gone);
     contacts.erase(at);
     --count_;
     if (contacts.empty()) bindings_.erase(found);
@@ -50,12 +63,31 @@ bool Location::unbind(std::string_view aor, std::string_view uri, Change why) {
 }
 
 void Location::unbind_flow(std::uint64_t flow_id) {
-    std::vector<std::pair<std::string, std::string>> gone;
-    for (const auto& [aor, contacts] : bindings_)
-        for (const auto& contact : contacts)
-            if (!contact.is_static && sip::is_reliable(contact.flow.transport) && contact.flow.id == flow_id)
-                gone.emplace_back(aor, contact.uri);
-    for (const auto& [aor, uri] : gone) unbind(aor, uri);
+    const auto found = by_flow_.find(flow_id);
+    if (found == by_flow_.end()) return;
+    const auto aors = found->second;  // unbinding changes the index
+    for (const auto& aor : aors) {
+        const auto& bound = contacts(aor);
+        const auto gone = std::find_if(bound.begin(), bound.end(), [&](const Contact& c) {
+            return is_connected(c) && c.flow.id == flow_id;
+        });
+        if (gone == bound.end()) continue;
+        const std::string uri = gone->uri;
+        unbind(aor, uri);
+    }
+}
+
+void Location::index(const std::string& aor, const Contact& contact) {
+    if (is_connected(contact)) by_flow_[contact.flow.id].push_back(aor);
+}
+
+void Location::unindex(const std::string& aor, const Contact& contact) {
+    if (!is_connected(contact)) return;
+    const auto found = by_flow_.find(contact.flow.id);
+    if (found == by_flow_.end()) return;
+    auto& aors = found->second;
+    if (const auto at = std::find(aors.begin(), aors.end(), aor); at != aors.end()) aors.erase(at);
+    if (aors.empty()) by_flow_.erase(found);
 }
 
 void Location::clear_static() {
@@ -82,7 +114,7 @@ void Location::tick(Time now) {
 }
 
 void Location::tell(const std::string& aor, const Contact& contact, Change change) const {
-    for (const auto& watcher : watchers_) watcher(aor, contact, change);
+    for (std::size_t i = 0; i < watchers_.size(); ++i) watchers_[i](aor, contact, change);
 }
 
 }  // namespace strowger::pbx

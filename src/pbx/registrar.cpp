@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
-#include <vector>
 
+#include "wire/sip/contact.hpp"
+#include "wire/sip/date.hpp"
 #include "wire/sip/uri.hpp"
 
 namespace strowger::pbx {
@@ -20,15 +20,8 @@ std::uint32_t expiry_of(std::string_view text, std::uint32_t otherwise) {
 }
 
 void append_date(std::string& out, WallTime wall_now) {
-    static constexpr std::array days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const auto whole = static_cast<std::time_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(wall_now.time_since_epoch()).count());
-    std::tm t{};
-    gmtime_r(&whole, &t);
-    fmt::format_to(std::back_inserter(out), "Date: {}, {:02} {} {} {:02}:{:02}:{:02} GMT\r\n", days[t.tm_wday],
-                   t.tm_mday, months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    const auto whole = std::chrono::floor<std::chrono::seconds>(wall_now);
+    fmt::format_to(std::back_inserter(out), "Date: {}\r\n", sip::date_text(whole));
 }
 
 std::uint32_t seconds_left(const Contact& contact, std::uint32_t if_static, Time now) {
@@ -37,12 +30,36 @@ std::uint32_t seconds_left(const Contact& contact, std::uint32_t if_static, Time
     return static_cast<std::uint32_t>(std::max<std::int64_t>(left, 0));
 }
 
+// A value that goes into a header line of ours: folds become blanks.
+std::string one_line(std::string_view value) {
+    std::string line(value);
+    std::replace_if(line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+    return line;
+}
+
+// Section 19.1.4, with the frequent case of the same text first.
+bool same_uri(const sip::Uri& uri, std::string_view text, std::string_view other) {
+    if (text == other) return true;
+    const auto parsed = sip::Uri::parse(other);
+    return parsed && sip::equivalent(uri, *parsed);
+}
+
+// A contact that names its host is not judged: who owns the name may point it anywhere.
+bool permitted(const sip::Uri& uri, const std::vector<const config::AccessRules*>& rules) {
+    const auto ip = IpAddress::parse(uri.host);
+    return !ip || std::all_of(rules.begin(), rules.end(), [&](const auto* rule) { return rule->allows(*ip); });
+}
+
 }  // namespace
 
 struct Registrar::Update {
     std::string uri;
     std::string instance;
+    std::uint32_t reg_id;
     std::uint32_t expires;
+    /// The bindings that it refreshes, replaces or removes: the one with that URI, and an older one
+    /// of the same flow of the same phone (RFC 5626 section 6).
+    std::vector<std::string> known;
 };
 
 std::string rewritten_contact(std::string_view text, const sip::Flow& flow) {
@@ -72,94 +89,72 @@ Registrar::Reply Registrar::process(const sip::Message& request, const std::stri
     const auto expires_header = request.header(HeaderId::expires);
     const auto common_wish =
         expires_header ? expiry_of(*expires_header, policy.default_expiration) : policy.default_expiration;
+    const auto paths = policy.support_path ? request.values(HeaderId::path) : std::vector<std::string_view>{};
+    if (paths.size() > max_path) return refuse(400);
 
     // Everything is checked before anything changes (section 10.3 step 7: all or nothing).
+    const auto& current = location_.contacts(aor);
     std::vector<Update> updates;
-    bool remove_all = false;
+    bool wildcard = false;
     for (const auto value : request.values(HeaderId::contact)) {
         if (updates.size() == max_contacts_in_request) return refuse(400);
-        if (trim(value) == "*") {
-            remove_all = true;
+        const auto contact = sip::Contact::parse(value);
+        if (!contact) return refuse(400);
+        if (contact->wildcard) {
+            wildcard = true;
             continue;
         }
-        const auto address = sip::NameAddress::parse(value);
-        if (!address || address->uri.size() > max_contact_length || !sip::Uri::parse(address->uri))
-            return refuse(400);
-        const auto wish = address->parameter("expires");
-        std::uint32_t expires = wish ? expiry_of(*wish, common_wish) : common_wish;
-        if (expires != 0) expires = std::clamp(expires, policy.minimum_expiration, policy.maximum_expiration);
-        updates.push_back({policy.rewrite_contact ? rewritten_contact(address->uri, flow) : std::string(address->uri),
-                           std::string(address->parameter("+sip.instance").value_or("")), expires});
-    }
-    if (remove_all && (!updates.empty() || !expires_header || trim(*expires_header) != "0")) return refuse(400);
-
-    const auto& current = location_.contacts(aor);
-    const auto is_stale = [&](const Contact& c) {  // step 6: an older request of the same registration
-        return c.call_id == request.call_id() && request.cseq() < c.cseq;
-    };
-
-    if (remove_all) {
-        std::vector<std::string> uris;
-        for (const auto& contact : current)
-            if (!contact.is_static) uris.push_back(contact.uri);
-        for (const auto& uri : uris) location_.unbind(aor, uri);
-        Reply reply{200, {}, !uris.empty()};
-        reply.headers = list_contacts(aor, now);
-        append_date(reply.headers, wall_now);
-        return reply;
-    }
-
-    std::vector<std::string> to_remove;
-    std::size_t dynamic = 0;
-    for (const auto& contact : current) dynamic += !contact.is_static;
-    std::size_t kept = dynamic;
-    std::size_t added = 0;
-    for (const auto& update : updates) {
-        const auto known = std::find_if(current.begin(), current.end(),
-                                        [&](const Contact& c) { return c.uri == update.uri && !c.is_static; });
-        if (known != current.end() && is_stale(*known)) return refuse(500);
-        if (update.expires == 0)
-            kept -= known != current.end();
-        else
-            added += known == current.end();
-    }
-    if (kept + added > policy.max_contacts) {
-        if (!policy.remove_existing || added > policy.max_contacts) return refuse(403);
-        // Make room by dropping those that would expire soonest anyway.
-        std::vector<const Contact*> candidates;
-        for (const auto& contact : current) {
-            const bool mentioned = std::any_of(updates.begin(), updates.end(),
-                                               [&](const Update& u) { return u.uri == contact.uri; });
-            if (!contact.is_static && !mentioned) candidates.push_back(&contact);
+        const auto text = contact->address.uri;
+        const auto uri = sip::Uri::parse(text);
+        if (!uri || text.size() > max_contact_length || iequals(uri->scheme, "tel")) return refuse(400);
+        if (!permitted(*uri, policy.contact_access)) return refuse(403);
+        Update update;
+        // Neither too short nor too long is refused: the phone reads in the answer what it got.
+        update.expires = contact->expires.value_or(common_wish);
+        if (update.expires != 0)
+            update.expires = std::clamp(update.expires, policy.minimum_expiration, policy.maximum_expiration);
+        update.uri = policy.rewrite_contact ? rewritten_contact(text, flow) : std::string(text);
+        update.instance = contact->instance;
+        update.reg_id = contact->reg_id.value_or(0);
+        const auto stored = sip::Uri::parse(update.uri);
+        if (!stored) return refuse(400);
+        for (const auto& known : current) {
+            const bool same_flow = update.reg_id != 0 && !update.instance.empty() && known.reg_id == update.reg_id &&
+                                   known.instance == update.instance;
+            if (known.is_static || (!same_flow && !same_uri(*stored, update.uri, known.uri))) continue;
+            // Step 7: out of order. The same number again is a copy of a request that was answered
+            // before, and is answered alike.
+            if (known.call_id == request.call_id() && request.cseq() < known.cseq) return refuse(500);
+            update.known.push_back(known.uri);
         }
-        std::sort(candidates.begin(), candidates.end(),
-                  [](const Contact* a, const Contact* b) { return a->expires < b->expires; });
-        std::size_t excess = kept + added - policy.max_contacts;
-        if (excess > candidates.size()) return refuse(403);
-        for (std::size_t i = 0; i < excess; ++i) to_remove.push_back(candidates[i]->uri);
+        updates.push_back(std::move(update));
     }
+    if (wildcard) {
+        if (!updates.empty() || !expires_header || trim(*expires_header) != "0") return refuse(400);
+        return remove_all(request, aor, now, wall_now);
+    }
+    auto to_remove = room_for(aor, updates, policy);
+    if (!to_remove) return refuse(403);
 
     Reply reply;
-    for (const auto& uri : to_remove) reply.changed |= location_.unbind(aor, uri);
-    std::uint32_t granted = common_wish;
+    for (const auto& uri : *to_remove) reply.changed |= location_.unbind(aor, uri);
     for (auto& update : updates) {
-        granted = update.expires;
         reply.changed = true;
-        if (update.expires == 0) {
-            location_.unbind(aor, update.uri);
-            continue;
-        }
+        for (const auto& known : update.known)
+            if (update.expires == 0 || known != update.uri) location_.unbind(aor, known);
+        if (update.expires == 0) continue;
         Contact contact;
         contact.uri = std::move(update.uri);
         contact.instance = std::move(update.instance);
+        contact.reg_id = update.reg_id;
         contact.call_id = request.call_id();
         contact.cseq = request.cseq();
-        contact.user_agent = request.header(HeaderId::user_agent).value_or("");
+        contact.user_agent =
+            one_line(request.header(HeaderId::user_agent).value_or("").substr(0, max_user_agent));
         contact.flow = flow;
         contact.registered = now;
         contact.expires = now + std::chrono::seconds{update.expires};
-        if (policy.support_path)
-            for (const auto path : request.values(HeaderId::path)) contact.path.emplace_back(path);
+        for (const auto path : paths) contact.path.push_back(one_line(path));
         if (policy.qualify_frequency > Duration::zero()) {
             contact.reach = Contact::Reach::unknown;
             contact.qualify_due = now;
@@ -167,12 +162,59 @@ Registrar::Reply Registrar::process(const sip::Message& request, const std::stri
         location_.bind(aor, std::move(contact));
     }
     reply.headers = list_contacts(aor, now);
-    if (!updates.empty()) fmt::format_to(std::back_inserter(reply.headers), "Expires: {}\r\n", granted);
-    if (policy.support_path)
-        for (const auto path : request.values(HeaderId::path))
-            fmt::format_to(std::back_inserter(reply.headers), "Path: {}\r\n", path);
+    if (!updates.empty())
+        fmt::format_to(std::back_inserter(reply.headers), "Expires: {}\r\n", updates.back().expires);
+    for (const auto path : paths)  // RFC 3327 section 5.3
+        fmt::format_to(std::back_inserter(reply.headers), "Path: {}\r\n", one_line(path));
     append_date(reply.headers, wall_now);
     return reply;
+}
+
+// Section 10.3 step 6.
+Registrar::Reply Registrar::remove_all(const sip::Message& request, const std::string& aor, Time now,
+                                       WallTime wall_now) {
+    std::vector<std::string> uris;
+    for (const auto& contact : location_.contacts(aor)) {
+        if (contact.is_static) continue;
+        if (contact.call_id == request.call_id() && request.cseq() < contact.cseq) return refuse(500);
+        uris.push_back(contact.uri);
+    }
+    for (const auto& uri : uris) location_.unbind(aor, uri);
+    Reply reply{200, list_contacts(aor, now), !uris.empty()};
+    append_date(reply.headers, wall_now);
+    return reply;
+}
+
+std::optional<std::vector<std::string>> Registrar::room_for(const std::string& aor,
+                                                            const std::vector<Update>& updates,
+                                                            const RegistrationPolicy& policy) const {
+    const auto is_mentioned = [&](const std::string& uri) {
+        return std::any_of(updates.begin(), updates.end(), [&](const Update& update) {
+            return std::find(update.known.begin(), update.known.end(), uri) != update.known.end();
+        });
+    };
+    std::vector<const Contact*> others;
+    for (const auto& contact : location_.contacts(aor))
+        if (!contact.is_static && !is_mentioned(contact.uri)) others.push_back(&contact);
+    std::vector<std::string_view> staying;
+    for (const auto& update : updates)
+        if (update.expires != 0 && std::find(staying.begin(), staying.end(), update.uri) == staying.end())
+            staying.push_back(update.uri);
+
+    std::vector<std::string> dropped;
+    if (staying.empty() || others.size() + staying.size() <= policy.max_contacts) return dropped;
+    if (staying.size() > policy.max_contacts) return std::nullopt;
+    if (!policy.remove_existing && !policy.remove_unavailable) return std::nullopt;
+    std::stable_sort(others.begin(), others.end(), [&](const Contact* a, const Contact* b) {
+        if (policy.remove_unavailable && a->available() != b->available()) return !a->available();
+        return a->expires < b->expires;
+    });
+    const auto excess = others.size() + staying.size() - policy.max_contacts;
+    for (std::size_t i = 0; i < excess; ++i) {
+        if (!policy.remove_existing && others[i]->available()) return std::nullopt;
+        dropped.push_back(others[i]->uri);
+    }
+    return dropped;
 }
 
 std::string Registrar::list_contacts(const std::string& aor, Time now) const {

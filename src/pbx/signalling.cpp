@@ -320,7 +320,7 @@ void Signalling::closed(std::uint64_t id) {
         loop_.post([gone] {});
     }
     layer_.transport_failed(id);
-    if (on_flow_closed_) on_flow_closed_(id);
+    for (const auto& handler : on_flow_closed_) handler(id);
     pump();
 }
 

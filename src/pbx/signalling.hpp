@@ -48,8 +48,8 @@ public:
     /// Every message in and out, for traces. `sent` tells the direction.
     using Tap = std::function<void(const sip::Flow&, std::string_view bytes, bool sent)>;
     void on_message(Tap tap) { tap_ = std::move(tap); }
-    /// A connection ended.
-    void on_flow_closed(std::function<void(std::uint64_t)> handler) { on_flow_closed_ = std::move(handler); }
+    /// A connection ended. Every handler that was ever given is told.
+    void on_flow_closed(std::function<void(std::uint64_t)> handler) { on_flow_closed_.push_back(std::move(handler)); }
 
     /// A new owner of transactions; its events go to `handler` until `detach`.
     sip::OwnerTag attach(Handler handler);
@@ -94,7 +94,7 @@ private:
     sip::TransactionLayer layer_;
     Handler on_request_;
     Tap tap_;
-    std::function<void(std::uint64_t)> on_flow_closed_;
+    std::vector<std::function<void(std::uint64_t)>> on_flow_closed_;
     std::unordered_map<sip::OwnerTag, std::shared_ptr<Handler>> owners_;
     sip::OwnerTag next_owner_ = 1;
     std::vector<std::unique_ptr<Udp>> udp_;
