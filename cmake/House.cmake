@@ -16,10 +16,10 @@ if(CCACHE)
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
 endif()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -fno-omit-frame-pointer)
+add_compile_options(-Wall -Wextra -Wpedantic -Wnon-virtual-dtor -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # GCC 12 sees ghosts in std::string and in coroutine frames.
-  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow
+  add_compile_options(-Wshadow=local -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow
                       -Wno-array-bounds -Wno-dangling-pointer -Wno-mismatched-new-delete
                       -Wno-missing-field-initializers)
   add_compile_options(-fpch-preprocess)

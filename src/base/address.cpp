@@ -30,6 +30,7 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
         text = text.substr(1, text.size() - 2);
     std::array<char, INET6_ADDRSTRLEN> buffer{};
     if (text.empty() || text.size() >= buffer.size()) return std::nullopt;
+    if (text.find('\0') != std::string_view::npos) return std::nullopt;  // would end it early
     std::copy(text.begin(), text.end(), buffer.begin());
     std::array<std::uint8_t, 4> four{};
     if (inet_pton(AF_INET, buffer.data(), four.data()) == 1) return v4(four);

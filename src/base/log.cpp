@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -40,7 +41,8 @@ spdlog::level::level_enum spdlog_level(Level level) {
 
 spdlog::logger& logger() {
     static const auto instance = [] {
-        auto made = std::make_shared<spdlog::logger>("strowger", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        auto made = std::make_shared<spdlog::logger>(
+            "strowger", std::make_shared<spdlog::sinks::stderr_sink_mt>());
         made->set_pattern("%v");
         made->set_level(spdlog::level::trace);
         return made;
@@ -48,16 +50,46 @@ spdlog::logger& logger() {
     return *instance;
 }
 
-// One line stays one line: control characters become escapes, and JSON stays JSON.
+// The length of the UTF-8 sequence that `text` begins with, 0 if it is not one (RFC 3629).
+std::size_t utf8_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const auto first = byte(0);
+    std::size_t length = 0;
+    unsigned low = 0x80, high = 0xbf;  // of the second byte: no overlong forms, no surrogates
+    if (first < 0x80) return 1;
+    if (first >= 0xc2 && first <= 0xdf) length = 2;
+    if (first >= 0xe0 && first <= 0xef) length = 3;
+    if (first >= 0xf0 && first <= 0xf4) length = 4;
+    if (first == 0xe0) low = 0xa0;
+    if (first == 0xed) high = 0x9f;
+    if (first == 0xf0) low = 0x90;
+    if (first == 0xf4) high = 0x8f;
+    if (length == 0 || text.size() < length || byte(1) < low || byte(1) > high) return 0;
+    for (std::size_t i = 2; i < length; ++i)
+        if (byte(i) < 0x80 || byte(i) > 0xbf) return 0;
+    return length;
+}
+
+// One line stays one line, on any terminal: control characters, C1 among them, become escapes. What
+// is not UTF-8 must not make a JSON line unreadable either.
 void append_escaped(std::string& out, std::string_view text, bool json) {
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
+    while (!text.empty()) {
+        const auto byte = static_cast<unsigned char>(text[0]);
+        const auto length = utf8_length(text);
+        const bool c1 = length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+        if (length == 0)
+            json ? void(out += "\\ufffd")
+                 : void(fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte));
+        else if (byte < 0x20 || byte == 0x7f)
             fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-        else if (json && (c == '"' || c == '\\'))
-            (out += '\\') += c;
+        else if (c1)
+            fmt::format_to(std::back_inserter(out), "\\u{:04x}",
+                           static_cast<unsigned char>(text[1]));
+        else if (json && (byte == '"' || byte == '\\'))
+            (out += '\\') += text[0];
         else
-            out += c;
+            out += text.substr(0, length);
+        text.remove_prefix(std::max<std::size_t>(length, 1));
     }
 }
 
@@ -75,8 +107,9 @@ std::string timestamp() {
     std::tm parts{};
     gmtime_r(&whole, &parts);
     const auto ms = duration_cast<milliseconds>(now.time_since_epoch()).count() % 1000;
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, ms);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
+                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                       ms);
 }
 
 }  // namespace
@@ -91,7 +124,8 @@ void set_level(Level level) { threshold = level; }
 bool enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }
 
 Level level_by_name(std::string_view name, Level otherwise) {
-    for (const Level level : {Level::debug, Level::verbose, Level::notice, Level::warning, Level::error, Level::off})
+    for (const Level level :
+         {Level::debug, Level::verbose, Level::notice, Level::warning, Level::error, Level::off})
         if (iequals(name, name_of(level))) return level;
     return otherwise;
 }

@@ -31,7 +31,7 @@ public:
     using Upgrade = std::function<void(std::unique_ptr<WebSocket>)>;
 
     HttpServer(Loop& loop, Options options);
-    ~HttpServer();  ///< closes all connections
+    ~HttpServer();  ///< closes all connections; not from inside a handler
 
     /// `method` "*" takes any. `path` is exact, or a prefix when it ends in '*'; the longest match
     /// wins. HEAD is answered by GET. Routes are added before `listen`.

@@ -130,6 +130,7 @@ Loop::Loop() : impl_(std::make_unique<Impl>()) {
 }
 
 Loop::~Loop() {
+    impl_->kept.clear();  // while their timers and descriptors can still be given back
     for (TimerNode* node : impl_->heap)
         if (node->owner) node->owner->node_ = nullptr;
 }

@@ -42,6 +42,9 @@ struct Loop::Impl {
     };
     std::map<int, std::shared_ptr<Signal>> signals;
 
+    // Objects that nobody else owns until they end (streams that flush and close).
+    std::map<const void*, std::shared_ptr<void>> kept;
+
     TimerNode* add_timer(Time when, std::move_only_function<void()> fn);
     void remove_timer(TimerNode* node);
     void run_due_timers(Loop& loop);

@@ -15,7 +15,8 @@ class Mailbox {
 public:
     Mailbox() : newest_(new Node), oldest_(newest_.load(std::memory_order_relaxed)) {}
     ~Mailbox() {
-        while (oldest_) delete std::exchange(oldest_, oldest_->next.load(std::memory_order_acquire));
+        while (oldest_)
+            delete std::exchange(oldest_, oldest_->next.load(std::memory_order_acquire));
     }
     Mailbox(const Mailbox&) = delete;
     Mailbox& operator=(const Mailbox&) = delete;

@@ -131,8 +131,7 @@ bool MediaSocket::send_to(Bytes datagram, const SocketAddress& to) {
 
 void MediaSocket::drain(int limit) {
     std::uint8_t scrap[1];
-    while (limit-- > 0 && ::recv(fd_, scrap, sizeof scrap, MSG_DONTWAIT) >= 0) {
-    }
+    while (limit-- > 0 && ::recv(fd_, scrap, sizeof scrap, MSG_DONTWAIT) >= 0) {}
 }
 
 std::optional<IpAddress> local_address_towards(const IpAddress& to) {

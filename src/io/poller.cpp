@@ -13,9 +13,7 @@ Poller::Poller() : fd_(::epoll_create1(EPOLL_CLOEXEC)) {
     if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "epoll_create1");
 }
 
-Poller::~Poller() {
-    ::close(fd_);
-}
+Poller::~Poller() { ::close(fd_); }
 
 Result<> Poller::add(int fd, std::uint64_t key) {
     epoll_event event{};
@@ -26,9 +24,7 @@ Result<> Poller::add(int fd, std::uint64_t key) {
     return {};
 }
 
-void Poller::remove(int fd) {
-    ::epoll_ctl(fd_, EPOLL_CTL_DEL, fd, nullptr);
-}
+void Poller::remove(int fd) { ::epoll_ctl(fd_, EPOLL_CTL_DEL, fd, nullptr); }
 
 std::span<const epoll_event> Poller::wait(Duration timeout) {
     const bool forever = timeout == Duration::max();

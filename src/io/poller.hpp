@@ -11,8 +11,8 @@
 
 namespace strowger::io {
 
-/// Which of many descriptors have something to read (epoll, level-triggered). The bare thing for the
-/// media threads; everything else uses the Loop.
+/// Which of many descriptors have something to read (epoll, level-triggered). The bare thing for
+/// the media threads; everything else uses the Loop.
 class Poller {
 public:
     Poller();

@@ -16,6 +16,7 @@
 
 #include "base/log.hpp"
 #include "io/descriptor.hpp"
+#include "io/loop_impl.hpp"
 #include "io/native_address.hpp"
 #include "io/tls_impl.hpp"
 
@@ -487,10 +488,13 @@ bool Stream::send(Bytes bytes) { return impl_->send(bytes); }
 void Stream::close() { impl_->close(); }
 
 void Stream::close_and_forget(std::unique_ptr<Stream> stream) {
-    // Owned by its own last callback, which comes in any case: closing is bounded in time.
-    const auto holder = std::make_shared<std::unique_ptr<Stream>>(std::move(stream));
-    (*holder)->start({.closed = [holder](const Error&) { holder->reset(); }});
-    (*holder)->close();
+    // Owned by the loop until its last callback, which comes in any case: closing is bounded in
+    // time.
+    const std::shared_ptr<Stream> owned = std::move(stream);
+    auto& kept = owned->impl_->loop.impl().kept;
+    kept[owned.get()] = owned;
+    owned->start({.closed = [&kept, key = owned.get()](const Error&) { kept.erase(key); }});
+    owned->close();
 }
 
 void Stream::pause(bool paused) {

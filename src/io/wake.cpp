@@ -13,9 +13,7 @@ Wake::Wake() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
-Wake::~Wake() {
-    ::close(fd_);
-}
+Wake::~Wake() { ::close(fd_); }
 
 void Wake::wake() {
     if (pending_.exchange(true, std::memory_order_acq_rel)) return;

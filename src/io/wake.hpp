@@ -4,8 +4,8 @@
 
 namespace strowger::io {
 
-/// Wakes a thread that sleeps in a Poller or any other loop (eventfd). Many calls of `wake` before the
-/// sleeper looks cost one system call together.
+/// Wakes a thread that sleeps in a Poller or any other loop (eventfd). Many calls of `wake` before
+/// the sleeper looks cost one system call together.
 class Wake {
 public:
     Wake();

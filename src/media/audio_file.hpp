@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "media/g711.hpp"

@@ -11,18 +11,18 @@ namespace strowger::media {
 
 /// Hears DTMF in 8 kHz audio by Goertzel filters (ITU-T Q.23, Q.24).
 ///
-/// Accepts keys of 40 ms and more with pauses of 40 ms, twist of up to 4 dB (high group weaker)
-/// and 8 dB (stronger), levels from about -35 dBm0, 1.5 % off frequency; refuses 3.5 % off, keys
-/// shorter than 23 ms, and speech: nearly all the energy must lie in the two tones, and second
-/// harmonics must not be there.
+/// Accepts keys of 40 ms and more with pauses of 40 ms, gaps of 10 ms within a key, levels from
+/// about -36 dBm0, the high group up to 8 dB weaker and 6 dB stronger, 1.5 % off frequency. Refuses
+/// keys shorter than 23 ms, 3.5 % off frequency, and speech: most of the energy must lie in the two
+/// tones, their second harmonics must be absent and their phases must advance as tones' do.
 class DtmfDetector {
 public:
     struct Key {
         char digit = 0;
         bool end = false;
-        Duration duration{};  ///< at the end: how long it sounded, to about 13 ms
+        Duration duration{};  ///< at the end: how long it sounded, to about 10 ms
     };
-    static constexpr std::size_t block = 102;  ///< samples: 12.75 ms, 78 Hz of resolution
+    static constexpr std::size_t block = 80;  ///< samples: 10 ms; 40 ms hold three whole ones
     static constexpr std::size_t max_queued = 16;
 
     void process(std::span<const Sample> samples);
@@ -30,18 +30,25 @@ public:
     void reset() { *this = {}; }
 
 private:
-    char classify() const;
-    void finish_block();
-    void push(const Key& key);
-
     struct Filter {
         double s1 = 0, s2 = 0;
     };
-    std::array<Filter, 16> filters_{};  // 8 tones, 8 second harmonics
+    struct Phases {
+        double low = 0, high = 0;
+    };
+
+    char classify(Phases& phases) const;
+    bool steady(char digit, const Phases& phases) const;
+    void finish_block();
+    void push(const Key& key);
+
+    std::array<Filter, 16> filters_{};  // eight tones, then their second harmonics
     double energy_ = 0;
     std::size_t filled_ = 0;
     char current_ = 0, candidate_ = 0;
-    unsigned candidate_blocks_ = 0, missing_blocks_ = 0, held_blocks_ = 0;
+    Phases phases_;  // of the last block
+    unsigned candidate_blocks_ = 0, missing_blocks_ = 0;
+    std::uint32_t held_blocks_ = 0;
     std::array<Key, max_queued> queue_{};
     std::size_t head_ = 0, queued_ = 0;
 };

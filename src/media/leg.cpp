@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "io/media_clock.hpp"
+#include "io/clock.hpp"
 #include "media/dtmf_detector.hpp"
 #include "media/e_model.hpp"
 #include "media/player.hpp"
@@ -21,6 +21,9 @@ constexpr std::size_t frame_samples = 160;
 constexpr Duration max_catch_up = std::chrono::milliseconds{100};
 
 constexpr Duration watch_interval = std::chrono::seconds{1};
+
+// What every receiver of in-band keys surely recognises (Q.24 asks for 40 ms).
+constexpr Duration shortest_key = std::chrono::milliseconds{80};
 
 // UDP and IPv4 headers, which RFC 3550 section 6.2 counts in.
 constexpr std::size_t datagram_overhead = 28;
@@ -47,7 +50,7 @@ Leg::Leg(std::uint64_t id, SocketPair sockets, Random& random)
       digit_timer_([this](Time now) { digit_tick(now); }),
       key_timer_([this](Time now) {
           keys_.tick(now);
-          report_keys(now);
+          report_keys();
       }),
       record_timer_([this](Time now) { record_tick(now); }),
       rtcp_timer_([this](Time now) { rtcp_tick(now); }),
@@ -67,6 +70,7 @@ void Leg::attach(Shard& shard) {
     if (player_ || key_player_) start_playing();
     if (digits_ && digits_->busy()) shard.timers().arm(digit_timer_, now);
     if (!recorders_.empty()) shard.timers().arm(record_timer_, now);
+    if (keys_.pressed()) shard.timers().arm(key_timer_, keys_.deadline());
 }
 
 void Leg::detach() {
@@ -84,15 +88,17 @@ void Leg::agree(Terms terms) {
     if (target.rtp && target.rtp->ip.is_unspecified()) target.rtp = target.rtcp = std::nullopt;
     transport_.aim(target);
 
-    const auto speech = std::ranges::find_if(
-        terms_.payloads, [](const auto& p) { return !sdp::is_auxiliary(p.codec.name); });
-    if (speech != terms_.payloads.end()) {
+    const auto* speech = speech_payload();
+    if (speech) {
         received_.set_clock_rate(speech->codec.clock_rate);
         sender_.set_clock_rate(speech->codec.clock_rate);
     }
-    const bool events = std::ranges::any_of(terms_.payloads, [](const auto& p) {
-        return iequals(p.codec.name, "telephone-event");
-    });
+    const auto* events = event_payload();
+    if (events && events->codec.clock_rate != event_clock_) {
+        event_clock_ = events->codec.clock_rate;
+        keys_ = rtp::EventReceiver({.clock_rate = event_clock_});
+        digits_.reset();
+    }
     const bool listen =
         terms_.dtmf == DtmfMode::inband || (terms_.dtmf == DtmfMode::automatic && !events);
     if (listen && !detector_) detector_ = std::make_unique<DtmfDetector>();
@@ -175,15 +181,25 @@ Leg::Route Leg::route_for(const sdp::AgreedPayload& payload, const Leg* to) cons
     return route;
 }
 
-const sdp::AgreedPayload* Leg::g711_payload() const {
-    const auto found = std::ranges::find_if(
-        terms_.payloads, [](const auto& p) { return law_of(p.codec) != no_law; });
-    return found == terms_.payloads.end() ? nullptr : &*found;
+const sdp::AgreedPayload* Leg::speech_payload() const {
+    for (const auto& payload : terms_.payloads)
+        if (!sdp::is_auxiliary(payload.codec.name)) return &payload;
+    return nullptr;
 }
 
-bool Leg::occupied() const {
-    return player_ || key_player_ || (digits_ && digits_->sounding());
+const sdp::AgreedPayload* Leg::g711_payload() const {
+    for (const auto& payload : terms_.payloads)
+        if (law_of(payload.codec) != no_law) return &payload;
+    return nullptr;
 }
+
+const sdp::AgreedPayload* Leg::event_payload() const {
+    for (const auto& payload : terms_.payloads)
+        if (iequals(payload.codec.name, "telephone-event")) return &payload;
+    return nullptr;
+}
+
+bool Leg::occupied() const { return player_ || key_player_ || (digits_ && digits_->sounding()); }
 
 void Leg::rtp_readable(Time now) {
     const auto datagram = transport_.receive(shard_->buffer());
@@ -205,7 +221,7 @@ void Leg::rtp_readable(Time now) {
     timed_out_ = false;
     if (!started_) {
         started_ = true;
-        shard_->tell(id_, MediaStarted{.from = transport_.remote().value_or(SocketAddress{})});
+        shard_->tell(id_, MediaStarted{.from = transport_.from()});
     }
     if (route.content == Content::event) {
         if (receives()) take_event(*packet, now);
@@ -219,14 +235,22 @@ void Leg::rtp_readable(Time now) {
 
 void Leg::take_event(const rtp::Packet& packet, Time now) {
     keys_.receive(packet.header(), packet.payload(), now);
-    report_keys(now);
+    report_keys();
     if (keys_.pressed()) shard_->timers().arm(key_timer_, keys_.deadline());
 }
 
-void Leg::report_keys(Time) {
+void Leg::report_keys() {
     rtp::KeyEvent key;
-    while (keys_.poll(key))
+    while (keys_.poll(key)) {
         shard_->tell(id_, DtmfEvent{.digit = key.digit, .duration = key.duration, .end = key.end});
+        // A peer that takes no events hears the key, once it is known how long it was.
+        const bool as_sound =
+            peer_ && key.end && !block_dtmf_ && !peer_->event_payload() &&
+            (peer_->terms_.dtmf == DtmfMode::inband || peer_->terms_.dtmf == DtmfMode::automatic);
+        if (as_sound)
+            peer_->send_digits(std::string(1, key.digit),
+                               std::max<Duration>(key.duration, shortest_key), shortest_key / 2);
+    }
 }
 
 // For those who want to know what the packet sounds like.
@@ -234,7 +258,8 @@ void Leg::hear(const rtp::Packet& packet, std::uint8_t law, Time now) {
     if (law == no_law) return;
     if (detector_) {
         std::array<Sample, max_decoded> samples;
-        const std::size_t count = g711::decode(static_cast<g711::Law>(law), packet.payload(), samples);
+        const std::size_t count =
+            g711::decode(static_cast<g711::Law>(law), packet.payload(), samples);
         detector_->process(std::span(samples).first(count));
         DtmfDetector::Key key;
         while (detector_->poll(key))
@@ -263,7 +288,7 @@ void Leg::relay(MutableBytes packet, Bytes payload, const Route& route, Time now
         g711::transcode(static_cast<g711::Law>(route.law), payload,
                         packet.subspan(offset, payload.size()));
     }
-    sender_.forward(packet, now);
+    if (!sender_.forward(packet, now)) return;
     packet[1] = static_cast<std::uint8_t>((packet[1] & 0x80) | route.out_type);
     send(packet, payload, route.out_law, now);
 }
@@ -285,9 +310,7 @@ void Leg::play(std::unique_ptr<Player> player, std::uint64_t id) {
     start_playing();
 }
 
-void Leg::stop_play() {
-    finish_play(false);
-}
+void Leg::stop_play() { finish_play(false); }
 
 void Leg::start_playing() {
     if (play_timer_.armed()) return;
@@ -299,10 +322,10 @@ void Leg::finish_play(bool completed, std::string error) {
     const auto played = std::chrono::microseconds{player_->samples_read() * 125};
     player_.reset();
     sender_.source_changed();
-    shard_->tell(id_, PlayFinished{.id = play_id_,
-                                   .completed = completed,
-                                   .error = std::move(error),
-                                   .played = played});
+    shard_->tell(
+        id_,
+        PlayFinished{
+            .id = play_id_, .completed = completed, .error = std::move(error), .played = played});
 }
 
 void Leg::play_tick(Time now) {
@@ -341,13 +364,11 @@ void Leg::play_tick(Time now) {
 }
 
 void Leg::send_digits(const std::string& digits, Duration duration, Duration pause) {
-    const auto events = std::ranges::find_if(terms_.payloads, [](const auto& p) {
-        return iequals(p.codec.name, "telephone-event");
-    });
-    if (terms_.dtmf != DtmfMode::inband && events != terms_.payloads.end()) {
+    const auto* events = event_payload();
+    if (terms_.dtmf != DtmfMode::inband && events) {
         if (!digits_)
             digits_ = std::make_unique<rtp::EventSender>(
-                rtp::EventSender::Config{.clock_rate = events->codec.clock_rate});
+                rtp::EventSender::Config{.clock_rate = event_clock_});
         // The engine has looked at the digits already; what fails here is a queue that is full.
         (void)digits_->send(digits, duration, pause);
         shard_->timers().arm(digit_timer_, shard_->now());
@@ -360,10 +381,8 @@ void Leg::send_digits(const std::string& digits, Duration duration, Duration pau
 }
 
 void Leg::digit_tick(Time now) {
-    const auto events = std::ranges::find_if(terms_.payloads, [](const auto& p) {
-        return iequals(p.codec.name, "telephone-event");
-    });
-    if (events == terms_.payloads.end()) {
+    const auto* events = event_payload();
+    if (!events) {
         digits_->stop();
         return;
     }
@@ -371,8 +390,8 @@ void Leg::digit_tick(Time now) {
         const MutableBytes packet =
             shard_->second_buffer().first(rtp::header_size + out->payload.size());
         std::ranges::copy(out->payload, packet.begin() + rtp::header_size);
-        rtp::write_header(
-            sender_.generate_at(events->send_type, out->timestamp, now, out->marker), packet);
+        rtp::write_header(sender_.generate_at(events->send_type, out->timestamp, now, out->marker),
+                          packet);
         if (sends()) send(packet, packet.subspan(rtp::header_size), no_law, now);
     }
     if (digits_->busy()) shard_->timers().arm(digit_timer_, digits_->deadline());
@@ -411,7 +430,7 @@ void Leg::rtcp_readable(Time now) {
         return;
     }
     schedule_->received(datagram->size() + datagram_overhead);
-    reporter_.receive(*compound, now, rtcp::ntp_time(io::media_wall_now()));
+    reporter_.receive(*compound, now, rtcp::ntp_time(io::wall_now()));
 }
 
 // A report about each direction that lives (RFC 3550 section 6.4). Reports of the peer are never
@@ -431,7 +450,7 @@ void Leg::rtcp_tick(Time now) {
         rtcp::CompoundWriter writer(shard_->second_buffer());
         if (we_sent)
             writer.sender_report(sender_.ssrc(),
-                                 {.ntp = rtcp::ntp_time(io::media_wall_now()),
+                                 {.ntp = rtcp::ntp_time(io::wall_now()),
                                   .rtp = sender_.timestamp_at(now),
                                   .packets = static_cast<std::uint32_t>(sent_packets_),
                                   .octets = static_cast<std::uint32_t>(sent_bytes_)},
@@ -463,10 +482,8 @@ void Leg::watch_tick(Time now) {
 
 PartyStats Leg::stats() const {
     PartyStats stats;
-    const auto speech = std::ranges::find_if(
-        terms_.payloads, [](const auto& p) { return !sdp::is_auxiliary(p.codec.name); });
-    const bool spoken = speech != terms_.payloads.end();
-    if (spoken) stats.codec = speech->codec.name;
+    const auto* speech = speech_payload();
+    if (speech) stats.codec = speech->codec.name;
     if (transport_.remote()) stats.remote = *transport_.remote();
 
     const Duration round_trip = reporter_.round_trip().value_or(Duration::zero());
@@ -492,17 +509,17 @@ PartyStats Leg::stats() const {
         stats.sent.lost = static_cast<std::uint64_t>(std::max(view->cumulative_lost, 0));
         stats.sent.jitter_ms = view->jitter * 1000.0 / received_.clock_rate();
         if (sent_packets_ > 0)
-            stats.sent.loss_percent = 100.0 * static_cast<double>(stats.sent.lost) /
-                                      static_cast<double>(sent_packets_);
-        stats.sent.mos = mos({.loss_percent = stats.sent.loss_percent,
-                              .one_way_delay = round_trip / 2 + frame_time},
-                             stats.codec);
+            stats.sent.loss_percent =
+                100.0 * static_cast<double>(stats.sent.lost) / static_cast<double>(sent_packets_);
+        stats.sent.mos = mos(
+            {.loss_percent = stats.sent.loss_percent, .one_way_delay = round_trip / 2 + frame_time},
+            stats.codec);
     }
 
-    const Way way = spoken ? routes_[speech->receive_type & 0x7f].way : Way::drop;
+    const Way way = speech ? routes_[speech->receive_type & 0x7f].way : Way::drop;
     if (player_) {
         stats.mode = "play";
-    } else if (!spoken) {
+    } else if (!speech) {
         stats.mode = "idle";
         stats.why = "no codec agreed yet";
     } else if (echo_) {
@@ -518,7 +535,7 @@ PartyStats Leg::stats() const {
         stats.why = "the peer does not speak " + stats.codec;
     } else {
         stats.mode = "idle";
-        stats.why = !receives()     ? "the party is on hold"
+        stats.why = !receives()    ? "the party is on hold"
                     : block_media_ ? "blocked"
                                    : "the peer does not speak " + stats.codec +
                                          ", which cannot be transcoded here";

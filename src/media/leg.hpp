@@ -29,9 +29,10 @@ class Shard;
 /// One party's media on its thread: what comes from it and what goes to it.
 ///
 /// Packets from the party go to the peer, which is another leg, or itself for an echo, or none. How
-/// each payload type goes is decided when something changes (`route`) and stands in a table, so that
-/// a packet costs one look-up. What plays or sends digits towards the party takes the place of what
-/// the peer sends. A leg is made by the engine's owner and from `attach` on belongs to its shard.
+/// each payload type goes is decided when something changes (`route`) and stands in a table, so
+/// that a packet costs one look-up. What plays or sends digits towards the party takes the place of
+/// what the peer sends. A leg is made by the engine's owner and from `attach` on belongs to its
+/// shard.
 class Leg {
 public:
     Leg(std::uint64_t id, SocketPair sockets, Random& random);
@@ -67,6 +68,8 @@ public:
     void rtcp_readable(Time now);
 
 private:
+    // The seam for other codecs is the law: a decoder and an encoder of the leg's own in its place.
+
     /// What becomes of a packet of one payload type.
     enum class Way : std::uint8_t { refuse, drop, pass, transcode };
     enum class Content : std::uint8_t { none, audio, event, comfort_noise };
@@ -82,15 +85,18 @@ private:
 
     void route();
     Route route_for(const sdp::AgreedPayload& payload, const Leg* to) const;
+    const sdp::AgreedPayload* speech_payload() const;
     const sdp::AgreedPayload* g711_payload() const;
+    const sdp::AgreedPayload* event_payload() const;
     bool sends() const { return sdp::sends(terms_.direction); }
     bool receives() const { return sdp::receives(terms_.direction); }
     bool occupied() const;  ///< something else than the peer speaks to the party now
 
     void take_event(const rtp::Packet& packet, Time now);
-    void report_keys(Time now);
+    void report_keys();
     void hear(const rtp::Packet& packet, std::uint8_t law, Time now);
-    void record_voice(bool party, std::uint32_t timestamp, Bytes payload, std::uint8_t law, Time now);
+    void record_voice(bool party, std::uint32_t timestamp, Bytes payload, std::uint8_t law,
+                      Time now);
 
     /// A packet from the peer (or ourselves), to go out under our own header.
     void relay(MutableBytes packet, Bytes payload, const Route& route, Time now);
@@ -115,6 +121,7 @@ private:
 
     rtp::ReceiverStatistics received_;
     rtp::EventReceiver keys_;
+    std::uint32_t event_clock_ = 8000;
     rtp::Rewriter sender_;
     std::unique_ptr<rtp::EventSender> digits_;  // made for the first digits
     rtcp::Reporter reporter_;

@@ -1,6 +1,7 @@
 #include "media/local_engine.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/text.hpp"
 #include "media/recorder.hpp"
@@ -32,9 +33,8 @@ std::vector<sdp::Codec> allowed_codecs(const Profile& profile,
     std::erase_if(codecs, [](const auto& c) { return iequals(c.name, "telephone-event"); });
     auto front = codecs.begin();
     for (const auto& wanted : preferred) {
-        const auto found = std::find_if(front, codecs.end(), [&](const auto& codec) {
-            return sdp::compatible(codec, wanted);
-        });
+        const auto found = std::find_if(
+            front, codecs.end(), [&](const auto& codec) { return sdp::compatible(codec, wanted); });
         if (found == codecs.end()) continue;
         std::rotate(front, found, found + 1);
         ++front;
@@ -72,9 +72,8 @@ LocalEngine::LocalEngine(Options options)
     threads = std::clamp(threads, 1U, max_threads);
     for (unsigned i = 0; i < threads; ++i) {
         const auto tell = [this](std::uint64_t leg, Event event) {
-            mailbox_.post([this, leg, event = std::move(event)]() mutable {
-                emit(leg, std::move(event));
-            });
+            mailbox_.post(
+                [this, leg, event = std::move(event)]() mutable { emit(leg, std::move(event)); });
         };
         shards_.push_back(std::make_unique<Shard>(tell, random_.next()));
     }
@@ -129,21 +128,27 @@ Result<std::unique_ptr<LocalEngine::Record>> LocalEngine::make(const Party& part
                     party.call.size(), party.tag.size(), max_id);
     if (hint && hint->is_unspecified()) hint.reset();
     auto bind = profile.bind_address ? profile.bind_address : options_.bind_address;
-    if (!bind) bind = hint && hint->is_v6() ? IpAddress::any_v6() : IpAddress::any_v4();
+    const bool v6 = bind ? bind->is_v6() : hint && hint->is_v6();
+    auto advertised =
+        profile.advertised_address ? profile.advertised_address : options_.advertised_address;
+    if (!advertised && bind && !bind->is_unspecified()) advertised = bind;
+    if (!advertised && hint) advertised = io::local_address_towards(*hint);
+    // Nobody is known yet: the address of the default route, by a documentation address.
+    if (!advertised)
+        advertised = io::local_address_towards(*IpAddress::parse(v6 ? "2001:db8::1" : "192.0.2.1"));
+    if (!advertised) advertised = IpAddress::parse(v6 ? "::1" : "127.0.0.1");
+
+    // Bound to what we advertise if that is an address of this host: then packets leave from where
+    // the party sends to, and connecting the socket cannot make it deaf for that address. An
+    // address of a NAT in front of us is none of ours.
+    const IpAddress any = v6 ? IpAddress::any_v6() : IpAddress::any_v4();
+    if (!bind || bind->is_unspecified()) bind = advertised->is_v6() == v6 ? *advertised : any;
     auto sockets = ports_.open(*bind, profile.tos);
+    if (!sockets && sockets.error().code() == EADDRNOTAVAIL && !profile.bind_address)
+        sockets = ports_.open(any, profile.tos);
     if (!sockets) return std::unexpected(sockets.error());
 
     auto record = std::make_unique<Record>(next_id_++, party, random_.next() >> 2);
-    auto advertised =
-        profile.advertised_address ? profile.advertised_address : options_.advertised_address;
-    if (!advertised && !bind->is_unspecified()) advertised = bind;
-    if (!advertised && hint) advertised = io::local_address_towards(*hint);
-    if (!advertised) {
-        // Nobody is known yet: the address of the default route, by a documentation address.
-        const auto anyone = bind->is_v6() ? "2001:db8::1" : "192.0.2.1";
-        advertised = io::local_address_towards(*IpAddress::parse(anyone));
-    }
-    if (!advertised) advertised = IpAddress::parse(bind->is_v6() ? "::1" : "127.0.0.1");
     record->local = {*advertised, sockets->port};
     leg = std::make_unique<Leg>(record->id, std::move(*sockets), random_);
     return record;
@@ -153,9 +158,8 @@ void LocalEngine::admit(std::unique_ptr<Record> record, std::unique_ptr<Leg> leg
     record->shard = &shard_for(record->party.call);
     record->leg = leg.get();
     by_id_[record->id] = record.get();
-    record->shard->post([shard = record->shard, leg = std::move(leg)]() mutable {
-        shard->adopt(std::move(leg));
-    });
+    record->shard->post(
+        [shard = record->shard, leg = std::move(leg)]() mutable { shard->adopt(std::move(leg)); });
     Call& call = calls_[record->party.call];
     call.push_back(std::move(record));
 }
@@ -175,7 +179,9 @@ Task<Result<std::string>> LocalEngine::publish(PublishRequest request) {
     std::unique_ptr<Leg> leg;
     if (!known) {
         std::optional<IpAddress> hint = request.profile.received_from;
-        if (const auto* audio = offer->first("audio"); !hint && audio && audio->address())
+        // Signalling through a proxy on this host says nothing about where the party is.
+        const auto* audio = offer->first("audio");
+        if ((!hint || hint->is_loopback()) && audio && audio->address())
             hint = audio->address()->ip;
         auto made = make(request.party, request.profile, hint, leg);
         if (!made) co_return std::unexpected(made.error());
@@ -272,9 +278,8 @@ void LocalEngine::move(Record& record, Shard& to) {
     record.shard = &to;
     record.moving = true;
     from.post([this, &from, leg = record.leg, id = record.id] {
-        mailbox_.post([this, id, moved = from.release(*leg)]() mutable {
-            arrived(id, std::move(moved));
-        });
+        mailbox_.post(
+            [this, id, moved = from.release(*leg)]() mutable { arrived(id, std::move(moved)); });
     });
 }
 
@@ -288,9 +293,8 @@ void LocalEngine::arrived(std::uint64_t id, std::unique_ptr<Leg> leg) {
         return;
     }
     Record& record = *found->second;
-    record.shard->post([shard = record.shard, leg = std::move(leg)]() mutable {
-        shard->adopt(std::move(leg));
-    });
+    record.shard->post(
+        [shard = record.shard, leg = std::move(leg)]() mutable { shard->adopt(std::move(leg)); });
     record.moving = false;
     for (auto& work : std::exchange(record.waiting, {})) post(record, std::move(work));
     for (auto& waiter : std::exchange(record.moved, {})) waiter.set(true);
@@ -313,8 +317,9 @@ Task<Result<>> LocalEngine::connect(ConnectRequest request) {
         if (!a) co_return std::unexpected(a.error());
         const auto b = get(request.b);
         if (!b) co_return std::unexpected(b.error());
-        if (*a == *b) co_return fail("media of call {}: '{}' cannot be connected to itself; use echo",
-                                     request.a.call, request.a.tag);
+        if (*a == *b)
+            co_return fail("media of call {}: '{}' cannot be connected to itself; use echo",
+                           request.a.call, request.a.tag);
         if (!(*a)->moving && !(*b)->moving) {
             if ((*a)->shard == (*b)->shard) {
                 (*a)->shard->post([one = (*a)->leg, other = (*b)->leg] { one->join(*other); });
@@ -344,7 +349,8 @@ Task<Result<>> LocalEngine::echo(EchoRequest request) {
 Task<Result<>> LocalEngine::block(BlockRequest request) {
     const auto record = get(request.party);
     if (!record) co_return std::unexpected(record.error());
-    post(**record, [media = request.media, dtmf = request.dtmf](Leg& leg) { leg.block(media, dtmf); });
+    post(**record,
+         [media = request.media, dtmf = request.dtmf](Leg& leg) { leg.block(media, dtmf); });
     co_return Result<>{};
 }
 
@@ -383,9 +389,8 @@ Task<Result<>> LocalEngine::play(PlayRequest request) {
         }
         if (sounds && start > Duration::zero())
             sounds->sample = static_cast<std::size_t>(seconds(start) * 8000);
-        mailbox_.post([loaded, sounds = std::move(sounds)]() mutable {
-            loaded.set(std::move(sounds));
-        });
+        mailbox_.post(
+            [loaded, sounds = std::move(sounds)]() mutable { loaded.set(std::move(sounds)); });
     });
     auto sounds = co_await loaded;
     if (!sounds) co_return std::unexpected(sounds.error());
@@ -450,15 +455,14 @@ Task<Result<>> LocalEngine::record(RecordRequest request) {
             });
         });
     };
-    auto recorder = std::make_unique<Recorder>(
-        Recorder::Config{.id = request.id,
-                         .both_directions = request.both_directions,
-                         .max_duration = request.max_duration,
-                         .max_silence = request.max_silence},
-        std::move(write), std::move(finish));
-    post(**record, [recorder = std::move(recorder)](Leg& leg) mutable {
-        leg.record(std::move(recorder));
-    });
+    auto recorder =
+        std::make_unique<Recorder>(Recorder::Config{.id = request.id,
+                                                    .both_directions = request.both_directions,
+                                                    .max_duration = request.max_duration,
+                                                    .max_silence = request.max_silence},
+                                   std::move(write), std::move(finish));
+    post(**record,
+         [recorder = std::move(recorder)](Leg& leg) mutable { leg.record(std::move(recorder)); });
     co_return Result<>{};
 }
 
@@ -481,8 +485,8 @@ Task<Result<>> LocalEngine::play_dtmf(PlayDtmfRequest request) {
         co_return fail("media of call {}: '{}' takes no digits in its media", call, tag);
     const bool as_events = mode != DtmfMode::inband && (*record)->has_events;
     if (!as_events && !(*record)->has_g711)
-        co_return fail("media of call {}: '{}' has agreed to neither telephone-event nor G.711", call,
-                       tag);
+        co_return fail("media of call {}: '{}' has agreed to neither telephone-event nor G.711",
+                       call, tag);
     post(**record, [digits = std::move(request.digits), duration = request.duration,
                     pause = request.pause](Leg& leg) { leg.send_digits(digits, duration, pause); });
     co_return Result<>{};

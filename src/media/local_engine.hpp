@@ -76,7 +76,7 @@ private:
         Profile profile;
         Leg* leg = nullptr;
         Shard* shard = nullptr;
-        SocketAddress local;      ///< of the RTP socket, as advertised
+        SocketAddress local;  ///< of the RTP socket, as advertised
         sdp::DescriptionHistory history;
         bool agreed = false;      ///< an offer and its answer are complete
         bool has_events = false;  ///< telephone-event was agreed

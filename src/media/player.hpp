@@ -17,7 +17,8 @@ using Sound = std::vector<Sample>;
 class Player {
 public:
     struct Sounds {
-        std::vector<std::shared_ptr<const Sound>> sounds;  ///< shared with the cache and other players
+        std::vector<std::shared_ptr<const Sound>>
+            sounds;  ///< shared with the cache and other players
         bool loop = false;
         std::size_t sound = 0;
         std::size_t sample = 0;  ///< in that sound; at first, where to start

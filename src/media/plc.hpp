@@ -25,22 +25,26 @@ public:
     bool concealing() const { return erased_ > 0; }
 
 private:
-    static constexpr std::size_t history_size = pitch_max * 3 + delay;  // 48.75 ms, as Appendix I
-    static constexpr std::size_t overlap_max = pitch_max / 4;
-    static constexpr std::size_t step = 80;  // 10 ms at 8 kHz
+    static constexpr std::size_t history_size = pitch_max * 3 + pitch_max / 4;  // 48.75 ms
+    static constexpr std::size_t piece = 80;  // 10 ms: what is worked on at a time
+
+    /// Repeats the last `length` samples of `before_`, smoothly joined at their ends.
+    struct Cycle {
+        std::size_t length = 0, position = 0;
+    };
 
     std::size_t find_pitch() const;
-    void begin_concealment();
-    void extend_period();
-    Sample next_synthetic();
-    double gain() const;
-    void remember(std::span<Sample> frame);
+    void begin();
+    double next(Cycle& cycle) const;
+    double synthesise();
+    void pass(std::span<Sample> samples);
 
-    std::array<Sample, history_size> history_{};
-    std::array<double, history_size> pitch_buffer_{};
-    std::size_t pitch_ = 0, period_length_ = 0, position_ = 0;
-    std::size_t erased_ = 0;  // samples synthesised so far
-    unsigned periods_ = 0;
+    std::array<Sample, history_size> history_{};  // the last samples, `delay` of them not given yet
+    std::array<Sample, history_size> before_{};   // the history when the loss began
+    std::size_t pitch_ = 0, overlap_ = 0;
+    Cycle current_, leaving_;
+    std::size_t fade_left_ = 0;  // samples of the change from `leaving_` to `current_`
+    std::size_t erased_ = 0;     // samples synthesised since
 };
 
 }  // namespace strowger::media

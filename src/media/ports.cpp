@@ -28,9 +28,12 @@ Result<SocketPair> Ports::open(const IpAddress& address, int tos) {
         auto rtcp = io::MediaSocket::open({address, static_cast<std::uint16_t>(port + 1)}, tos);
         if (rtp && rtcp) return SocketPair{std::move(*rtp), std::move(*rtcp), port};
         const Error error = rtp ? rtcp.error() : rtp.error();
+        if (error.code() != EADDRINUSE) {
+            free_.push_front(port);
+            return std::unexpected(error);
+        }
         free_.push_back(port);
         last_error = error.text();
-        if (error.code() != EADDRINUSE) break;
     }
     return fail("RTP ports {} to {} on {}: {} of {} in use, {}", first_, last_, address.text(),
                 in_use(), total_, last_error);

@@ -24,7 +24,8 @@ public:
     /// Both inclusive; an odd `first` is rounded up.
     Ports(std::uint16_t first, std::uint16_t last);
 
-    /// Opens the next pair that nobody else on the host holds. Fails with the range in the text.
+    /// Opens the next pair that nobody else on the host holds. Fails with the range in the text,
+    /// or with an errno as code when it is not the port that is the trouble.
     Result<SocketPair> open(const IpAddress& address, int tos);
 
     /// The sockets have been closed.

@@ -58,7 +58,8 @@ std::optional<std::string_view> Recorder::tick(Time now) {
     const auto samples_of = [](Duration d) {
         return static_cast<std::int64_t>(seconds(d) * static_cast<double>(rate));
     };
-    if (config_.max_duration > Duration::zero() && position(now) >= samples_of(config_.max_duration))
+    if (config_.max_duration > Duration::zero() &&
+        position(now) >= samples_of(config_.max_duration))
         return "max-duration";
     if (config_.max_silence > Duration::zero() && silent_ >= samples_of(config_.max_silence))
         return "silence";

@@ -17,9 +17,9 @@ namespace strowger::media {
 /// Puts two voices that arrive as packets on one time line and mixes them.
 ///
 /// A voice's packets lie where their timestamps say, counted from when its first packet came; when
-/// timestamps and arrival part by more than `max_skew`, the voice is placed anew. Gaps are concealed,
-/// late packets still find their place for `delay`, silence stands where nothing came: a second of
-/// call is a second of recording. Samples leave in chunks for another thread to write.
+/// timestamps and arrival part by more than `max_skew`, the voice is placed anew. Gaps are
+/// concealed, late packets still find their place for `delay`, silence stands where nothing came: a
+/// second of call is a second of recording. Samples leave in chunks for another thread to write.
 class Recorder {
 public:
     enum class Voice : std::uint8_t { party, others };
@@ -61,7 +61,7 @@ private:
         bool placed = false;
         std::uint32_t timestamp = 0;  // of the sample at `origin`
         std::int64_t origin = 0;
-        std::int64_t next = 0;        // where the next packet in order begins
+        std::int64_t next = 0;  // where the next packet in order begins
         Plc plc;
         std::array<Sample, window> samples{};
     };

@@ -13,7 +13,7 @@ namespace strowger::media {
 class Resampler {
 public:
     static constexpr std::size_t zero_crossings =
-        16;                                          ///< of the sinc on each side; about 70 dB down
+        16;  ///< of the sinc on each side; some 70 dB of stop band
     static constexpr std::size_t max_phases = 1024;  ///< bounds the table; odd ratios are rounded
 
     Resampler(std::uint32_t from, std::uint32_t to);
@@ -27,8 +27,8 @@ public:
 private:
     void emit(std::vector<Sample>& out);
 
-    std::uint64_t up_, down_;
-    std::size_t taps_ = 0;        // per phase
+    std::uint64_t up_ = 1, down_ = 1;
+    std::size_t phases_ = 0, taps_ = 0;  // taps are per phase
     std::vector<float> filter_;   // phase after phase
     std::vector<float> history_;  // samples not used up
     std::size_t at_ = 0;          // index into history_ of the first tap

@@ -1,6 +1,6 @@
 #include "media/shard.hpp"
 
-#include "io/media_clock.hpp"
+#include "io/clock.hpp"
 
 namespace strowger::media {
 namespace {
@@ -13,7 +13,7 @@ static_assert(alignof(Leg) > 1);
 
 Shard::Shard(Tell tell, std::uint64_t seed)
     : tell_(std::move(tell)), random_(seed), cname_(random_.token(16)) {
-    now_ = io::media_now();
+    now_ = io::monotonic_now();
     if (const auto added = poller_.add(mailbox_.fd(), 0); !added)
         throw std::runtime_error(added.error().text());
     thread_ = std::thread([this] { run(); });
@@ -28,7 +28,7 @@ void Shard::run() {
     while (!stopping_) {
         const Time next = timers_.next();
         const auto ready = poller_.wait(next == Time::max() ? Duration::max() : next - now_);
-        now_ = io::media_now();
+        now_ = io::monotonic_now();
         bool mail = false;
         for (const epoll_event& event : ready) {
             const std::uint64_t key = event.data.u64;
@@ -47,6 +47,7 @@ void Shard::run() {
         mailbox_.acknowledge();
         while (auto work = mailbox_.take()) (*work)();
     }
+    for (auto& leg : legs_) leg.first->stop_record(0, "shutdown");
     legs_.clear();
 }
 

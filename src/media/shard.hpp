@@ -43,7 +43,8 @@ public:
     const std::string& cname() const { return cname_; }
     void tell(std::uint64_t leg, Event event) { tell_(leg, std::move(event)); }
 
-    // Larger than any packet that fits an Ethernet frame; longer datagrams are cut and then refused.
+    // Larger than any packet that fits an Ethernet frame; longer datagrams are cut and then
+    // refused.
     static constexpr std::size_t max_packet = 2048;
     /// Scratch of the packet being handled.
     MutableBytes buffer() { return buffer_; }

@@ -69,7 +69,7 @@ SourceLock::Candidate& SourceLock::candidate(const SocketAddress& from, std::uin
 }
 
 int SourceLock::needed(const SocketAddress& from) const {
-    return signalled_ && from == *signalled_ ? probation_signalled : probation;
+    return from == signalled_ || from == source_ ? probation_known : probation;
 }
 
 void SourceLock::lock(const SocketAddress& from, Time now) {

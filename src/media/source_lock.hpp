@@ -13,13 +13,14 @@ namespace strowger::media {
 /// holds on to it, so that stray or forged packets neither take the stream over nor disturb it.
 ///
 /// Fed only with packets that are valid RTP of a negotiated payload type. A source must show
-/// consecutive sequence numbers of one SSRC: two of them from the address that signalling named,
-/// `probation` from any other. A lock on another address than the signalled one stays open to the
-/// signalled one for `settling`; a locked source that is silent for `patience` opens the lock.
+/// consecutive sequence numbers of one SSRC: two of them from the address that signalling named or
+/// that was the party's before, `probation` from any other. A lock on another address than the
+/// signalled one stays open to the signalled one for `settling`; a locked source that is silent for
+/// `patience` opens the lock.
 class SourceLock {
 public:
-    static constexpr int probation = 4;         ///< consecutive packets, 60 ms of speech
-    static constexpr int probation_signalled = 2;
+    static constexpr int probation = 4;  ///< consecutive packets, 60 ms of speech
+    static constexpr int probation_known = 2;
     static constexpr Duration settling = std::chrono::seconds{3};
     static constexpr Duration patience = std::chrono::seconds{3};
 

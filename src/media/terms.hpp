@@ -15,9 +15,9 @@ struct Terms {
     Transport::Target target;
     Direction direction = Direction::sendrecv;  ///< as seen from here
     bool held = false;
-    std::vector<sdp::AgreedPayload> payloads;   ///< best first
+    std::vector<sdp::AgreedPayload> payloads;  ///< best first
     DtmfMode dtmf = DtmfMode::rfc4733;
-    Duration timeout{}, timeout_hold{};         ///< zero: never
+    Duration timeout{}, timeout_hold{};  ///< zero: never
 };
 
 }  // namespace strowger::media

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,8 +13,8 @@
 namespace strowger::media {
 
 /// Tones in the syntax of indications.conf: elements separated by commas (or '&' or '|'), each
-/// `[!]f[+f...][*g][/ms]`. `+` adds frequencies, `*` modulates the amplitude of f by g, `M` before
-/// nothing is accepted; no `/ms` means for ever; 0 is silence. Elements with `!` sound once, the
+/// `[!]f[+f...][*g][/ms]`. `+` adds frequencies, `*` modulates the amplitude of f by g;
+/// no `/ms` means for ever; 0 is silence. Elements with `!` sound once, the
 /// others then repeat. The phase runs on between chunks and between elements of the same frequency.
 class ToneGenerator {
 public:

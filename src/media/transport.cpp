@@ -6,12 +6,12 @@ void Transport::aim(const Target& target) {
     const bool same = target.rtp == target_.rtp && target.rtcp == target_.rtcp &&
                       target.symmetric == target_.symmetric;
     target_ = target;
-    if (same) return;
     sockets_.rtp.disconnect();
     lock_.expect(target.rtp, target.likely);
+    may_connect_ = true;
+    if (same) return;
     remote_ = target.rtp;
     learnt_rtcp_.reset();
-    may_connect_ = true;
 }
 
 std::optional<MutableBytes> Transport::receive(MutableBytes buffer) {

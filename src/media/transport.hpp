@@ -25,7 +25,8 @@ public:
 
     explicit Transport(SocketPair sockets) : sockets_(std::move(sockets)) {}
 
-    /// A new offer or answer says where the party is. The same place as before changes nothing.
+    /// A new offer or answer says where the party is. Its source is learnt again; when the place is
+    /// the same as before, packets go where they went until then.
     void aim(const Target& target);
 
     /// The next datagram at the RTP port, by whomever; a view into `buffer`.
@@ -43,6 +44,8 @@ public:
 
     /// Where packets go now; nothing while nobody knows.
     const std::optional<SocketAddress>& remote() const { return remote_; }
+    /// Who sent the datagram just received.
+    SocketAddress from() const { return connected() ? *remote_ : from_; }
     bool connected() const { return sockets_.rtp.connected(); }
     const SocketPair& sockets() const { return sockets_; }
 

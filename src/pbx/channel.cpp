@@ -52,12 +52,14 @@ const std::string& Channel::call_id() const {
     return none;
 }
 
-Task<bool> Channel::play(std::vector<std::string> files, bool loop) {
+Task<Result<int>> Channel::transfer_away(std::string) { co_return fail("{} channels cannot be transferred", technology_); }
+
+Task<bool> Channel::play(std::vector<std::string> files, bool loop, Duration start) {
     const auto where = party();
     if (hung_up_ || !where) co_return false;
     playing_ = true;
     play_id_ = core_.channels.next_media_id(*this);
-    media::PlayRequest request{*where, media::PlayFiles{std::move(files), loop}, play_id_};
+    media::PlayRequest request{*where, media::PlayFiles{std::move(files), loop, start}, play_id_};
     auto started = co_await core_.engine.play(std::move(request));
     if (!started) {
         playing_ = false;
@@ -66,17 +68,18 @@ Task<bool> Channel::play(std::vector<std::string> files, bool loop) {
     co_return started.has_value();
 }
 
-Task<bool> Channel::play_tone(std::string tone) {
+Task<bool> Channel::play_tone(std::string tone, bool loop) {
     const auto where = party();
     if (hung_up_ || !where) co_return false;
     const auto ep = endpoint();
-    const auto* zone = ep && !ep->tone_zone.empty() ? core_.config->indications.zone(ep->tone_zone) : nullptr;
+    const auto& country = !tone_zone.empty() || !ep ? tone_zone : ep->tone_zone;
+    const auto* zone = country.empty() ? nullptr : core_.config->indications.zone(country);
     if (!zone) zone = core_.config->indications.zone();
     if (zone)
         if (const auto spec = zone->tone(tone); !spec.empty()) tone = spec;
     playing_ = true;
     play_id_ = core_.channels.next_media_id(*this);
-    media::PlayRequest request{*where, media::PlayTone{std::move(tone), true}, play_id_};
+    media::PlayRequest request{*where, media::PlayTone{std::move(tone), loop}, play_id_};
     auto started = co_await core_.engine.play(std::move(request));
     if (!started) {
         playing_ = false;
@@ -96,11 +99,14 @@ Task<> Channel::stop_playing() {
 }
 
 Task<Channel::Played> Channel::play_and_wait(std::vector<std::string> files, std::string interrupt) {
+    if (co_await play(std::move(files))) co_return co_await wait_played(std::move(interrupt));
     Played result;
-    if (!co_await play(std::move(files))) {
-        result.error = "not started";
-        co_return result;
-    }
+    result.error = "not started";
+    co_return result;
+}
+
+Task<Channel::Played> Channel::wait_played(std::string interrupt) {
+    Played result;
     const auto id = play_id_;
     while (!hung_up_) {
         const auto item = co_await inbox_.next(Time::max());
@@ -257,6 +263,7 @@ void Channel::media_event(const media::Event& event) {
         if (play->id != play_id_) return;
         raise(channel::PlayDone{play->id, play->completed, play->error, play->played});
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
+        core_.running_recordings.finished(*record);
         raise(channel::RecordDone{record->id, record->path, record->duration, record->reason});
     } else if (const auto* timeout = std::get_if<media::MediaTimeout>(&event)) {
         LOG_NOTICE(about(), "no media for {:.0f} s; hanging up", seconds(timeout->silence));

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -54,6 +55,15 @@ public:
     PartyId caller;     ///< who this channel is, or calls as
     PartyId connected;  ///< whom it talks to
     std::string dialled;  ///< the number that was dialled: CALLERID(dnid)
+    std::string ani;      ///< the number that pays; empty: the caller's
+    std::string caller_tag;
+    /// Who sent the call elsewhere before it came here, and why (Diversion).
+    struct Redirecting {
+        PartyId original, from, to;
+        std::string reason = "unknown";
+        unsigned count = 0;
+    };
+    Redirecting redirecting;
     std::string language;
     std::string accountcode;
     std::string music_class = "default";
@@ -63,6 +73,21 @@ public:
     Duration response_timeout = std::chrono::seconds{10};
     /// Set from failures of legs that this channel dialled: what Hangup() without argument uses.
     Cause cause = Cause::none;
+    /// What became of each leg that this channel dialled, for HANGUPCAUSE().
+    struct LegOutcome {
+        std::string channel;
+        Cause cause;
+        std::string text;  ///< "SIP 486 Busy Here"
+    };
+    std::vector<LegOutcome> leg_outcomes;
+    /// SHARED(): variables that other channels see.
+    std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> shared_variables;
+    /// CHANNEL(hangup_handler_push): "ctx,ext,prio(args)", the newest last. See run_hangup_handlers.
+    std::vector<std::string> hangup_handlers;
+    std::vector<std::uint64_t> monitors;  ///< MixMonitors that run, by their ids in Recordings
+    std::string userfield, tone_zone;
+    io::Timer absolute_timeout;  ///< TIMEOUT(absolute)
+    Time absolute_timeout_at = Time::max();
 
     // Signalling, by the derived class. Nothing happens when it makes no sense any more.
     virtual void ring() = 0;                            ///< towards a caller: 180
@@ -75,6 +100,11 @@ public:
     virtual std::optional<std::string> signalling_field(std::string_view) const { return std::nullopt; }
     /// The other side is now `connected`: tell the phone, if it wants to know.
     virtual void connected_line_changed() {}
+    /// Asks the phone to call somebody else (302, or REFER once it is answered). The status of its
+    /// answer; an Error where there is no such thing.
+    virtual Task<Result<int>> transfer_away(std::string target);
+    /// `caller` was changed by the dialplan: tells readers of events.
+    void caller_changed() { publish(events::ChannelChanged::What::caller_id); }
 
     /// Where its media is; nothing before there is any. A Local half answers with the party at the
     /// far end of its pair.
@@ -91,8 +121,10 @@ public:
     bool is_up() const { return state_ == ChannelState::up && !hung_up_; }
 
     // Media, all of it through the engine. True: done; false: failed or hung up (logged).
-    Task<bool> play(std::vector<std::string> files, bool loop = false);      ///< starts; PlayDone tells
-    Task<bool> play_tone(std::string tone_name_or_spec);                     ///< starts; goes on until stopped
+    /// Starts; PlayDone tells. `start` skips so much of the first file.
+    Task<bool> play(std::vector<std::string> files, bool loop = false, Duration start = {});
+    /// Starts; goes on until stopped, or with `loop` off until it has sounded once.
+    Task<bool> play_tone(std::string tone_name_or_spec, bool loop = true);
     Task<> stop_playing();
     struct Played {
         bool completed = false;
@@ -101,6 +133,8 @@ public:
     };
     /// Plays to the end, or until a digit of `interrupt` is pressed ("any" for all).
     Task<Played> play_and_wait(std::vector<std::string> files, std::string interrupt = {});
+    /// The same for what is playing already.
+    Task<Played> wait_played(std::string interrupt = {});
     Task<bool> start_music(std::string music_class);
 
     // Waiting.

@@ -17,6 +17,7 @@
 #include "pbx/config/configuration.hpp"
 #include "pbx/dialplan/call.hpp"
 #include "pbx/location.hpp"
+#include "pbx/recordings.hpp"
 #include "pbx/signalling.hpp"
 #include "pbx/sounds.hpp"
 #include "pbx/trace.hpp"
@@ -41,7 +42,8 @@ struct Core {
     std::string recordings;                               ///< directory of relative recording names
     std::string state_directory;
     /// Host names of the configuration (external addresses) as they last resolved.
-    std::unordered_map<std::string, IpAddress, TextHash, std::equal_to<>> resolved;
+    std::unordered_map<std::string, IpAddress, TextHash, std::equal_to<>> resolved = {};
+    Recordings running_recordings = {};
 
     Time now() const { return loop.now(); }
     /// An address literal, or a name from `resolved`.

@@ -1,1 +1,75 @@
-int main() { return 0; }
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "app/commands.hpp"
+#include "base/log.hpp"
+#include "pbx/version.hpp"
+
+namespace {
+
+using namespace strowger;
+
+// CLI11 checks it while it parses, so a bad address is a usage error with the option's name.
+std::string check_address(const std::string& text) {
+    return SocketAddress::parse(text) ? std::string() : "'" + text + "' is not ADDRESS:PORT";
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{"Strowger, an automatic exchange for calls, media and compute."};
+    app.require_subcommand(0, 1);
+    app.footer("strowger SUBCOMMAND --help tells the options of each.");
+    app.set_version_flag("-V,--version", fmt::format("Strowger {}", pbx::version));
+
+    std::string state = "/var/lib/strowger", command;
+    bool remote = false;
+    app.add_option("--state", state, "state directory of the exchange to talk to")->capture_default_str();
+    app.add_flag("-r", remote, "talk to a running exchange");
+    app.add_option("-x", command, "with -r: one command, then exit; its status is the command's");
+
+    auto* pbx = app.add_subcommand("pbx", "The telephone exchange: SIP phones, trunks, dialplan");
+    pbx::Exchange::Options options;
+    std::string bind, http, level = "notice", format = "text";
+    bool check = false;
+    pbx->add_option("--config", options.config_directory, "configuration directory")->capture_default_str();
+    pbx->add_option("--state", options.state_directory, "directory of what outlives a restart, and of the control socket")
+        ->capture_default_str();
+    pbx->add_option("--bind", bind, "ADDRESS:PORT for every transport instead of the configured ones")->check(check_address);
+    pbx->add_option("--http", http, "ADDRESS:PORT to serve /metrics and /healthz on (default: not served)")->check(check_address);
+    pbx->add_option("--recordings", options.recordings, "directory of relative recording names (default: STATE/monitor)");
+    pbx->add_option("--sounds", options.sound_directories, "directories of prompts, searched before the usual ones");
+    pbx->add_option("--media-threads", options.media_threads, "threads that move packets; 0: one a core")->capture_default_str();
+    pbx->add_option("--log-level", level, "debug, verbose, notice, warning or error")->capture_default_str();
+    pbx->add_option("--log-format", format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+    pbx->add_flag("--check", check, "only tell what is wrong with the configuration; status 1 when it would be refused");
+
+    auto* compare = app.add_subcommand("compare", "How well recorded speech matches what was sent");
+    std::string sent, heard;
+    bool json = false;
+    compare->add_option("sent", sent, "WAV that was sent")->required();
+    compare->add_option("heard", heard, "WAV that arrived")->required();
+    compare->add_flag("--json", json, "for machines");
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        const int status = app.exit(error);
+        return status == 0 ? app::success : app::usage;
+    }
+    if (*pbx) {
+        if (check) return app::check_configuration(options.config_directory);
+        log::configure(format == "json" ? log::Format::json : log::Format::text,
+                       log::level_by_name(level, log::Level::notice));
+        if (!bind.empty()) options.bind = SocketAddress::parse(bind);
+        if (!http.empty()) options.http = SocketAddress::parse(http);
+        return app::run_pbx(std::move(options));
+    }
+    if (*compare) return app::compare_speech(sent, heard, json);
+    if (remote || !command.empty())
+        return command.empty() ? app::talk_to_exchange(state) : app::ask_exchange(state, command);
+    fmt::print("{}", app.help());
+    return app::usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run(argc, argv); }

@@ -17,7 +17,7 @@ namespace strowger::rtcp {
 /// What does not fit makes the whole empty rather than half a packet.
 class CompoundWriter {
 public:
-    static constexpr std::size_t max_blocks = 31;  ///< five bits of count
+    static constexpr std::size_t max_count = 31;  ///< blocks in a report: five bits of count
 
     explicit CompoundWriter(MutableBytes out) : out_(out) {}
 
@@ -40,7 +40,7 @@ public:
     Bytes finish() const { return failed_ ? Bytes{} : Bytes(out_).first(size_); }
 
 private:
-    MutableBytes begin(Type type, std::uint8_t count, std::size_t body_size);
+    MutableBytes begin(Type type, std::size_t count, std::size_t body_size);
 
     MutableBytes out_;
     std::size_t size_ = 0;

@@ -24,8 +24,8 @@ public:
         in_order,   ///< next, or later with a gap before it
         reordered,  ///< came late, but for the first time as far as the window of 64 can tell
         duplicate,
-        jump,       ///< far from what was expected; the next in sequence after it is a restart
-        restarted,  ///< the source began anew: new SSRC past probation, or a jump confirmed
+        jump,     ///< far from what was expected; the next in sequence after it is a new start
+        started,  ///< a source begins to count: probation passed, or two in order after a jump
     };
 
     ReceiverStatistics() : ReceiverStatistics(Config{}) {}
@@ -63,24 +63,31 @@ public:
     std::uint8_t take_fraction_lost();
 
 private:
-    void start_source(const Header& header);
+    Verdict probe(const Header& header, std::size_t payload_size, Time now);
+    Verdict advance(const Header& header, std::uint16_t delta, std::size_t payload_size, Time now);
+    Verdict late(const Header& header, std::uint16_t behind, std::size_t payload_size, Time now);
+    Verdict duplicate();
+    void start_source(std::uint32_t ssrc, std::uint16_t first_sequence);
     void count(const Header& header, std::size_t payload_size, Time now);
+    std::uint32_t transit(const Header& header, Time now) const;
     void update_jitter(const Header& header, Time now);
     std::uint64_t current_expected() const;
 
     Config config_;
-    bool seen_ = false, valid_ = false;
+    bool valid_ = false;
     std::uint32_t ssrc_ = 0;
-    std::uint32_t candidate_ssrc_ = 0;  // a source in probation beside the valid one
-    unsigned candidate_left_ = 0;
+
+    // A source in probation, before or beside the valid one.
+    std::uint32_t candidate_ssrc_ = 0;
     unsigned candidate_count_ = 0;
     std::size_t candidate_bytes_ = 0;
-    std::uint16_t candidate_next_ = 0;
-    std::uint16_t candidate_first_ = 0;
+    std::uint16_t candidate_first_ = 0, candidate_next_ = 0;
+    std::uint32_t candidate_timestamp_ = 0;
+    std::optional<std::uint32_t> candidate_transit_;
 
     std::uint16_t base_ = 0, highest_ = 0;
     std::uint32_t cycles_ = 0;
-    std::uint32_t bad_sequence_ = 0x10000;  // RTP_SEQ_MOD + 1 in spirit: matches no sequence
+    std::uint32_t bad_sequence_ = 0x10000;  // above 16 bits: matches no sequence number
     std::uint64_t window_ = 0;              // bit n: highest_ - n has come
     std::uint64_t source_received_ = 0;     // with duplicates, as A.3 counts
     std::uint64_t prior_expected_ = 0, prior_received_ = 0;

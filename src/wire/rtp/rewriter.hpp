@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/bytes.hpp"
 #include "base/random.hpp"
@@ -21,15 +22,17 @@ public:
              std::uint32_t clock_rate = 8000);
     explicit Rewriter(Random& random, std::uint32_t clock_rate = 8000);
 
-    /// The header to send for a packet of the source. A new SSRC, or a jump no network makes,
-    /// counts as a new source by itself.
-    Header forward(const Header& in, Time now);
-    /// The same in place; the payload type stays, the caller sets it where it is to change.
-    void forward(MutableBytes packet, Time now);
+    /// The header to send for a packet of the source; nothing for one that was sent before the
+    /// first of its source and comes late, as its place in the stream is taken. A new SSRC, or a
+    /// jump no network makes, counts as a new source by itself.
+    std::optional<Header> forward(const Header& in, Time now);
+    /// The same in place for a parsed packet; false: drop it. The payload type stays, the caller
+    /// sets it where it is to change.
+    bool forward(MutableBytes packet, Time now);
 
-    /// A packet of our own making, `duration` timestamp units after the last of ours.
-    Header generate(std::uint8_t payload_type, std::uint32_t duration, Time now,
-                    bool marker = false);
+    /// A packet of our own making with `duration` timestamp units of sound in it; those of one run
+    /// follow each other without a gap. After a pause it goes out with the marker, in time.
+    Header generate(std::uint8_t payload_type, std::uint32_t duration, Time now);
     /// A packet of our own with a timestamp in the outgoing stream's terms (telephone events).
     Header generate_at(std::uint8_t payload_type, std::uint32_t timestamp, Time now, bool marker);
 
@@ -44,22 +47,25 @@ public:
     std::uint32_t timestamp_at(Time now) const;
 
 private:
-    void sent(std::uint16_t sequence, std::uint32_t timestamp, Time now);
+    void bind(const Header& in, Time now);
+    void sent(std::uint32_t timestamp, Time now);
 
     static constexpr std::uint16_t max_jump = 3000;  // RFC 3550 A.1, MAX_DROPOUT
+    static constexpr Duration max_pause =
+        std::chrono::milliseconds{100};  // within a run of our own
 
     std::uint32_t ssrc_;
     std::uint32_t clock_rate_;
     std::uint16_t next_sequence_;
     std::uint32_t last_timestamp_;
     Time last_sent_{};
-    bool any_ = false;    // something was sent
-    bool bound_ = false;  // the offsets belong to the current source
-    bool generating_ = false;
+    bool any_ = false;         // something was sent
+    bool bound_ = false;       // the offsets belong to the current source
+    bool generating_ = false;  // `generated_next_` follows what was sent last
+    std::uint32_t generated_next_ = 0;
     std::uint32_t source_ssrc_ = 0;
-    std::uint16_t source_highest_ = 0;
+    std::uint16_t source_first_ = 0, source_highest_ = 0;
     std::uint16_t sequence_offset_ = 0;
-    std::uint16_t first_of_source_ = 0;
     std::uint32_t timestamp_offset_ = 0;
 };
 

@@ -131,18 +131,19 @@ private:
         Duration duration, pause;
     };
 
-    Out packet(bool end);
-    void begin(Time now, std::uint32_t media_timestamp);
+    void start_next(Time now, std::uint32_t media_timestamp);
+    Out update();
+    Out repeat_end();
+    std::uint32_t units(Duration duration) const;
 
     Config config_;
     State state_ = State::idle;
     std::deque<Digit> queue_;
     Digit current_{};
-    std::uint32_t start_ = 0;  // timestamp of the segment
-    Time started_{};           // of the digit
-    Time due_{};
-    std::uint64_t sent_units_ = 0;  // of the digit, gone by
-    std::uint64_t segment_base_ = 0;
+    std::uint32_t segment_start_ = 0;  // timestamp
+    std::uint32_t segment_base_ = 0;   // units of the digit before this segment
+    Duration elapsed_{};               // of the digit, as told in the last packet
+    Time started_{}, due_{};
     unsigned ends_left_ = 0;
     bool first_ = false;
 };

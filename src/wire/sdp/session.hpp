@@ -80,7 +80,8 @@ struct Media {
     /// Where to send RTP and RTCP. Nothing when refused or when the address is a name. RTCP goes to
     /// a=rtcp, else with rtcp-mux to the RTP port, else one above it.
     std::optional<SocketAddress> address() const;
-    std::optional<SocketAddress> rtcp_address() const;
+    std::optional<SocketAddress> rtcp_address() const { return rtcp_address(rtcp_mux); }
+    std::optional<SocketAddress> rtcp_address(bool muxed) const;  ///< where both ends had to agree
     const Format* format(std::uint8_t type) const;
     std::optional<std::string_view> attribute(
         std::string_view name) const;  ///< the first one's value

@@ -45,6 +45,9 @@ Result<> read_fields(std::string_view value, std::string_view& scheme,
     return {};
 }
 
+/// What stands unquoted in the grammar may come quoted, but not with anything in it.
+bool is_absent_or_token(std::string_view value) { return value.empty() || syntax::is_token(value); }
+
 void append_quoted(std::string& out, std::string_view name, std::string_view value) {
     if (value.data() == nullptr) return;
     if (!out.ends_with(' ')) out += ", ";
@@ -76,6 +79,8 @@ Result<Challenge> Challenge::parse(std::string_view value) {
     if (challenge.is_digest() &&
         (challenge.realm.data() == nullptr || challenge.nonce.data() == nullptr))
         return fail_with(400, "digest challenge without realm or nonce");
+    if (!is_absent_or_token(challenge.algorithm))
+        return fail_with(400, "digest algorithm '{}'", syntax::excerpt(challenge.algorithm));
     return challenge;
 }
 
@@ -122,6 +127,10 @@ Result<Credentials> Credentials::parse(std::string_view value) {
         if (needed.data() == nullptr)
             return fail_with(400,
                              "digest credentials need username, realm, nonce, uri and response");
+    for (const auto token : {credentials.algorithm, credentials.qop, credentials.nc})
+        if (!is_absent_or_token(token))
+            return fail_with(400, "digest credentials: expected a token, not '{}'",
+                             syntax::excerpt(token));
     return credentials;
 }
 

@@ -23,10 +23,14 @@ void append_number(std::string& out, std::uint64_t number) {
 constexpr bool breaks_lines(char c) { return c == '\r' || c == '\n' || c == '\0'; }
 
 /// No value may begin a header of its own.
+void clean(std::string& out, std::size_t from) {
+    std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(), breaks_lines, ' ');
+}
+
 void append_clean(std::string& out, std::string_view value) {
-    const auto start = static_cast<std::ptrdiff_t>(out.size());
+    const auto start = out.size();
     out += value;
-    std::replace_if(out.begin() + start, out.end(), breaks_lines, ' ');
+    clean(out, start);
 }
 
 }  // namespace
@@ -60,9 +64,11 @@ Builder Builder::response_to(const Message& request, int status, std::string_vie
     for (const auto& header : request.headers()) {
         if (header.id != HeaderId::via) continue;
         if (is_top && received_from) {
-            std::string marked;
-            append_received(marked, header.value, *received_from);
-            builder.header(HeaderId::via, marked);
+            builder.text_ += "Via: ";
+            const auto start = builder.text_.size();
+            append_received(builder.text_, header.value, *received_from);
+            clean(builder.text_, start);
+            builder.text_ += "\r\n";
         } else {
             builder.header(HeaderId::via, header.value);
         }

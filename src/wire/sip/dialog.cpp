@@ -76,9 +76,9 @@ Result<Dialog> Dialog::as_uas(const Message& request, std::string local_tag) {
     return dialog;
 }
 
-Result<Dialog> Dialog::as_uac(const Message& request, const Message& response) {
+Result<Dialog> Dialog::as_uac(const Message& response, std::string_view request_uri) {
     if (response.to_tag().empty()) {
-        return fail("{} response to {} has no To tag", response.status(), request.method_text());
+        return fail("{} response to {} has no To tag", response.status(), response.method_text());
     }
     auto routes = record_route(response);
     if (!routes) return std::unexpected(std::move(routes.error()));
@@ -88,13 +88,13 @@ Result<Dialog> Dialog::as_uac(const Message& request, const Message& response) {
     std::reverse(dialog.route_set_.begin(), dialog.route_set_.end());
     dialog.remote_target_ = contact_uri(response);
     // Provisional responses may lack a Contact; what reached the callee once will do so again.
-    if (dialog.remote_target_.empty()) dialog.remote_target_ = request.request_uri();
-    dialog.call_id_ = request.call_id();
-    dialog.local_tag_ = request.from_tag();
-    dialog.local_ = request.from();
+    if (dialog.remote_target_.empty()) dialog.remote_target_ = request_uri;
+    dialog.call_id_ = response.call_id();
+    dialog.local_tag_ = response.from_tag();
+    dialog.local_ = response.from();
     dialog.remote_tag_ = response.to_tag();
     dialog.remote_ = response.to();
-    dialog.local_cseq_ = request.cseq();
+    dialog.local_cseq_ = response.cseq();
     if (response.status() >= 200) {
         dialog.routes_settled_ = true;
         dialog.state_ = State::confirmed;

@@ -24,8 +24,8 @@ namespace strowger::sip {
 /// The owner shows it every TransactionEvent that carries its `Config::owner`, every in-dialog
 /// request whose To tag is its `local_tag()`, and every ACK with that To tag; calls verbs; and
 /// drains `poll`. What is to be sent goes through the TransactionLayer at once. After a final event
-/// (Failed, Redirected, Cancelled, Ended) nothing follows; keep the object until `done()`, so that
-/// BYEs still underway are answered and late 2xx acknowledged, then destroy it.
+/// (Failed, Redirected, Cancelled, Ended) nothing follows but an AuthenticationRequired for our
+/// BYE; keep the object until `done()`, then destroy it.
 ///
 /// Covered: forks, PRACK (RFC 3262), UPDATE (RFC 3311), session timers (RFC 4028), glare (section
 /// 14), delayed offers, repeated 2xx and their ACKs, races of CANCEL and BYE, digest retries.
@@ -33,6 +33,10 @@ class InviteSession {
 public:
     /// Forks followed at once; further ones are ignored while ringing and hung up if they answer.
     static constexpr std::size_t max_forks = 16;
+    /// Offers of ours that wait for their turn.
+    static constexpr std::size_t max_waiting_offers = 4;
+    /// ACKs kept for copies of their 2xx.
+    static constexpr std::size_t max_kept_acks = 8;
     /// Requests of ours within the dialog that wait for an answer.
     static constexpr std::size_t max_pending = 32;
     /// Provisional responses that wait until the one before is acknowledged.
@@ -118,9 +122,9 @@ public:
     Result<TransactionId> request(Method method, Time now, const HeaderLines& extra = {},
                                   std::string_view body = {}, std::string_view content_type = {});
     /// The answer to a RequestArrived.
-    void answer(TransactionId transaction, int status, Time now, const HeaderLines& extra = {},
-                std::string_view reason = {}, std::string_view body = {},
-                std::string_view content_type = {});
+    void answer(const session::RequestArrived& request, int status, Time now,
+                const HeaderLines& extra = {}, std::string_view reason = {},
+                std::string_view body = {}, std::string_view content_type = {});
     /// Sends the challenged request again, with one more header (Authorization or
     /// Proxy-Authorization) and the next CSeq.
     Result<> authenticate(TransactionId request, HeaderId header, std::string value, Time now);
@@ -160,39 +164,178 @@ private:
         TransactionId transaction;
         Method method = Method::unknown;
         std::uint32_t cseq = 0;
+        std::size_t fork = 0;
         std::string body, content_type;
         HeaderLines extra;
         HeaderLines credentials;
-        int retries = 0;
-        int attempts = 0;
+        int retries = 0;        ///< for 422 and 491
+        int challenges = 0;     ///< 401 and 407 so far
         bool offers = false;    ///< carries an offer of ours
-        bool internal = false;  ///< a refresh, PRACK or BYE of the session's own: not reported
-        bool is_refresh = false;
-        std::string fork;
+        bool refresh = false;   ///< for the session timer only
+        ReceivedPtr challenge;  ///< 401 or 407: waits for `authenticate` or `give_up`
     };
-    /// One (early) dialog of our INVITE.
+    /// One (early) dialog. The called side has one, the calling side one a fork.
     struct Fork {
         Dialog dialog;
         OfferAnswer offers;
         std::uint32_t last_rseq = 0;
-        ReceivedPtr open_offer;  ///< reliable provisional whose offer the owner has yet to answer
-        std::string ack;         ///< of its 2xx, to be sent for each copy
-        bool losing = false;
+        ReceivedPtr open_offer;  ///< 1xx, 2xx or request whose offer the owner has yet to answer
+    };
+    /// An ACK that we sent, to be sent again for each copy of its 2xx.
+    struct SentAck {
+        std::uint32_t cseq = 0;
+        std::string to_tag;
+        std::string bytes;
+        Flow flow;
     };
     struct Provisional {
         int status = 0;
         std::string sdp;
         HeaderLines extra;
     };
+    /// A response that we repeat until it is acknowledged: reliable 1xx, or 2xx.
+    struct Unacknowledged {
+        TransactionId transaction;
+        std::string bytes;
+        std::uint32_t number = 0;  ///< RSeq of a 1xx, CSeq of a 2xx
+        bool offers = false;       ///< carries an offer of ours
+        Duration interval{};
+        Time repeat_at = Time::max();
+        Time give_up_at = Time::max();
+    };
+    /// A request of theirs that the owner has yet to answer with `accept_offer`.
+    struct Reoffered {
+        TransactionId transaction;
+        ReceivedPtr request;
+        bool we_offer = false;  ///< a re-INVITE without SDP
+    };
+    struct Offer {
+        Method method = Method::invite;
+        std::string sdp;
+        HeaderLines extra;
+        int retries = 0;
+        bool refresh = false;
+    };
 
-    // The rest is in the .cpp files, one an activity.
+    static constexpr std::size_t tag_length = 16;
+    static constexpr std::size_t call_id_length = 24;
+    /// Options of a peer that are remembered, as text; the known ones take 60 bytes.
+    static constexpr std::size_t max_options_size = 512;
+    static constexpr Duration provisional_interval = std::chrono::minutes{1};
+
+    // invite_session.cpp: what is common.
+    template <typename Event>
+    void raise(Event event) {
+        events_.push_back(std::move(event));
+    }
+    void finish(session::Ended ended);
+    void terminate();
+    void settle();
+    Fork* active();
+    const Fork* active() const;
+    Pending* find_pending(TransactionId transaction);
+    void drop_pending(TransactionId transaction);
+    void learn_peer(const Message& message);
+    void follow(const ReceivedPtr& received);
+    void reroute();
+    void add_capabilities(Builder& builder) const;
+    std::string challenge_uri(const Pending& pending) const;
+    void repeat_unacknowledged(Time now);
+    std::string finish_message(Builder builder, bool is_request, const HeaderLines& extra,
+                               std::string_view body, std::string_view content_type) const;
+    std::string supported() const;
+    void hang_up(session::EndCause cause, const HeaderLines& extra, Time now);
+    void send_bye(const HeaderLines& extra, Time now);
+    void fail_pending(Pending pending, int status, const ReceivedPtr& response, Time now);
+    void receive_response(TransactionId transaction, const ReceivedPtr& response, Time now);
+    void receive_failure(TransactionId transaction, int status, Time now);
+
+    // caller.cpp: the INVITE that we sent.
+    Result<> send_invite(Pending pending, Time now);
+    void invite_answered(Pending& pending, const ReceivedPtr& response, Time now);
+    void invite_progress(const ReceivedPtr& response, Time now);
+    void invite_accepted(Pending answered, const ReceivedPtr& response, Time now);
+    void invite_failed(int status, const ReceivedPtr& response);
+    std::optional<std::size_t> fork_for(const Message& response);
+    void send_prack(std::size_t fork, const Message& response, std::string_view sdp, Time now);
+    void send_ack(std::size_t fork, std::uint32_t cseq, const HeaderLines& credentials,
+                  std::string_view sdp);
+    void hang_up_fork(const ReceivedPtr& response, Time now);
+    bool repeat_ack(const Message& response);
+
+    // callee.cpp: the INVITE that we got.
+    void refuse(int status, Time now, const HeaderLines& extra = {}, std::string_view reason = {});
+    Provisional judge_invite(const Message& invite) const;
+    Provisional judge_timer(const Message& request) const;
+    Unacknowledged wait_for_ack(std::string bytes, std::uint32_t number, bool offers,
+                                Time now) const;
+    bool agrees_to_reliability() const;
+    void send_provisional(Provisional provisional, bool reliable, Time now);
+    void send_success(Provisional answer, Time now);
+    void acknowledged(const ReceivedPtr& ack, Time now);
+    void provisional_acknowledged(Time now);
+    void answer_cancelled(const ReceivedPtr& cause, Time now);
+
+    // mid_dialog.cpp: requests either way once there is a dialog.
+    Result<TransactionId> send_in_dialog(Pending pending, Time now);
+    void mid_dialog_answered(Pending pending, const ReceivedPtr& response, Time now);
+    void reinvite_answered(Pending& pending, const ReceivedPtr& response, Time now);
+    void receive_request(TransactionId transaction, const ReceivedPtr& request, Time now);
+    void receive_bye(TransactionId transaction, const ReceivedPtr& bye, Time now);
+    void receive_prack(TransactionId transaction, const ReceivedPtr& prack, Time now);
+    void receive_offer(TransactionId transaction, const ReceivedPtr& request, Time now);
+    void respond(TransactionId transaction, const Message& request, int status, Time now,
+                 const HeaderLines& extra = {}, std::string_view body = {},
+                 std::string_view content_type = {}, std::string_view reason = {});
+    void mid_dialog_failed(Pending pending, int status, const ReceivedPtr& response, Time now);
+    int refuse_offer(const Message& request) const;
+    void cancel_reoffer(Time now);
+    void add_timer(Builder& request) const;
+    void accept_timer(Builder& response, const Message& request, Time now);
+    void accept_request(const Reoffered& reoffer, std::string_view sdp, const HeaderLines& extra,
+                        Time now);
+    Result<> offer(Offer offer, Time now);
+    bool may_offer(Method method) const;
+    void send_waiting_offer(Time now);
+    void refresh(Time now);
+    void retry_after_glare(const Pending& pending, Time now);
+
     Config config_;
     TransactionLayer& layer_;
     Random& random_;
+    SessionTimer timer_;
     State state_ = State::idle;
-    ReceivedPtr invite_;
-    std::string call_id_, local_tag_;
+    bool caller_ = false;
+    bool cancelled_ = false;
     Flow flow_;
+    std::string call_id_, local_tag_, next_hop_;
+    std::uint32_t cseq_ = 0;  ///< of the last INVITE outside a dialog
+
+    std::vector<Fork> forks_;
+    std::size_t active_ = 0;  ///< the fork that answered, or was heard last
+    std::vector<Pending> pending_;
+    std::deque<SentAck> acks_;
+    TransactionId invite_transaction_;       ///< the first INVITE's, either side
+    std::optional<Pending> unacked_answer_;  ///< our INVITE, while its 2xx waits for our SDP
+
+    std::optional<Invite> invitation_;
+
+    ReceivedPtr invite_;
+    std::uint32_t rseq_ = 0;
+    std::optional<Unacknowledged> provisional_, success_;
+    std::deque<Provisional> waiting_provisionals_;
+    std::optional<Provisional> waiting_success_;
+    std::string last_provisional_;
+    Time repeat_provisional_at_ = Time::max();
+
+    std::optional<Reoffered> reoffered_;
+    std::deque<Offer> waiting_offers_;
+    Time retry_offer_at_ = Time::max();
+    std::optional<HeaderLines> bye_later_;
+    std::string local_sdp_;  ///< the last that we sent, for refreshing re-INVITEs
+
+    std::uint32_t peer_allow_ = 0;  ///< a bit for each Method
+    std::string peer_supported_;    ///< ",100rel,timer,"
     std::deque<SessionEvent> events_;
 };
 

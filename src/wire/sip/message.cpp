@@ -68,10 +68,10 @@ public:
         while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
         bytes_ = m_.bytes_ = bytes;
         if (bytes.empty()) return fail("empty message");
-        Result<> done = bytes.size() > Message::max_size
-                            ? fail_with(513, "message of {} bytes, at most {} are taken",
-                                        bytes.size(), Message::max_size)
-                            : start_line();
+        Result<> done = start_line();
+        if (done && bytes.size() > Message::max_size)
+            done = fail_with(513, "message of {} bytes, at most {} are taken", bytes.size(),
+                             Message::max_size);
         if (done) done = header_lines();
         if (done) done = single_values();
         if (done) done = addresses();
@@ -117,11 +117,9 @@ private:
         m_.request_uri_ = line.substr(first + 1, second - first - 1);
         const auto version = line.substr(second + 1);
         if (!syntax::is_token(m_.method_text_)) return wrong(400, "a method");
-        if (version != "SIP/2.0") {
-            const bool is_version = istarts_with(version, "SIP/") && version.find(' ') == npos &&
-                                    !iequals(version, "SIP/2.0");
-            if (is_version) return wrong(505, "SIP/2.0");
-            if (!iequals(version, "SIP/2.0")) return wrong(400, "METHOD URI SIP/2.0");
+        if (!iequals(version, "SIP/2.0")) {
+            const bool is_version = istarts_with(version, "SIP/") && version.find(' ') == npos;
+            return wrong(is_version ? 505 : 400, "SIP/2.0");
         }
         m_.method_ = method_by_name(m_.method_text_);
         return request_uri();
@@ -225,7 +223,8 @@ private:
         if (!to_) return fail_with(400, "no To header");
         if (!cseq_) return fail_with(400, "no CSeq header");
         if (!call_id_) return fail_with(400, "no Call-ID header");
-        if (call_id_->empty() || std::any_of(call_id_->begin(), call_id_->end(), syntax::is_lws))
+        const auto is_blank = [](char c) { return c == ' ' || syntax::is_control(c); };
+        if (call_id_->empty() || std::any_of(call_id_->begin(), call_id_->end(), is_blank))
             return fail_with(400, "Call-ID '{}': expected one word", excerpt(*call_id_));
         m_.call_id_ = *call_id_;
         if (max_forwards_ && !parse_number<std::uint32_t>(*max_forwards_))
@@ -256,11 +255,22 @@ private:
         const auto from = NameAddress::parse(*from_);
         if (!from) return std::unexpected(from.error().within("From"));
         m_.from_ = *from_;
-        m_.from_tag_ = from->parameter("tag").value_or(std::string_view{});
+        const auto from_tag = from->parameter("tag");
+        m_.from_tag_ = from_tag.value_or(std::string_view{});
         const auto to = NameAddress::parse(*to_);
         if (!to) return std::unexpected(to.error().within("To"));
         m_.to_ = *to_;
-        m_.to_tag_ = to->parameter("tag").value_or(std::string_view{});
+        const auto to_tag = to->parameter("tag");
+        m_.to_tag_ = to_tag.value_or(std::string_view{});
+        // An empty tag would count as none here and as one to the next reader.
+        if (from_tag && from_tag->empty())
+            return fail_with(400, "From '{}': the tag is empty", excerpt(*from_));
+        if (to_tag && to_tag->empty())
+            return fail_with(400, "To '{}': the tag is empty", excerpt(*to_));
+        // They are tokens; a quoted one with a NUL or a fold would not come back as it went.
+        for (const auto word : {m_.branch_, m_.from_tag_, m_.to_tag_})
+            if (std::any_of(word.begin(), word.end(), syntax::is_control))
+                return fail_with(400, "control character in branch or tag");
         return contacts();
     }
 

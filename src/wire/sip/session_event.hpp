@@ -75,6 +75,11 @@ struct OfferAnswered {
     std::string_view sdp;
     ReceivedPtr message;
 };
+/// An UPDATE without SDP came and was answered: a session refresh, or a new identity in its
+/// headers.
+struct Updated {
+    ReceivedPtr request;
+};
 /// Our re-INVITE or UPDATE was refused; the session goes on as it was.
 struct OfferRejected {
     int status = 0;
@@ -123,7 +128,7 @@ using SessionEvent =
     std::variant<session::Progress, session::Answered, session::Failed, session::Redirected,
                  session::AuthenticationRequired, session::Cancelled, session::Acknowledged,
                  session::Reoffer, session::OfferRequested, session::OfferAnswered,
-                 session::OfferRejected, session::RequestArrived, session::RequestAnswered,
-                 session::NextHopChanged, session::Ended>;
+                 session::OfferRejected, session::Updated, session::RequestArrived,
+                 session::RequestAnswered, session::NextHopChanged, session::Ended>;
 
 }  // namespace strowger::sip

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "wire/sip/uri.hpp"
+#include "wire/sip/session_expires.hpp"
 
 namespace strowger::sip {
 namespace {
@@ -17,20 +17,12 @@ constexpr seconds absolute_minimum{90};
 // Section 10: the side that does not refresh hangs up this much before the end, or a third of it.
 constexpr seconds farewell{32};
 
-struct SessionExpires {
-    seconds interval{};
-    std::string_view refresher;
-};
-
-/// "1800;refresher=uac"; nothing when absent or no number.
+/// Nothing when absent or malformed.
 std::optional<SessionExpires> session_expires(const Message& message) {
     const auto value = message.header(HeaderId::session_expires);
     if (!value) return std::nullopt;
-    const auto parameters = std::min(value->find(';'), value->size());
-    const auto number = parse_number<std::uint32_t>(trim(value->substr(0, parameters)));
-    if (!number) return std::nullopt;
-    const auto refresher = find_parameter(value->substr(parameters), "refresher");
-    return SessionExpires{seconds{*number}, refresher.value_or("")};
+    const auto parsed = SessionExpires::parse(*value);
+    return parsed ? std::optional{*parsed} : std::nullopt;
 }
 
 std::optional<seconds> min_se(const Message& message) {
@@ -74,7 +66,8 @@ bool SessionTimer::raise_minimum(const Message& response) {
 void SessionTimer::negotiated_as_uac(const Message& response, Time now) {
     if (config_.mode == Mode::off) return;
     if (const auto agreed = session_expires(response)) {
-        return start(agreed->interval, !iequals(agreed->refresher, "uas"), now);
+        return start(seconds{agreed->interval}, agreed->refresher != SessionExpires::Refresher::uas,
+                     now);
     }
     const bool asked = config_.mode == Mode::request || config_.mode == Mode::required;
     if (asked) {
@@ -92,7 +85,7 @@ int SessionTimer::judge(const Message& request) const {
         request.lists(HeaderId::supported, "timer") || request.lists(HeaderId::require, "timer");
     if (config_.mode == Mode::required && !supported) return 421;
     const auto asked = session_expires(request);
-    return asked && supported && asked->interval < config_.minimum ? 422 : 0;
+    return asked && supported && seconds{asked->interval} < config_.minimum ? 422 : 0;
 }
 
 std::string SessionTimer::accept_as_uas(const Message& request, Time now) {
@@ -107,11 +100,12 @@ std::string SessionTimer::accept_as_uas(const Message& request, Time now) {
         return {};
     }
     // We may lower what they ask for, but not below their minimum (section 9, table 2).
-    auto interval = asked ? asked->interval : config_.interval;
+    auto interval = asked ? seconds{asked->interval} : config_.interval;
     if (we_want) interval = std::min(interval, config_.interval);
     interval = std::max({interval, min_se(request).value_or(absolute_minimum), config_.minimum});
-    if (asked) interval = std::min(interval, std::max(asked->interval, config_.minimum));
-    const bool they_refresh = supported && !(asked && iequals(asked->refresher, "uas"));
+    if (asked) interval = std::min(interval, std::max(seconds{asked->interval}, config_.minimum));
+    const bool they_refresh =
+        supported && !(asked && asked->refresher == SessionExpires::Refresher::uas);
     start(interval, !they_refresh, now);
     return fmt::format("{};refresher={}", interval.count(), they_refresh ? "uac" : "uas");
 }

@@ -45,6 +45,7 @@ void StreamFramer::receive(Bytes bytes) {
     scanned_ -= std::min(scanned_, start_);
     start_ = 0;
     pings_ = 0;
+    if (buffer_.empty() && buffer_.capacity() > kept_capacity) std::string().swap(buffer_);
     buffer_ += as_text(bytes);
 }
 

@@ -31,6 +31,9 @@ public:
     /// Empty lines in a row that only serve to keep us busy.
     static constexpr std::size_t max_pings_a_read = 64;
 
+    /// An idle connection holds no more memory than this, however large its last message was.
+    static constexpr std::size_t kept_capacity = 16 * 1024;
+
     enum class Kind : std::uint8_t {
         message,
         ping,  ///< CRLF CRLF: answer with CRLF

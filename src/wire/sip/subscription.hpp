@@ -58,7 +58,8 @@ public:
         std::chrono::seconds otherwise{3600};  ///< without an Expires
     };
 
-    /// Answers 200 (or 423, 400: then `over()`). A NOTIFY must follow at once: call `notify`.
+    /// Answers 200 (or 423, 489, 400: then `over()` and nothing follows). A NOTIFY must follow at
+    /// once: call `notify`.
     Notifier(Config config, TransactionLayer& layer, Random& random, TransactionId transaction,
              ReceivedPtr subscribe, Time now);
 
@@ -89,9 +90,11 @@ private:
     };
     void receive_subscribe(TransactionId transaction, const ReceivedPtr& subscribe, Time now);
     void receive_response(const ReceivedPtr& response, Time now);
-    void send(const Notification& notification, Time now);
+    void queue(Notification notification, Time now);
+    void send(Notification notification, Time now);
+    void send_waiting(Time now);
     void finish(std::string reason, ReceivedPtr message);
-    std::optional<std::chrono::seconds> grant(const Message& subscribe) const;
+    bool grant(TransactionId transaction, const Message& subscribe, Time now);
     std::string subscription_state(const Notification& notification, Time now) const;
 
     Config config_;
@@ -105,6 +108,8 @@ private:
     std::optional<Notification> sent_, waiting_;
     HeaderLines credentials_;
     std::deque<subscription::Event> events_;
+    bool challenged_ = false;
+    bool ending_ = false;  ///< the last NOTIFY is queued or underway
     bool over_ = false;
 };
 
@@ -146,6 +151,7 @@ public:
 
 private:
     Result<> send(Time now);
+    void schedule(std::chrono::seconds granted, Time now);
     void receive_notify(TransactionId transaction, const ReceivedPtr& notify, Time now);
     void receive_response(const ReceivedPtr& response, Time now);
     void finish(std::string reason, ReceivedPtr message);
@@ -158,13 +164,14 @@ private:
     std::string local_tag_, call_id_;
     std::uint32_t cseq_ = 0;
     std::optional<Dialog> dialog_;
-    std::string sent_;  ///< the SUBSCRIBE that waits for its answer
     TransactionId sending_;
     HeaderLines credentials_;
     Time refresh_at_ = Time::max();
     Time expires_at_ = Time::max();
-    std::chrono::seconds asked_{};
+    std::chrono::seconds asked_;
     std::deque<subscription::Event> events_;
+    bool challenged_ = false;
+    bool again_ = false;  ///< unsubscribed while a SUBSCRIBE is underway
     bool over_ = false;
 };
 

@@ -62,7 +62,8 @@ std::optional<std::string_view> take_value(std::string_view& list) {
 namespace {
 
 constexpr bool ends_parameter_word(char c) {
-    return is_lws(c) || c == ';' || c == '=' || c == ',' || c == '"' || c == '<' || c == '>';
+    return static_cast<unsigned char>(c) <= ' ' || c == '\\' || c == ';' || c == '=' || c == ',' ||
+           c == '"' || c == '<' || c == '>';
 }
 
 }  // namespace

@@ -25,6 +25,11 @@ constexpr bool is_uri_tail(char c) {
     return !syntax::is_lws(c) && !syntax::is_control(c) && c != '<' && c != '>' && c != '"';
 }
 
+bool too_many(std::string_view text, char separator) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), separator)) >
+           Uri::max_parameters;
+}
+
 bool all_of(std::string_view text, bool (*predicate)(char)) {
     return std::all_of(text.begin(), text.end(), predicate);
 }
@@ -38,9 +43,12 @@ Result<Uri> parse_tel(Uri uri, std::string_view rest, std::string_view text) {
                std::string_view{"+*#-.()"}.find(c) != npos;
     };
     if (uri.user.empty() || !std::all_of(uri.user.begin(), uri.user.end(), is_phone_digit))
-        return fail_with(400, "'{}': expected a telephone number after 'tel:'", text);
+        return fail_with(400, "'{}': expected a telephone number after 'tel:'",
+                         syntax::excerpt(text));
     if (!all_of(uri.parameters, is_uri_tail) || !syntax::are_parameters(uri.parameters))
-        return fail_with(400, "'{}': malformed parameters", text);
+        return fail_with(400, "'{}': malformed parameters", syntax::excerpt(text));
+    if (too_many(uri.parameters, ';'))
+        return fail_with(400, "'{}': too many parameters", syntax::excerpt(text));
     return uri;
 }
 
@@ -48,7 +56,7 @@ Result<Uri> parse_tel(Uri uri, std::string_view rest, std::string_view text) {
 
 Result<Uri> Uri::parse(std::string_view text) {
     const auto wrong = [&](std::string_view what) {
-        return fail_with(400, "URI '{}': {}", text, what);
+        return fail_with(400, "URI '{}': {}", syntax::excerpt(text), what);
     };
     Uri uri;
     const auto colon = text.find(':');
@@ -57,7 +65,7 @@ Result<Uri> Uri::parse(std::string_view text) {
     auto rest = text.substr(colon + 1);
     if (iequals(uri.scheme, "tel")) return parse_tel(uri, rest, text);
     if (!iequals(uri.scheme, "sip") && !iequals(uri.scheme, "sips"))
-        return fail_with(416, "URI '{}': expected sip, sips or tel", text);
+        return fail_with(416, "URI '{}': expected sip, sips or tel", syntax::excerpt(text));
 
     // The user part may hold ; ? and / unescaped, but no @: so the first @, if any, ends it.
     if (const auto at = rest.find('@'); at != npos) {
@@ -87,6 +95,8 @@ Result<Uri> Uri::parse(std::string_view text) {
     }
     if (!rest.empty() && !rest.starts_with(';')) return wrong("expected ';' or '?' after the host");
     uri.parameters = rest;
+    if (too_many(uri.parameters, ';') || too_many(uri.headers, '&'))
+        return wrong("too many parameters or headers");
     return uri;
 }
 
@@ -162,8 +172,10 @@ bool always_counts(std::string_view name) {
 bool parameters_agree(const Uri& a, const Uri& b) {
     auto rest = a.parameters;
     while (const auto parameter = syntax::take_parameter(rest)) {
+        // Of a parameter that stands twice the first counts.
+        const auto value = a.parameter(parameter->name).value_or(std::string_view{});
         const auto other = b.parameter(parameter->name);
-        if (other ? !same(parameter->value, *other) : always_counts(parameter->name)) return false;
+        if (other ? !same(value, *other) : always_counts(parameter->name)) return false;
     }
     return true;
 }
@@ -198,8 +210,9 @@ bool equivalent(const Uri& a, const Uri& b) {
         const auto covered = [](const Uri& x, const Uri& y) {
             auto rest = x.parameters;
             while (const auto parameter = syntax::take_parameter(rest)) {
+                const auto value = x.parameter(parameter->name).value_or(std::string_view{});
                 const auto other = y.parameter(parameter->name);
-                if (!other || !same(parameter->value, *other)) return false;
+                if (!other || !same(value, *other)) return false;
             }
             return true;
         };
@@ -240,7 +253,7 @@ std::string escape_user(std::string_view text) {
 Result<NameAddress> NameAddress::parse(std::string_view text) {
     const auto value = syntax::trim_lws(text);
     const auto wrong = [&](std::string_view what) {
-        return fail_with(400, "address '{}': {}", value, what);
+        return fail_with(400, "address '{}': {}", syntax::excerpt(value), what);
     };
     NameAddress address;
     std::size_t at = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,9 @@ namespace strowger::sip {
 
 /// A SIP, SIPS or tel URI over borrowed text (RFC 3261 section 19.1, RFC 3966).
 struct Uri {
+    /// Comparing two URIs looks at every pair of parameters, and of headers; nobody needs so many.
+    static constexpr std::size_t max_parameters = 64;
+
     static Result<Uri> parse(std::string_view text);
 
     std::string_view scheme;  ///< as spelled: "sip", "sips", "tel"

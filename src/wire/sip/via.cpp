@@ -30,7 +30,8 @@ bool take_slash(std::string_view& text) {
 Result<Via> Via::parse(std::string_view value) {
     auto rest = syntax::trim_lws(value);
     const auto wrong = [&](std::string_view expected) {
-        return fail_with(400, "Via '{}': expected {} at '{}'", value, expected, rest);
+        return fail_with(400, "Via '{}': expected {} at '{}'", syntax::excerpt(value), expected,
+                         syntax::excerpt(rest));
     };
     Via via;
     if (!iequals(take_token(rest), "SIP") || !take_slash(rest)) return wrong("SIP/2.0");

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "pbx/exchange.hpp"
+
+namespace strowger::app {
+
+/// Exit statuses of the program, as scripts see them.
+enum ExitStatus { success = 0, failure = 1, usage = 2 };
+
+/// `strowger pbx`: runs until TERM or INT; HUP reloads.
+int run_pbx(pbx::Exchange::Options options);
+/// `strowger pbx --check`: what is wrong with a configuration directory, on standard output.
+int check_configuration(const std::string& directory);
+/// `strowger -rx COMMAND`.
+int ask_exchange(const std::string& state_directory, const std::string& command);
+/// `strowger -r`: commands from standard input until its end.
+int talk_to_exchange(const std::string& state_directory);
+/// `strowger compare SENT HEARD`: how much of the speech arrived. Failure when it is not the same speech.
+int compare_speech(const std::string& sent, const std::string& heard, bool json);
+
+}  // namespace strowger::app

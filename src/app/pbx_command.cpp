@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include "app/commands.hpp"
+#include "base/log.hpp"
+#include "io/loop.hpp"
+#include "pbx/cli.hpp"
+#include "pbx/disk_files.hpp"
+#include "pbx/dialplan/dialplan.hpp"
+
+namespace strowger::app {
+
+int run_pbx(pbx::Exchange::Options options) {
+    io::Loop loop;
+    auto exchange = pbx::Exchange::start(loop, std::move(options));
+    if (!exchange) {
+        fmt::print(stderr, "strowger pbx: {}\n", exchange.error().text());
+        return failure;
+    }
+    for (const int number : {SIGTERM, SIGINT}) loop.on_signal(number, [&](int) { (*exchange)->stop(); });
+    loop.on_signal(SIGHUP, [&](int) { (void)(*exchange)->reload(); });
+    std::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its connection, not of ours
+    loop.run();
+    return success;
+}
+
+int check_configuration(const std::string& directory) {
+    pbx::DiskFiles files(directory);
+    const auto config = pbx::config::load(files, directory);
+    std::vector<dialplan::ExtraHint> hints;
+    for (const auto& hint : config->hints)
+        hints.push_back({hint.context, hint.exten, "PJSIP/" + hint.endpoint, hint.application, hint.file, hint.line});
+    const auto plan = dialplan::load(config->extensions, hints, config->diagnostics);
+    fmt::print("{}", config->diagnostics.text());
+    const auto errors = config->diagnostics.errors();
+    fmt::print("{}: {} endpoints, {} contexts, {} priorities; {} errors, {} warnings\n", directory, config->endpoints.size(),
+               plan->contexts().size(), plan->steps(), errors, config->diagnostics.all().size() - errors);
+    return errors == 0 ? success : failure;
+}
+
+int ask_exchange(const std::string& state_directory, const std::string& command) {
+    const auto reply = pbx::ask(pbx::cli_socket(state_directory), command);
+    if (!reply) {
+        const auto& text = reply.error().text();
+        fmt::print(stderr, "{}{}", text, text.ends_with('\n') ? "" : "\n");
+        return failure;
+    }
+    fmt::print("{}", *reply);
+    return success;
+}
+
+int talk_to_exchange(const std::string& state_directory) {
+    const auto socket = pbx::cli_socket(state_directory);
+    if (auto version = pbx::ask(socket, "core show version"); !version) {
+        fmt::print(stderr, "{}\n", version.error().text());
+        return failure;
+    } else {
+        fmt::print("{}Connected. 'core show help' lists the commands; end with 'exit'.\n", *version);
+    }
+    std::string line;
+    for (;;) {
+        fmt::print("strowger> ");
+        std::fflush(stdout);
+        if (!std::getline(std::cin, line) || line == "exit" || line == "quit") break;
+        const auto reply = pbx::ask(socket, line);
+        fmt::print("{}", reply ? *reply : reply.error().text());
+    }
+    return success;
+}
+
+}  // namespace strowger::app

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "pbx/bridge.hpp"
+#include "pbx/dialplan/applications.hpp"
+
+// The dialplan applications that need a channel, one family a file. The calls that run them are
+// Channels; what the families are told stands in the documentation of each application.
+namespace strowger::pbx {
+
+/// Answer, Hangup, Busy, Congestion, Ringing, Progress, Proceeding, Incomplete, SoftHangup,
+/// HangupCauseClear.
+void add_answer_applications(dialplan::Applications& applications);
+/// Playback, Background, ControlPlayback, Playtones, StopPlaytones, Milliwatt, Zapateller,
+/// Morsecode.
+void add_playback_applications(dialplan::Applications& applications);
+/// MusicOnHold, StartMusicOnHold, StopMusicOnHold, SetMusicOnHold.
+void add_music_applications(dialplan::Applications& applications);
+/// WaitExten, Read, ReadExten, WaitDigit, Authenticate, SendDTMF.
+void add_digit_applications(dialplan::Applications& applications);
+/// SayDigits, SayNumber, SayAlpha, SayPhonetic, SayOrdinal, SayUnixTime, SayMoney.
+void add_say_applications(dialplan::Applications& applications);
+/// Record, MixMonitor, StopMixMonitor.
+void add_record_applications(dialplan::Applications& applications);
+/// Echo.
+void add_echo_applications(dialplan::Applications& applications);
+/// Wait, WaitUntil.
+void add_wait_applications(dialplan::Applications& applications);
+/// Transfer, BlindTransfer, ChannelRedirect.
+void add_transfer_applications(dialplan::Applications& applications, Bridge::Starter starter);
+/// System, TrySystem, UserEvent, DumpChan, SendText.
+void add_system_applications(dialplan::Applications& applications);
+
+/// All of them. `starter` begins a dialplan on a channel that has none (the exchange's).
+void add_channel_applications(dialplan::Applications& applications, Bridge::Starter starter);
+
+}  // namespace strowger::pbx

@@ -1,0 +1,45 @@
+#include "pbx/config/configuration.hpp"
+
+#include "pbx/config/sections.hpp"
+
+namespace strowger::pbx::config {
+
+namespace {
+
+// A file that is not there is an empty one: every installation lacks some.
+ini::Document read(ini::FileSource& files, const std::string& directory, const std::string& name,
+                   bool execute, ini::Diagnostics& diagnostics) {
+    if (!files.exists(directory.empty() ? name : directory + '/' + name)) return {};
+    return ini::read(files, name, {execute, directory}, diagnostics);
+}
+
+}  // namespace
+
+std::shared_ptr<Configuration> load(ini::FileSource& files, const std::string& directory) {
+    auto configuration = std::make_shared<Configuration>();
+    auto& c = *configuration;
+    auto& d = c.diagnostics;
+    // First, because it says whether the others may run commands.
+    read_asterisk(read(files, directory, "asterisk.conf", false, d), c);
+    const auto take = [&](const std::string& name,
+                          void (*reader)(const ini::Document&, Configuration&)) {
+        const auto document = read(files, directory, name, c.asterisk.execincludes, d);
+        if (!document.files().empty()) reader(document, c);
+    };
+    take("modules.conf", read_modules);
+    take("logger.conf", read_logger);
+    take("rtp.conf", read_rtp);
+    take("indications.conf", read_indications);
+    take("musiconhold.conf", read_music);
+    take("features.conf", read_features);
+    take("acl.conf", read_acl);
+    c.pjsip = read(files, directory, "pjsip.conf", c.asterisk.execincludes, d);
+    c.pjsip_wizard = read(files, directory, "pjsip_wizard.conf", c.asterisk.execincludes, d);
+    read_pjsip(c);
+    read_wizards(c);
+    check_references(c);
+    c.extensions = read(files, directory, "extensions.conf", c.asterisk.execincludes, d);
+    return configuration;
+}
+
+}  // namespace strowger::pbx::config

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "pbx/config/configuration.hpp"
+
+namespace strowger::pbx::config {
+
+/// pjsip.conf and pjsip_wizard.conf into objects.
+void read_pjsip(Configuration& configuration);
+void read_wizards(Configuration& configuration);
+/// Names that objects give of others, and that do not exist.
+void check_references(Configuration& configuration);
+
+/// The other files, each from its document.
+void read_asterisk(const ini::Document& document, Configuration& configuration);
+void read_rtp(const ini::Document& document, Configuration& configuration);
+void read_logger(const ini::Document& document, Configuration& configuration);
+void read_indications(const ini::Document& document, Configuration& configuration);
+void read_music(const ini::Document& document, Configuration& configuration);
+void read_features(const ini::Document& document, Configuration& configuration);
+void read_modules(const ini::Document& document, Configuration& configuration);
+void read_acl(const ini::Document& document, Configuration& configuration);
+
+}  // namespace strowger::pbx::config

@@ -1,0 +1,293 @@
+// The small files: asterisk, rtp, logger, musiconhold, features, modules, acl.
+
+#include "pbx/config/settings.hpp"
+
+#include <algorithm>
+
+#include "pbx/config/option.hpp"
+#include "pbx/config/schemas.hpp"
+#include "pbx/config/sections.hpp"
+
+namespace strowger::pbx::config {
+
+namespace {
+
+template <typename Object>
+void apply(Object& object, std::string_view name, const Schema<Object>& schema,
+           const ini::Document& document, Configuration& configuration) {
+    for (const auto* section : document.sections())
+        if (iequals(section->name, name))
+            schema.apply(object, document, *section, configuration.diagnostics);
+}
+
+// "app_queue.so" without its suffix.
+std::string_view module_name(std::string_view name) {
+    return name.ends_with(".so") ? name.substr(0, name.size() - 3) : name;
+}
+
+}  // namespace
+
+void read_asterisk(const ini::Document& document, Configuration& configuration) {
+    using A = Asterisk;
+    static const auto schema = Schema<A>()
+                                   .number("verbose", &A::verbose, 0, 100)
+                                   .number("debug", &A::debug, 0, 100)
+                                   .text("runuser", &A::runuser)
+                                   .text("rungroup", &A::rungroup)
+                                   .text("defaultlanguage", &A::defaultlanguage)
+                                   .boolean("transmit_silence", &A::transmit_silence)
+                                   .boolean("execincludes", &A::execincludes)
+                                   .text("systemname", &A::systemname)
+                                   .boolean("autosystemname", &A::autosystemname)
+                                   .number("maxcalls", &A::maxcalls, 0u, 1'000'000u)
+                                   .number("maxload", &A::maxload, 0.0, 100'000.0)
+                                   .boolean("live_dangerously", &A::live_dangerously)
+                                   .ignore({"alwaysfork",
+                                            "nofork",
+                                            "quiet",
+                                            "timestamp",
+                                            "console",
+                                            "highpriority",
+                                            "initcrypto",
+                                            "nocolor",
+                                            "dontwarn",
+                                            "dumpcore",
+                                            "languageprefix",
+                                            "cache_record_files",
+                                            "record_cache_dir",
+                                            "transcode_via_sln",
+                                            "maxfiles",
+                                            "minmemfree",
+                                            "lightbackground",
+                                            "forceblackbackground",
+                                            "internal_timing",
+                                            "documentation_language",
+                                            "hideconnect",
+                                            "lockconfdir",
+                                            "entityid",
+                                            "rtp_use_dynamic",
+                                            "rtp_pt_dynamic",
+                                            "phoneprov",
+                                            "sounds_search_custom_dir",
+                                            "hide_messaging_ami_events",
+                                            "channel_storage_backend",
+                                            "logger_queue_limit",
+                                            "nocolour",
+                                            "stdexten",
+                                            "disable_remote_console_shell",
+                                            "defaultlanguage",
+                                            "mindtmfduration",
+                                            "debug_filename"});
+    apply(configuration.asterisk, "options", schema, document, configuration);
+    if (const auto* directories = document.find("directories"))
+        for (const auto& entry : directories->entries)
+            configuration.asterisk.directories.insert_or_assign(to_lower(entry.key),
+                                                                std::string(entry.value));
+}
+
+void read_rtp(const ini::Document& document, Configuration& configuration) {
+    using R = Rtp;
+    using S = Rtp::Strict;
+    static const auto schema =
+        Schema<R>()
+            .number<std::uint16_t>("rtpstart", &R::rtpstart, 1024, 65535)
+            .number<std::uint16_t>("rtpend", &R::rtpend, 1024, 65535)
+            .choice<S>("strictrtp", &R::strictrtp,
+                       {{"no", S::no},
+                        {"off", S::no},
+                        {"false", S::no},
+                        {"0", S::no},
+                        {"yes", S::yes},
+                        {"on", S::yes},
+                        {"true", S::yes},
+                        {"1", S::yes},
+                        {"seqno", S::seqno}})
+            .number("probation", &R::probation, 1u, 1000u)
+            .boolean("rtpchecksums", &R::rtpchecksums)
+            .number("dtmftimeout", &R::dtmftimeout, 0u, 800'000u)
+            .number("rtcpinterval", &R::rtcpinterval, 500u, 60'000u)
+            .boolean("icesupport", &R::icesupport)
+            .text("stunaddr", &R::stunaddr)
+            .text("turnaddr", &R::turnaddr)
+            .text("turnusername", &R::turnusername)
+            .text("turnpassword", &R::turnpassword)
+            .growing_list("stun_acl", &R::stun_acl)
+            .growing_list("ice_acl", &R::ice_acl)
+            .boolean("srtpreplayprotection", &R::srtpreplayprotection)
+            .number("rtp_keepalive", &R::rtp_keepalive, 0u, 86400u)
+            .ignore({"stun_permit", "stun_deny", "stun_blacklist", "ice_permit", "ice_deny",
+                     "ice_blacklist", "dtls_mtu", "turnport", "learning_min_duration"});
+    auto& rtp = configuration.rtp;
+    apply(rtp, "general", schema, document, configuration);
+    if (const auto* candidates = document.find("ice_host_candidates"))
+        for (const auto& entry : candidates->entries)
+            rtp.ice_host_candidates.emplace_back(entry.key, entry.value);
+    if (rtp.rtpend <= rtp.rtpstart)
+        configuration.diagnostics.error(
+            document.files().front(), 0,
+            fmt::format("rtpend {} does not lie above rtpstart {}", rtp.rtpend, rtp.rtpstart));
+}
+
+void read_logger(const ini::Document& document, Configuration& configuration) {
+    auto& logger = configuration.logger;
+    if (const auto* general = document.find("general")) {
+        logger.dateformat = general->get("dateformat").value_or("");
+        logger.appendhostname = is_true(general->get("appendhostname").value_or("no"));
+    }
+    const auto* files = document.find("logfiles");
+    if (!files) return;
+    static const std::vector<std::string_view> known{
+        "verbose", "notice", "warning", "error", "debug", "dtmf", "security", "fax", "trace", "*"};
+    for (const auto& entry : files->entries) {
+        Logger::Target target;
+        target.name = entry.key;
+        if (iequals(entry.key, "console")) target.kind = Logger::Target::Kind::console;
+        if (istarts_with(entry.key, "syslog.")) {
+            target.kind = Logger::Target::Kind::syslog;
+            target.name = entry.key.substr(7);
+        }
+        auto levels = entry.value;
+        if (levels.starts_with('[')) {
+            const auto close = levels.find(']');
+            target.json =
+                iequals(levels.substr(1, close == levels.npos ? close : close - 1), "json");
+            levels = close == levels.npos ? "" : levels.substr(close + 1);
+        }
+        for (auto level : split(levels, ',')) {
+            level = trim(level);
+            if (level.empty()) continue;
+            const auto name = split_once(level, '(').first;  // "verbose(3)"
+            if (std::none_of(known.begin(), known.end(), [&](auto k) { return iequals(k, name); }))
+                configuration.diagnostics.warn(document.file(entry.place), entry.place.line,
+                                               fmt::format("unknown log level '{}'", name),
+                                               std::string(nearest(name, known).value_or("")));
+            else
+                target.levels.push_back(to_lower(name));
+        }
+        logger.targets.push_back(std::move(target));
+    }
+}
+
+void read_music(const ini::Document& document, Configuration& configuration) {
+    using M = MusicClass;
+    static const auto schema =
+        Schema<M>()
+            .text("mode", &M::mode)
+            .text("directory", &M::directory)
+            .text("sort", &M::sort)
+            .text("application", &M::application)
+            .text("format", &M::format)
+            .text("digit", &M::digit)
+            .text("announcement", &M::announcement)
+            .on("entry",
+                [](M& music, std::string_view value) -> Result<> {
+                    music.entries.emplace_back(value);
+                    return {};
+                })
+            .ignore({"random", "kill_escalation_delay", "kill_method", "loop_last",
+                     "cachertclasses", "preferchannelclass", "answeredonly"});
+    for (const auto* section : document.sections()) {
+        if (iequals(section->name, "general")) continue;
+        M music;
+        music.name = section->name;
+        schema.apply(music, document, *section, configuration.diagnostics);
+        if (!configuration.music.add(std::move(music)))
+            configuration.diagnostics.warn(
+                document.file(section->place), section->place.line,
+                fmt::format("there is another class '{}'; ignored", section->name));
+    }
+}
+
+void read_features(const ini::Document& document, Configuration& configuration) {
+    using F = Features;
+    static constexpr unsigned long_time = 3'600'000;
+    static const auto general =
+        Schema<F>()
+            .number("featuredigittimeout", &F::featuredigittimeout, 1u, long_time)
+            .number("transferdigittimeout", &F::transferdigittimeout, 1u, 3600u)
+            .number("atxfernoanswertimeout", &F::atxfernoanswertimeout, 1u, 3600u)
+            .number("atxferloopdelay", &F::atxferloopdelay, 0u, 3600u)
+            .number("atxfercallbackretries", &F::atxfercallbackretries, 0u, 1000u)
+            .on("atxferdropcall",
+                [](F& f, std::string_view value) -> Result<> {
+                    f.atxferdropcall = is_true(value);
+                    return {};
+                })
+            .text("pickupexten", &F::pickupexten)
+            .text("pickupsound", &F::pickupsound)
+            .text("pickupfailsound", &F::pickupfailsound)
+            .text("atxferabort", &F::atxferabort)
+            .text("atxfercomplete", &F::atxfercomplete)
+            .text("atxferthreeway", &F::atxferthreeway)
+            .text("atxferswap", &F::atxferswap)
+            .text("xfersound", &F::xfersound)
+            .text("xferfailsound", &F::xferfailsound)
+            .ignore({"courtesytone", "recordingfailsound", "transferdialattempts",
+                     "transferretrysound", "transferinvalidsound", "transferannouncesound",
+                     "parkext", "parkpos", "parkingtime", "context"});
+    static const auto map = Schema<F>()
+                                .text("blindxfer", &F::blindxfer)
+                                .text("disconnect", &F::disconnect)
+                                .text("atxfer", &F::atxfer)
+                                .text("parkcall", &F::parkcall)
+                                .text("automon", &F::automon)
+                                .text("automixmon", &F::automixmon);
+    auto& features = configuration.features;
+    apply(features, "general", general, document, configuration);
+    apply(features, "featuremap", map, document, configuration);
+    const auto* applications = document.find("applicationmap");
+    if (!applications) return;
+    for (const auto& entry : applications->entries) {
+        const auto [digits, rest] = split_once(entry.value, ',');
+        const auto [activate, action] = split_once(rest, ',');
+        const auto end = action.find_first_of("(,");
+        F::Application application{std::string(entry.key),
+                                   std::string(trim(digits)),
+                                   std::string(trim(activate)),
+                                   std::string(trim(action.substr(0, end))),
+                                   {}};
+        if (end != std::string_view::npos) {
+            auto arguments = trim(action.substr(end + 1));
+            if (action[end] == '(' && arguments.ends_with(')')) arguments.remove_suffix(1);
+            application.arguments = arguments;
+        }
+        features.applicationmap.push_back(std::move(application));
+    }
+}
+
+bool Modules::wants(std::string_view module) const {
+    const auto names = [&](const std::vector<std::string>& list) {
+        return std::any_of(list.begin(), list.end(), [&](const std::string& name) {
+            return iequals(module_name(name), module_name(module));
+        });
+    };
+    if (names(noload)) return false;
+    return autoload || names(load) || names(require) || names(preload);
+}
+
+void read_modules(const ini::Document& document, Configuration& configuration) {
+    using M = Modules;
+    static const auto schema = Schema<M>()
+                                   .boolean("autoload", &M::autoload)
+                                   .growing_list("load", &M::load)
+                                   .growing_list("noload", &M::noload)
+                                   .growing_list("require", &M::require)
+                                   .growing_list("preload", &M::preload)
+                                   .growing_list("preload-require", &M::preload);
+    apply(configuration.modules, "modules", schema, document, configuration);
+}
+
+void read_acl(const ini::Document& document, Configuration& configuration) {
+    for (const auto* section : document.sections()) {
+        Acl acl;
+        acl.name = section->name;
+        acl.place = section->place;
+        acl_schema().apply(acl, document, *section, configuration.diagnostics);
+        if (!configuration.acls.add(std::move(acl)))
+            configuration.diagnostics.warn(
+                document.file(section->place), section->place.line,
+                fmt::format("there is another acl '{}'; ignored", section->name));
+    }
+}
+
+}  // namespace strowger::pbx::config
