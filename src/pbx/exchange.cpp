@@ -127,7 +127,7 @@ Result<> Exchange::begin() {
     dialplan::add_builtin_functions(functions_);
     dialplan::add_builtin_applications(applications_);
     add_dial_application(applications_, starter);
-    add_channel_applications(applications_);
+    add_channel_applications(applications_, starter);
     add_channel_functions(functions_);
 
     engine_watch_ = std::make_unique<io::Watch>(loop_, engine_->event_fd());
