@@ -106,6 +106,7 @@ bool Authenticator::is_fresh(std::string_view nonce, Time now) const {
 
 std::vector<std::string> Authenticator::challenges(Time now, bool stale) const {
     const auto fresh = nonce(now);
+    const auto opaque = (*hash_)(config_.realm);
     std::vector<std::string> values;
     for (const auto algorithm : config_.algorithms) {
         Challenge challenge;
@@ -113,7 +114,8 @@ std::vector<std::string> Authenticator::challenges(Time now, bool stale) const {
         challenge.realm = config_.realm;
         challenge.nonce = fresh;
         challenge.algorithm = name_of(algorithm);
-        challenge.qop = "auth,auth-int";
+        challenge.opaque = opaque;
+        challenge.qop = "auth";  // not auth-int: what rewrites bodies on the way (an ALG) would break it
         challenge.stale = stale;
         values.push_back(challenge.text());
     }
