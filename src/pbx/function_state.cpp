@@ -18,7 +18,8 @@ Result<std::string> read_device_state(Call& call, std::string_view args) {
 Result<> write_device_state(Call& call, std::string_view args, std::string_view value) {
     const auto device = trim(args);
     const auto [kind, name] = split_once(device, ':');
-    if (!iequals(kind, "Custom") || name.empty()) return fail("DEVICE_STATE: '{}' cannot be set, only Custom: devices", device);
+    if (!iequals(kind, "Custom") || name.empty())
+        return fail("DEVICE_STATE: '{}' cannot be set, only Custom: devices", device);
     const auto state = device_state_by_name(trim(value));
     if (!state) return fail("DEVICE_STATE: '{}' is no state", value);
     if (!call.environment().store.put(custom_state_family, name, text_of(*state)))
@@ -31,8 +32,9 @@ Result<> write_device_state(Call& call, std::string_view args, std::string_view 
 }  // namespace
 
 void add_state_functions(dialplan::Functions& functions) {
-    functions.add("DEVICE_STATE", "What a device does: DEVICE_STATE(device), Custom: ones can be set", read_device_state,
-                  write_device_state);
+    functions.add("DEVICE_STATE",
+                  "What a device does: DEVICE_STATE(device), Custom: ones can be set",
+                  read_device_state, write_device_state);
 }
 
 }  // namespace strowger::pbx
