@@ -148,6 +148,15 @@ Result<> Exchange::begin() {
         events_.publish(events::RegistrationChanged{aor, aor, contact.uri, contact.user_agent, contact.flow.remote, registered,
                                                     registered ? contact.expires - loop_.now() : Duration{}});
     });
+    auto contacts = ContactStore::open(core_, options_.state_directory + "/contacts.db");
+    if (!contacts)
+        LOG_ERROR(about, "registrations will not survive a restart: {}", contacts.error().text());
+    else
+        contact_store_ = std::move(*contacts);
+    qualifier_ = std::make_unique<Qualifier>(core_);
+    registrations_ = std::make_unique<OutboundRegistrations>(core_);
+    hints_ = std::make_unique<Hints>(core_);
+    presence_ = std::make_unique<Presence>(core_, *hints_);
     apply(config_, dialplan_);
     count_events();
 
@@ -197,6 +206,9 @@ void Exchange::apply(std::shared_ptr<const config::Configuration> config, std::s
     sounds_.forget();
     bind_static_contacts();
     spawn(resolve_names());
+    registrations_->configure();
+    qualifier_->configure();
+    hints_->configure();
     events_.publish(events::ConfigurationLoaded{true, 0, config_->diagnostics.all().size()});
 }
 
@@ -282,6 +294,7 @@ void Exchange::request(const sip::RequestReceived& received) {
             channel->handle(received);
             return;
         }
+        if (presence_->handle(received)) return;
         answer(received, 481);
         return;
     }
@@ -290,7 +303,7 @@ void Exchange::request(const sip::RequestReceived& received) {
         case Method::invite: invite(received); return;
         case Method::options: options_request(received); return;
         case Method::subscribe:
-            if (screening_.screen(received)) answer(received, 489);
+            if (auto endpoint = screening_.screen(received)) presence_->subscribe(received, std::move(endpoint));
             return;
         case Method::bye:
         case Method::cancel:
@@ -465,14 +478,16 @@ void Exchange::stop() {
     if (stopping_) return;
     stopping_ = true;
     LOG_NOTICE(about, "stopping: {} channels are hung up", channels_.size());
+    registrations_->unregister_all();
     for (const auto& channel : channels_.all()) channel->hangup(Cause::normal_clearing);
+    if (contact_store_) contact_store_->flush();
     signalling_->touch();
     const Time latest = loop_.now() + stop_patience;
     wait_for_end(latest);
 }
 
 void Exchange::wait_for_end(Time latest) {
-    const bool quiet = channels_.size() == 0;
+    const bool quiet = channels_.size() == 0 && registrations_->idle();
     if (quiet || loop_.now() >= latest) {
         loop_.stop();
         return;

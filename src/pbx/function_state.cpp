@@ -3,6 +3,7 @@
 #include "pbx/channel.hpp"
 #include "pbx/device_state.hpp"
 #include "pbx/dialplan/store.hpp"
+#include "pbx/hints.hpp"
 
 namespace strowger::pbx {
 
@@ -29,12 +30,22 @@ Result<> write_device_state(Call& call, std::string_view args, std::string_view 
     return {};
 }
 
+// EXTENSION_STATE(exten[@context])
+Result<std::string> read_extension_state(Call& call, std::string_view args) {
+    const auto [exten, context] = split_once(trim(args), '@');
+    return extension_state(static_cast<Channel&>(call).core(),
+                           context.empty() ? std::string_view("default") : context, exten);
+}
+
 }  // namespace
 
 void add_state_functions(dialplan::Functions& functions) {
     functions.add("DEVICE_STATE",
                   "What a device does: DEVICE_STATE(device), Custom: ones can be set",
                   read_device_state, write_device_state);
+    functions.add("EXTENSION_STATE",
+                  "What the devices of a hint do: EXTENSION_STATE(exten@context)",
+                  read_extension_state);
 }
 
 }  // namespace strowger::pbx

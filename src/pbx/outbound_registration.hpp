@@ -12,7 +12,7 @@
 
 namespace strowger::pbx {
 
-class OutboundRegistration;
+class RegistrationClient;
 
 /// All `type=registration` objects: the exchange as a client of other registrars (RFC 3261 section
 /// 10.2).
@@ -51,8 +51,8 @@ public:
 
 private:
     Core& core_;
-    std::vector<std::shared_ptr<OutboundRegistration>> all_;  // shared with their suspended tasks
-    std::vector<std::shared_ptr<OutboundRegistration>> leaving_;  ///< being taken back
+    std::vector<std::shared_ptr<RegistrationClient>> all_;      // shared with their suspended tasks
+    std::vector<std::shared_ptr<RegistrationClient>> leaving_;  ///< being taken back
     std::shared_ptr<bool> alive_ =
         std::make_shared<bool>(true);  // outlived by Signalling's handler
 };

@@ -656,7 +656,7 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
         spawn([](std::shared_ptr<SipChannel> self, sip::session::RequestArrived asked, std::string text) -> Task<> {
             co_await self->attended_transfer(std::move(asked), std::move(text));
             self->drain();
-        }(std::static_pointer_cast<SipChannel>(shared_from_this()), event.transaction, *replaces));
+        }(std::static_pointer_cast<SipChannel>(shared_from_this()), event, *replaces));
         return;
     }
     const auto exten = sip::unescape(target->uri.user);
