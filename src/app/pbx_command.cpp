@@ -8,8 +8,7 @@
 #include "base/log.hpp"
 #include "io/loop.hpp"
 #include "pbx/cli.hpp"
-#include "pbx/disk_files.hpp"
-#include "pbx/dialplan/dialplan.hpp"
+#include "pbx/load_configuration.hpp"
 
 namespace strowger::app {
 
@@ -28,12 +27,7 @@ int run_pbx(pbx::Exchange::Options options) {
 }
 
 int check_configuration(const std::string& directory) {
-    pbx::DiskFiles files(directory);
-    const auto config = pbx::config::load(files, directory);
-    std::vector<dialplan::ExtraHint> hints;
-    for (const auto& hint : config->hints)
-        hints.push_back({hint.context, hint.exten, "PJSIP/" + hint.endpoint, hint.application, hint.file, hint.line});
-    const auto plan = dialplan::load(config->extensions, hints, config->diagnostics);
+    const auto [config, plan] = pbx::load_configuration(directory);
     fmt::print("{}", config->diagnostics.text());
     const auto errors = config->diagnostics.errors();
     fmt::print("{}: {} endpoints, {} contexts, {} priorities; {} errors, {} warnings\n", directory, config->endpoints.size(),

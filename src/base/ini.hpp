@@ -64,6 +64,9 @@ public:
     bool ok() const { return errors_ == 0; }
     bool empty() const { return all_.empty(); }
     std::size_t errors() const { return errors_; }
+    /// Looking for the nearest word costs more than all else; a file of nothing but mistakes gets
+    /// suggestions for the first of them only.
+    bool wants_suggestions() const { return all_.size() < 100; }
     std::string text() const;  ///< one message a line
 
 private:

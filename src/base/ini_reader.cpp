@@ -217,7 +217,8 @@ void Reader::take_header(std::string_view line) {
         section_ = find(name);
         if (!section_) {
             std::vector<std::string_view> names;
-            for (const auto& section : document_.sections_) names.push_back(section.name);
+            for (const auto& section : document_.sections_)
+                if (diagnostics_.wants_suggestions()) names.push_back(section.name);
             const auto near = nearest(name, names);
             return error(fmt::format("[{}](+) has no section to append to", name),
                          std::string(near.value_or("")));
@@ -242,7 +243,7 @@ void Reader::take_header_option(std::string_view option, Section*& section, bool
     if (!base || base == section) {
         std::vector<std::string_view> names;
         for (const auto& other : document_.sections_)
-            if (&other != section) names.push_back(other.name);
+            if (&other != section && diagnostics_.wants_suggestions()) names.push_back(other.name);
         const auto near = nearest(option, names);
         error(fmt::format("[{}] inherits from '{}', which is not defined above", section->name,
                           option),

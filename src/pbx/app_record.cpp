@@ -99,7 +99,7 @@ Task<AppResult> record(Call& call, std::string_view args) {
     request.append = options.has('a');
     request.max_silence = parse_seconds(argument(arguments, 1)).value_or(Duration::zero());
     request.max_duration = parse_seconds(argument(arguments, 2)).value_or(Duration::zero());
-    const auto id = request.id = core.running_recordings.next_id();
+    const auto id = request.id = core.channels.next_media_id(channel);
     const auto closed = core.running_recordings.begin(id);
     const auto started = co_await core.engine.record(std::move(request));
     if (!started) {
@@ -173,7 +173,7 @@ Task<AppResult> mix_monitor(Call& call, std::string_view args) {
     if (!party) co_return AppResult::proceed;
     media::RecordRequest request{*party, *path};
     request.append = options.has('a');
-    const auto id = request.id = core.running_recordings.next_id();
+    const auto id = request.id = core.channels.next_media_id(channel);
     const auto closed = core.running_recordings.begin(id);
     const auto started = co_await core.engine.record(std::move(request));
     if (!started) {

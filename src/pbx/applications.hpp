@@ -2,6 +2,7 @@
 
 #include "pbx/bridge.hpp"
 #include "pbx/dialplan/applications.hpp"
+#include "pbx/dialplan/functions.hpp"
 
 // The dialplan applications that need a channel, one family a file. The calls that run them are
 // Channels; what the families are told stands in the documentation of each application.
@@ -31,6 +32,17 @@ void add_transfer_applications(dialplan::Applications& applications, Bridge::Sta
 void add_system_applications(dialplan::Applications& applications);
 
 /// All of them. `starter` begins a dialplan on a channel that has none (the exchange's).
-void add_channel_applications(dialplan::Applications& applications, Bridge::Starter starter);
+void add_channel_applications(dialplan::Applications& applications, Bridge::Starter starter = {});
+
+/// CALLERID, CONNECTEDLINE, REDIRECTING.
+void add_caller_functions(dialplan::Functions& functions);
+/// CHANNEL, CHANNELS, MASTER_CHANNEL, SHARED, IMPORT, EXPORT, TIMEOUT, HANGUPCAUSE, MUTEAUDIO.
+void add_leg_functions(dialplan::Functions& functions);
+/// PJSIP_DIAL_CONTACTS, PJSIP_ENDPOINT, PJSIP_AOR, PJSIP_CONTACT, PJSIP_HEADER and their like.
+void add_pjsip_functions(dialplan::Functions& functions);
+/// DEVICE_STATE, EXTENSION_STATE, HINT.
+void add_state_functions(dialplan::Functions& functions);
+/// All of them.
+void add_channel_functions(dialplan::Functions& functions);
 
 }  // namespace strowger::pbx

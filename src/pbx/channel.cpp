@@ -54,6 +54,8 @@ const std::string& Channel::call_id() const {
 
 Task<Result<int>> Channel::transfer_away(std::string) { co_return fail("{} channels cannot be transferred", technology_); }
 
+Result<> Channel::send_text(std::string_view) { return fail("{} channels take no text", technology_); }
+
 Task<bool> Channel::play(std::vector<std::string> files, bool loop, Duration start) {
     const auto where = party();
     if (hung_up_ || !where) co_return false;

@@ -103,6 +103,8 @@ public:
     /// Asks the phone to call somebody else (302, or REFER once it is answered). The status of its
     /// answer; an Error where there is no such thing.
     virtual Task<Result<int>> transfer_away(std::string target);
+    /// Text to be shown by the phone, within the call.
+    virtual Result<> send_text(std::string_view text);
     /// `caller` was changed by the dialplan: tells readers of events.
     void caller_changed() { publish(events::ChannelChanged::What::caller_id); }
 

@@ -93,6 +93,14 @@ Result<std::string> show_endpoint(Exchange& exchange, const Arguments& arguments
     return text;
 }
 
+std::string show_registrations(Exchange& exchange) {
+    std::string text = fmt::format(" {:50} {:24} {}\n{:=<90}\n", "<Registration/ServerURI>", "<Auth>", "<Status>", "");
+    const auto states = exchange.registrations().list();
+    for (const auto& state : states)
+        text += fmt::format(" {:50} {:24} {}\n", state.name + "/" + state.server_uri, state.auth, state.status);
+    return text + fmt::format("\nObjects found: {}\n", states.size());
+}
+
 std::string show_transports(Exchange& exchange) {
     std::string text = fmt::format("Transport:  {:24} {:6} {}\n{:=<70}\n", "<TransportId>", "<Type>", "<BindAddress>", "");
     for (const auto& listening : exchange.core().signalling.listening())
@@ -111,6 +119,7 @@ void add_pjsip_commands(Cli& cli, Exchange& exchange) {
     for (const char* words : {"pjsip show endpoints", "pjsip list endpoints"})
         add(words, "[NAME]", "Endpoints with their contacts and channels", show_endpoints);
     add("pjsip show endpoint", "NAME", "One endpoint with its options", show_endpoint);
+    add("pjsip show registrations", "", "Our registrations elsewhere", [](Exchange& e, const Arguments&) { return show_registrations(e); });
     add("pjsip show transports", "", "What we listen on", [](Exchange& e, const Arguments&) { return show_transports(e); });
     add("pjsip show aors", "", "Addresses of record", [](Exchange& e, const Arguments&) {
         std::string text;

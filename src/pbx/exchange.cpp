@@ -9,8 +9,8 @@
 #include "pbx/app_dial.hpp"
 #include "pbx/applications.hpp"
 #include "pbx/bridge.hpp"
-#include "pbx/disk_files.hpp"
 #include "pbx/dialplan/machine.hpp"
+#include "pbx/load_configuration.hpp"
 #include "wire/sip/builder.hpp"
 #include "wire/sip/replaces.hpp"
 #include "wire/sip/uri.hpp"
@@ -50,29 +50,18 @@ std::string user_of(std::string_view uri_text) {
     return uri ? sip::unescape(uri->user) : std::string();
 }
 
-}  // namespace
-
-/// Both halves of a load, before anything of it is in force.
-struct Loaded {
-    std::shared_ptr<const config::Configuration> config;
-    std::shared_ptr<const dialplan::Dialplan> plan;
-};
-
-Result<Loaded> read_configuration(const std::string& directory) {
-    DiskFiles files(directory);
-    auto config = config::load(files, directory);
-    std::vector<dialplan::ExtraHint> hints;
-    for (const auto& hint : config->hints)
-        hints.push_back({hint.context, hint.exten, "PJSIP/" + hint.endpoint, hint.application, hint.file, hint.line});
-    auto plan = dialplan::load(config->extensions, hints, config->diagnostics);
-    for (const auto& diagnostic : config->diagnostics.all()) {
+Result<LoadedConfiguration> read_configuration(const std::string& directory) {
+    auto loaded = load_configuration(directory);
+    const auto& diagnostics = loaded.config->diagnostics;
+    for (const auto& diagnostic : diagnostics.all()) {
         if (diagnostic.severity == ini::Severity::error)
             LOG_ERROR(about, "{}", diagnostic.message());
         else
             LOG_WARNING(about, "{}", diagnostic.message());
     }
-    if (!config->ok()) return fail("the configuration in {} has {} errors:\n{}", directory, config->diagnostics.errors(), config->diagnostics.text());
-    return Loaded{std::move(config), std::move(plan)};
+    if (!diagnostics.ok())
+        return fail("the configuration in {} has {} errors:\n{}", directory, diagnostics.errors(), diagnostics.text());
+    return loaded;
 }
 
 media::LocalEngine::Options engine_options(const config::Configuration& config, const Exchange::Options& options) {
@@ -138,7 +127,8 @@ Result<> Exchange::begin() {
     dialplan::add_builtin_functions(functions_);
     dialplan::add_builtin_applications(applications_);
     add_dial_application(applications_, starter);
-    add_channel_applications(applications_, starter);
+    add_channel_applications(applications_);
+    add_channel_functions(functions_);
 
     engine_watch_ = std::make_unique<io::Watch>(loop_, engine_->event_fd());
     engine_watch_->on_readable([this] { engine_->dispatch(); });
@@ -157,6 +147,15 @@ Result<> Exchange::begin() {
         events_.publish(events::RegistrationChanged{aor, aor, contact.uri, contact.user_agent, contact.flow.remote, registered,
                                                     registered ? contact.expires - loop_.now() : Duration{}});
     });
+    auto contacts = ContactStore::open(core_, options_.state_directory + "/contacts.db");
+    if (!contacts)
+        LOG_ERROR(about, "registrations will not survive a restart: {}", contacts.error().text());
+    else
+        contact_store_ = std::move(*contacts);
+    qualifier_ = std::make_unique<Qualifier>(core_);
+    registrations_ = std::make_unique<OutboundRegistrations>(core_);
+    hints_ = std::make_unique<Hints>(core_);
+    presence_ = std::make_unique<Presence>(core_, *hints_);
     apply(config_, dialplan_);
     count_events();
 
@@ -206,6 +205,9 @@ void Exchange::apply(std::shared_ptr<const config::Configuration> config, std::s
     sounds_.forget();
     bind_static_contacts();
     spawn(resolve_names());
+    registrations_->configure();
+    qualifier_->configure();
+    hints_->configure();
     events_.publish(events::ConfigurationLoaded{true, 0, config_->diagnostics.all().size()});
 }
 
@@ -290,6 +292,7 @@ void Exchange::request(const sip::RequestReceived& received) {
             channel->handle(received);
             return;
         }
+        if (presence_->handle(received)) return;
         answer(received, 481);
         return;
     }
@@ -298,7 +301,7 @@ void Exchange::request(const sip::RequestReceived& received) {
         case Method::invite: invite(received); return;
         case Method::options: options_request(received); return;
         case Method::subscribe:
-            if (screening_.screen(received)) answer(received, 489);
+            if (auto endpoint = screening_.screen(received)) presence_->subscribe(received, std::move(endpoint));
             return;
         case Method::bye:
         case Method::cancel:
@@ -472,14 +475,16 @@ void Exchange::stop() {
     if (stopping_) return;
     stopping_ = true;
     LOG_NOTICE(about, "stopping: {} channels are hung up", channels_.size());
+    registrations_->unregister_all();
     for (const auto& channel : channels_.all()) channel->hangup(Cause::normal_clearing);
+    if (contact_store_) contact_store_->flush();
     signalling_->touch();
     const Time latest = loop_.now() + stop_patience;
     wait_for_end(latest);
 }
 
 void Exchange::wait_for_end(Time latest) {
-    const bool quiet = channels_.size() == 0;
+    const bool quiet = channels_.size() == 0 && registrations_->idle();
     if (quiet || loop_.now() >= latest) {
         loop_.stop();
         return;
@@ -522,17 +527,10 @@ Result<> Exchange::serve_http() {
         registry.gauge("strowger_channels", "Channels up now").set(static_cast<double>(channels_.size()));
         registry.gauge("strowger_transactions", "SIP transactions alive").set(static_cast<double>(signalling_->layer().size()));
         registry.gauge("strowger_uptime_seconds", "Since start").set(seconds(loop_.now() - started_));
-        io::HttpResponse response;
-        response.set("Content-Type", metrics::content_type);
-        response.body = registry.text();
-        return response;
+        return io::HttpResponse::of(200, std::string(metrics::content_type), registry.text());
     });
     http_->route_now("GET", "/healthz", [this](const io::HttpRequest&) {
-        io::HttpResponse response;
-        response.status = stopping_ ? 503 : 200;
-        response.set("Content-Type", "text/plain");
-        response.body = stopping_ ? "stopping\n" : "ok\n";
-        return response;
+        return stopping_ ? io::HttpResponse::text(503, "stopping\n") : io::HttpResponse::text(200, "ok\n");
     });
     auto bound = http_->listen(*options_.http);
     if (!bound) return std::unexpected(bound.error());

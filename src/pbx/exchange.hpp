@@ -9,11 +9,16 @@
 #include "io/http_server.hpp"
 #include "media/local_engine.hpp"
 #include "pbx/cli.hpp"
+#include "pbx/contact_store.hpp"
 #include "pbx/core.hpp"
 #include "pbx/device_state.hpp"
 #include "pbx/dialplan/applications.hpp"
 #include "pbx/dialplan/functions.hpp"
 #include "pbx/dialplan/store.hpp"
+#include "pbx/hints.hpp"
+#include "pbx/outbound_registration.hpp"
+#include "pbx/presence.hpp"
+#include "pbx/qualify.hpp"
 #include "pbx/registrar.hpp"
 #include "pbx/screening.hpp"
 #include "pbx/sip_channel.hpp"
@@ -54,6 +59,9 @@ public:
     const dialplan::Functions& functions() const { return functions_; }
     dialplan::Globals& globals() { return globals_; }
     dialplan::Store& store() { return *store_; }
+    OutboundRegistrations& registrations() { return *registrations_; }
+    Qualifier& qualifier() { return *qualifier_; }
+    Hints& hints() { return *hints_; }
     Time started() const { return started_; }
     Time loaded() const { return loaded_; }
 
@@ -105,6 +113,11 @@ private:
     Core core_;
     Registrar registrar_;
     Screening screening_;
+    std::unique_ptr<ContactStore> contact_store_;
+    std::unique_ptr<Qualifier> qualifier_;
+    std::unique_ptr<OutboundRegistrations> registrations_;
+    std::unique_ptr<Hints> hints_;
+    std::unique_ptr<Presence> presence_;
     std::unique_ptr<Cli> cli_;
     std::unique_ptr<io::HttpServer> http_;
     io::Timer expiry_timer_, stop_timer_;

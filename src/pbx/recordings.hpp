@@ -17,8 +17,7 @@ class Recordings {
 public:
     using Done = io::Completion<media::RecordFinished>;
 
-    std::uint64_t next_id() { return ++last_id_; }
-    /// Resolved when the engine has told the end of that recording.
+    /// `id` is of Channels::next_media_id. Resolved when the engine has told the end of that recording.
     Done begin(std::uint64_t id) { return running_[id]; }
     /// It could not be started after all.
     void forget(std::uint64_t id) { running_.erase(id); }
@@ -27,7 +26,6 @@ public:
 
 private:
     std::unordered_map<std::uint64_t, Done> running_;
-    std::uint64_t last_id_ = 0;
 };
 
 /// Where a recording goes that the dialplan calls `name`: relative names lie below `directory`,

@@ -465,6 +465,7 @@ Task<> SipChannel::on(sip::SessionEvent event) {
     const auto self = shared_from_this();
     const auto now = core().now();
     if (const auto* progress = std::get_if<Progress>(&event)) {
+        last_response_ = progress->response;
         if (hung_up()) co_return;
         if (!progress->sdp.empty() && !progress->is_offer) {
             co_await early_media(progress->sdp);
@@ -476,6 +477,7 @@ Task<> SipChannel::on(sip::SessionEvent event) {
             raise(channel::Ringing{});
         }
     } else if (const auto* answered = std::get_if<Answered>(&event)) {
+        if (answered->response) last_response_ = answered->response;
         if (hung_up()) co_return;
         if (!answered->sdp.empty()) co_await early_media(answered->sdp);
         if (!had_early_media_) {
@@ -487,6 +489,7 @@ Task<> SipChannel::on(sip::SessionEvent event) {
         set_state(ChannelState::up);
         raise(channel::Answered{});
     } else if (const auto* failed = std::get_if<Failed>(&event)) {
+        if (failed->response) last_response_ = failed->response;
         finish(cause_of(failed->response, cause_of_status(failed->status)));
     } else if (const auto* redirected = std::get_if<Redirected>(&event)) {
         const auto contact = redirected->response ? redirected->response->message().header(HeaderId::contact) : std::nullopt;
@@ -512,6 +515,12 @@ Task<> SipChannel::on(sip::SessionEvent event) {
             session_->reject_offer(500, now);
     } else if (const auto* agreed = std::get_if<OfferAnswered>(&event)) {
         if (!agreed->sdp.empty()) co_await early_media(agreed->sdp);
+    } else if (const auto* replied = std::get_if<RequestAnswered>(&event)) {
+        if (const auto found = awaited_.find(replied->transaction); found != awaited_.end()) {
+            const auto waiting = found->second;
+            awaited_.erase(found);
+            waiting.resolve(replied->status);
+        }
     } else if (const auto* arrived = std::get_if<RequestArrived>(&event)) {
         request_arrived(*arrived);
     } else if (const auto* over = std::get_if<Ended>(&event)) {
@@ -558,21 +567,21 @@ void SipChannel::request_arrived(const sip::session::RequestArrived& event) {
         case Method::info: info(event); return;
         case Method::refer: refer(event); return;
         case Method::options:
-        case Method::notify: session_->answer(event.transaction, 200, now); return;
+        case Method::notify: session_->answer(event, 200, now); return;
         case Method::message: {
             const auto peer = bridge ? std::dynamic_pointer_cast<SipChannel>(bridge->peer_of(*this)) : nullptr;
             if (!peer || !peer->is_up()) {
-                session_->answer(event.transaction, 488, now);
+                session_->answer(event, 488, now);
                 return;
             }
             const auto& message = event.request->message();
             (void)peer->session_->request(Method::message, now, {}, message.body(),
                                           message.header(HeaderId::content_type).value_or("text/plain"));
             peer->drain();
-            session_->answer(event.transaction, 202, now);
+            session_->answer(event, 202, now);
             return;
         }
-        default: session_->answer(event.transaction, 405, now, {{"Allow", sip::InviteSession::Config{}.allow}}); return;
+        default: session_->answer(event, 405, now, {{"Allow", sip::InviteSession::Config{}.allow}}); return;
     }
 }
 
@@ -592,17 +601,17 @@ void SipChannel::info(const sip::session::RequestArrived& event) {
     } else if (iequals(type, "application/dtmf")) {
         signal = trim(message.body());
     } else {
-        session_->answer(event.transaction, message.body().empty() ? 200 : 415, now);
+        session_->answer(event, message.body().empty() ? 200 : 415, now);
         return;
     }
     if (signal == "10") signal = "*";
     if (signal == "11") signal = "#";
     static constexpr std::string_view digits = "0123456789*#ABCDabcd";
     if (signal.size() != 1 || digits.find(signal.front()) == std::string_view::npos) {
-        session_->answer(event.transaction, 400, now);
+        session_->answer(event, 400, now);
         return;
     }
-    session_->answer(event.transaction, 200, now);
+    session_->answer(event, 200, now);
     const auto duration = std::chrono::milliseconds{std::min(milliseconds, 10000U)};
     const char digit = signal.front() >= 'a' ? static_cast<char>(signal.front() - 32) : signal.front();
     core().events.publish(events::DtmfReceived{name(), uniqueid(), digit, duration});
@@ -627,32 +636,32 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
     const auto now = core().now();
     const auto value = event.request->message().header(HeaderId::refer_to);
     if (!value) {
-        session_->answer(event.transaction, 400, now, {}, "Missing Refer-To");
+        session_->answer(event, 400, now, {}, "Missing Refer-To");
         return;
     }
     if (!endpoint_->allow_transfer) {
-        session_->answer(event.transaction, 603, now);
+        session_->answer(event, 603, now);
         return;
     }
     const auto target = sip::ReferTo::parse(*value);
     if (!target) {
-        session_->answer(event.transaction, 400, now);
+        session_->answer(event, 400, now);
         return;
     }
     if (!bridge) {
-        session_->answer(event.transaction, 481, now, {}, "Nobody to transfer");
+        session_->answer(event, 481, now, {}, "Nobody to transfer");
         return;
     }
     if (const auto replaces = target->replaces()) {
-        spawn([](std::shared_ptr<SipChannel> self, sip::TransactionId transaction, std::string text) -> Task<> {
-            co_await self->attended_transfer(transaction, std::move(text));
+        spawn([](std::shared_ptr<SipChannel> self, sip::session::RequestArrived asked, std::string text) -> Task<> {
+            co_await self->attended_transfer(std::move(asked), std::move(text));
             self->drain();
-        }(std::static_pointer_cast<SipChannel>(shared_from_this()), event.transaction, *replaces));
+        }(std::static_pointer_cast<SipChannel>(shared_from_this()), event, *replaces));
         return;
     }
     const auto exten = sip::unescape(target->uri.user);
     const auto context = variable("TRANSFER_CONTEXT").value_or(endpoint_->context);
-    session_->answer(event.transaction, 202, now);
+    session_->answer(event, 202, now);
     notify_refer("SIP/2.0 100 Trying\r\n", false);
     if (!dialplan()->exists(context, exten, query())) {
         LOG_NOTICE(about(), "transfer to '{}@{}': no such extension", exten, context);
@@ -668,7 +677,7 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
     raise(channel::TransferAsked{{context, exten, 1}});
 }
 
-Task<> SipChannel::attended_transfer(sip::TransactionId transaction, std::string text) {
+Task<> SipChannel::attended_transfer(sip::session::RequestArrived refer, std::string text) {
     const auto self = shared_from_this();
     const auto replaces = sip::Replaces::parse(text);
     const auto second = replaces ? core().channels.find_by_tag(replaces->to_tag) : nullptr;
@@ -676,10 +685,10 @@ Task<> SipChannel::attended_transfer(sip::TransactionId transaction, std::string
     const auto coming = second_bridge ? second_bridge->peer_of(*second) : nullptr;
     const auto first_bridge = bridge;
     if (!second || second->call_id() != replaces->call_id || !coming || !first_bridge || second_bridge == first_bridge) {
-        session_->answer(transaction, 481, core().now(), {}, "No such call to join");
+        session_->answer(refer, 481, core().now(), {}, "No such call to join");
         co_return;
     }
-    session_->answer(transaction, 202, core().now());
+    session_->answer(refer, 202, core().now());
     notify_refer("SIP/2.0 100 Trying\r\n", false);
     if (const auto peer = first_bridge->peer_of(*this)) (void)peer->variables().set("ATTENDEDTRANSFER", name());
     // The NOTIFY goes first: being replaced ends this leg.
@@ -706,6 +715,70 @@ void SipChannel::connected_line_changed() {
     if (endpoint_->send_rpid) lines.push_back({"Remote-Party-ID", who + ";party=called;privacy=off;screen=no"});
     (void)session_->update({}, core().now(), lines);
     drain();
+}
+
+// The account's copy keeps the original alive: options as written borrow its text.
+void SipChannel::change_endpoint(const std::function<void(config::Endpoint&)>& change) {
+    struct Changed {
+        config::Endpoint endpoint;
+        EndpointPtr original;
+    };
+    auto changed = std::make_shared<Changed>(*endpoint_, endpoint_);
+    change(changed->endpoint);
+    endpoint_ = EndpointPtr(changed, &changed->endpoint);
+}
+
+Task<Result<>> SipChannel::refresh(bool update) {
+    const auto self = shared_from_this();
+    if (!is_up()) co_return fail("only an answered call can be offered anew");
+    media::CreateRequest request{{linkedid(), uniqueid()}, profile()};
+    auto offer = co_await core().engine.create(std::move(request));
+    if (!offer) co_return std::unexpected(offer.error());
+    if (hung_up()) co_return fail("hung up");
+    local_sdp_ = std::move(*offer);
+    const auto now = core().now();
+    auto sent = update && session_->peer_allows(Method::update) ? session_->update(local_sdp_, now)
+                                                                : session_->reinvite(local_sdp_, now);
+    drain();
+    co_return sent;
+}
+
+// RFC 3515 once it is answered; before, RFC 3261 section 8.3: the caller tries the other address.
+Task<Result<int>> SipChannel::transfer_away(std::string target) {
+    const auto self = shared_from_this();
+    if (hung_up() || !session_) co_return fail("hung up");
+    const auto uri = istarts_with(target, "sip:") || istarts_with(target, "sips:") || istarts_with(target, "tel:")
+                         ? target
+                         : fmt::format("sip:{}@{}", sip::escape_user(target), session_->flow().remote.ip.host_text());
+    if (!sip::Uri::parse(uri)) co_return fail("'{}' is no SIP URI", uri);
+    if (is_caller_ && state() != ChannelState::up) {
+        sip::HeaderLines lines = reason(Cause::redirected);
+        lines.push_back({"Contact", "<" + uri + ">"});
+        auto sent = session_->reject(302, core().now(), lines);
+        finish(Cause::redirected);
+        drain();
+        if (!sent) co_return std::unexpected(sent.error());
+        co_return 302;
+    }
+    if (!is_up()) co_return fail("not answered yet");
+    sip::HeaderLines lines;
+    lines.push_back({"Refer-To", "<" + uri + ">"});
+    lines.push_back({"Referred-By", contact_for(session_->flow())});
+    const auto transaction = session_->request(Method::refer, core().now(), lines);
+    if (!transaction) co_return std::unexpected(transaction.error());
+    const io::Completion<int> answered = awaited_[*transaction];
+    drain();
+    core().signalling.touch();
+    co_return co_await answered;
+}
+
+Result<> SipChannel::send_text(std::string_view text) {
+    if (!is_up() || !session_) return fail("not in a call");
+    auto sent = session_->request(Method::message, core().now(), {}, text, "text/plain;charset=UTF-8");
+    drain();
+    core().signalling.touch();
+    if (!sent) return std::unexpected(sent.error());
+    return {};
 }
 
 std::optional<std::string> SipChannel::signalling_field(std::string_view field) const {

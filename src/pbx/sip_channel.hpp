@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "pbx/channel.hpp"
@@ -47,6 +49,8 @@ public:
     std::vector<media::CodecSpec> codecs() const override { return offered_codecs_; }
     std::optional<std::string> signalling_field(std::string_view name) const override;
     void connected_line_changed() override;
+    Task<Result<int>> transfer_away(std::string target) override;
+    Result<> send_text(std::string_view text) override;
     bool on_hold() const override { return on_hold_; }
 
     /// What the transaction layer has for this leg or its dialog.
@@ -54,6 +58,12 @@ public:
 
     const sip::InviteSession& session() const { return *session_; }
     const sip::ReceivedPtr& invite() const { return invite_; }
+    /// The newest response to our INVITE; null on the called side.
+    const sip::ReceivedPtr& last_response() const { return last_response_; }
+    /// The account as this call alone sees it from now on (PJSIP_DTMF_MODE and its like).
+    void change_endpoint(const std::function<void(config::Endpoint&)>& change);
+    /// A new offer, by UPDATE or re-INVITE.
+    Task<Result<>> refresh(bool update);
     const std::optional<media::PartyStats>& last_stats() const { return last_stats_; }
     /// Headers for the next INVITE or response that goes out (PJSIP_HEADER(add)).
     sip::HeaderLines extra_headers;
@@ -80,7 +90,7 @@ private:
     void request_arrived(const sip::session::RequestArrived& event);
     void info(const sip::session::RequestArrived& event);
     void refer(const sip::session::RequestArrived& event);
-    Task<> attended_transfer(sip::TransactionId transaction, std::string replaces);
+    Task<> attended_transfer(sip::session::RequestArrived refer, std::string replaces);
     void notify_refer(std::string_view sipfrag, bool last);
     void arm();
     void finish(Cause cause);
@@ -105,6 +115,8 @@ private:
     std::vector<media::CodecSpec> offered_codecs_;
     std::optional<media::PartyStats> last_stats_;
     std::string target_uri_;
+    sip::ReceivedPtr last_response_;
+    std::unordered_map<sip::TransactionId, io::Completion<int>> awaited_;  ///< statuses of our requests
     std::string invited_auth_nonce_;
     std::uint32_t nonce_count_ = 0;
     io::Timer timer_;

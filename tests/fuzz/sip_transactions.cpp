@@ -50,6 +50,7 @@ struct Phone {
         if (is_call && !session) {
             session = std::make_unique<InviteSession>(settings, layer, random, request->transaction,
                                                       request->request, now);
+            if (closing) session->bye(now);
         } else if (request && (*request->request)->to_tag() != tag()) {
             layer.respond_stateless(
                 request->transaction,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,7 +40,7 @@ public:
     auto end() const { return all_.end(); }
 
 private:
-    std::vector<Object> all_;
+    std::deque<Object> all_;  ///< grows without copies and without room to spare
     std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>> index_;
 };
 

@@ -115,7 +115,8 @@ public:
         if (found == options_.end()) found = options_.find(to_lower(entry.key));
         if (found == options_.end()) {
             diagnostics.warn(document.file(entry.place), entry.place.line,
-                             fmt::format("unknown key '{}'", entry.key), suggest(entry.key));
+                             fmt::format("unknown key '{}'", entry.key),
+                             diagnostics.wants_suggestions() ? suggest(entry.key) : std::string{});
         } else if (auto done = found->second(object, entry.value); !done) {
             diagnostics.error(document.file(entry.place), entry.place.line,
                               fmt::format("{}: {}", entry.key, done.error().text()));

@@ -84,7 +84,8 @@ void check(const std::vector<std::string>& wanted, const Objects<Object>& object
     for (const auto& name : wanted) {
         if (name.empty() || objects.find(name)) continue;
         std::vector<std::string_view> names;
-        for (const auto& object : objects) names.push_back(object.name);
+        if (d.wants_suggestions())
+            for (const auto& object : objects) names.push_back(object.name);
         d.warn(file, line, fmt::format("there is no {} '{}'", what, name),
                std::string(nearest(name, names).value_or("")));
     }

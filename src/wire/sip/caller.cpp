@@ -150,13 +150,14 @@ void InviteSession::invite_accepted(Pending answered, const ReceivedPtr& respons
     const Message& message = response->message();
     if (message.to_tag().empty()) return invite_failed(500, nullptr);  // nothing to acknowledge
     auto index = fork_for(message);
-    if (!index) {
+    if (!index && forks_.size() == max_forks) {
         // More forks rang than we follow; the one that answered takes the place of one that did
         // not.
         forks_.pop_back();
         index = fork_for(message);
-        if (!index) return invite_failed(500, nullptr);
     }
+    // No dialog can be made of it, a Record-Route that is none for instance.
+    if (!index) return invite_failed(500, nullptr);
     active_ = *index;
     Fork& fork = forks_[*index];
     fork.dialog.receive_response(message);

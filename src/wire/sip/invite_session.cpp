@@ -57,8 +57,13 @@ void InviteSession::handle(const TransactionEvent& event, Time now) {
 void InviteSession::receive_response(TransactionId transaction, const ReceivedPtr& response,
                                      Time now) {
     const Message& message = response->message();
-    if (message.call_id() != call_id_ || message.from_tag() != local_tag_) return;
     auto* pending = find_pending(transaction);
+    const bool ours = message.call_id() == call_id_ && message.from_tag() == local_tag_;
+    if (!ours && message.status() < 300) {
+        // Nobody can make a dialog of that; but the transaction has ended with it.
+        if (pending && message.status() >= 200) receive_failure(transaction, 500, now);
+        return;
+    }
     if (!pending) {
         // A copy of a 2xx, or another fork's 2xx to the INVITE that one has answered already.
         if (message.method() != Method::invite || message.status() > 299) return;
@@ -171,7 +176,16 @@ void InviteSession::bye(Time now, const HeaderLines& extra) {
 
 void InviteSession::hang_up(session::EndCause cause, const HeaderLines& extra, Time now) {
     if (state_ >= State::terminating) return;
-    send_bye(extra, now);
+    // An INVITE without a final response is ended by its own means.
+    if (find_pending(invite_transaction_)) return cancel(extra, now);
+    if (state_ == State::incoming) {
+        refuse(480, now, extra);
+    } else {
+        if (unacked_answer_) {
+            send_ack(active_, unacked_answer_->cseq, unacked_answer_->credentials, {});
+        }
+        send_bye(extra, now);
+    }
     finish({cause, nullptr});
 }
 

@@ -461,6 +461,103 @@ TEST(InviteSession, ADialogThatTheOtherSideForgotIsOver) {
     EXPECT_EQ(wire.count("a BYE"), 1u);
 }
 
+// Section 13.2.2.4.
+TEST(InviteSession, TheFirstForkToAnswerWinsAndTheSecondIsHungUp) {
+    TestWire wire;
+    wire.b.takes_calls = false;
+    wire.a.call(wire.now, offer_sdp);
+    wire.drain();
+    const auto invite_bytes = wire.sent.at(0);
+    const auto invite = Message::parse(invite_bytes);
+    const auto respond = [&](int status, std::string_view tag, std::string_view contact,
+                             std::string_view sdp) {
+        Builder response = Builder::response_to(*invite, status, tag);
+        response.header(HeaderId::contact, contact);
+        wire.a.layer.receive(wire.a.to_peer,
+                             std::move(response).finish(sdp, sdp.empty() ? "" : "application/sdp"),
+                             wire.now);
+        wire.drain();
+    };
+    respond(180, "one", "<sip:b1@192.0.2.2>", "");
+    respond(180, "two", "<sip:b2@192.0.2.2>", "");
+    respond(200, "two", "<sip:b2@192.0.2.2>", answer_sdp);
+    respond(200, "one", "<sip:b1@192.0.2.2>", answer_sdp);
+    respond(200, "two", "<sip:b2@192.0.2.2>", answer_sdp);
+    EXPECT_EQ(wire.ladder, (Ladder{"a INVITE", "a ACK", "a ACK", "a BYE", "a ACK"}));
+    EXPECT_EQ(Message::parse(wire.sent[1])->request_uri(), "sip:b2@192.0.2.2");
+    EXPECT_EQ(Message::parse(wire.sent[2])->to_tag(), "one");
+    EXPECT_EQ(Message::parse(wire.sent[3])->to_tag(), "one");
+    EXPECT_EQ(wire.sent[4], wire.sent[1]);  // the very same ACK for the copy
+    const auto progress = wire.a.all<session::Progress>();
+    ASSERT_EQ(progress.size(), 2u);
+    EXPECT_EQ(progress[0].to_tag, "one");
+    ASSERT_EQ(wire.a.all<session::Answered>().size(), 1u);
+    EXPECT_EQ(wire.a.all<session::Answered>()[0].to_tag, "two");
+    EXPECT_EQ(wire.a.session->dialog()->remote_tag(), "two");
+}
+
+TEST(InviteSession, AMangledFinalResponseDoesNotLeaveTheCallHanging) {
+    TestWire wire;
+    wire.b.takes_calls = false;
+    wire.a.call(wire.now);
+    wire.drain();
+    std::string mangled = Builder::response_to(*Message::parse(wire.sent.at(0)), 200, "t").finish();
+    mangled.replace(mangled.find("call-1"), 6, "call-2");
+    wire.a.layer.receive(wire.a.to_peer, mangled, wire.now);
+    wire.drain();
+    ASSERT_TRUE(wire.a.has<session::Failed>());
+    EXPECT_EQ(wire.a.all<session::Failed>()[0].status, 500);
+    EXPECT_TRUE(wire.a.session->done());
+}
+
+TEST(InviteSession, A2xxThatMakesNoDialogFailsTheCall) {
+    TestWire wire;
+    wire.b.takes_calls = false;
+    wire.a.call(wire.now);
+    wire.drain();
+    Builder ok = Builder::response_to(*Message::parse(wire.sent.at(0)), 200, "t");
+    for (std::size_t i = 0; i <= Dialog::max_routes; ++i) {
+        ok.header(HeaderId::record_route, "<sip:p.example.com;lr>");
+    }
+    wire.a.layer.receive(wire.a.to_peer, std::move(ok).finish(), wire.now);
+    wire.drain();
+    ASSERT_TRUE(wire.a.has<session::Failed>());
+    EXPECT_EQ(wire.a.all<session::Failed>()[0].status, 500);
+}
+
+TEST(InviteSession, ALostEarlyDialogRefusesTheInviteInsteadOfHangingItUp) {
+    TestWire wire;
+    unreliable(wire);
+    answer_calls(wire);
+    wire.a.call(wire.now);
+    wire.run_for(1s);
+    wire.drop = [](const std::string& line) { return line == "b UPDATE"; };
+    ASSERT_TRUE(wire.b.session->update("", wire.now));
+    wire.run_for(40s);
+    EXPECT_EQ(wire.count("b BYE"), 0u);
+    EXPECT_EQ(wire.count("b 480 INVITE"), 1u);
+    EXPECT_EQ(wire.b.all<session::Ended>().at(0).cause, session::EndCause::dialog_lost);
+    EXPECT_EQ(wire.a.all<session::Failed>().at(0).status, 480);
+}
+
+TEST(InviteSession, AsymmetricSignallingFollowsTheContact) {
+    TestWire wire;
+    unreliable(wire);
+    wire.a.session_config.symmetric = false;
+    wire.b.session_config.contact = "<sip:b@198.51.100.7:5070>";
+    establish(wire);
+    EXPECT_EQ(wire.a.session->flow().remote.text(), "198.51.100.7:5070");
+    TestWire named;
+    unreliable(named);
+    named.a.session_config.symmetric = false;
+    named.b.session_config.contact = "<sip:b@phone.example.org>";
+    named.b.on_call = [&](Time now) { ASSERT_TRUE(named.b.session->accept(answer_sdp, now)); };
+    named.a.call(named.now);
+    named.run_for(1s);
+    ASSERT_TRUE(named.a.has<session::NextHopChanged>());
+    EXPECT_EQ(named.a.all<session::NextHopChanged>()[0].uri, "sip:b@phone.example.org");
+}
+
 // RFC 3262.
 
 TEST(InviteSession, AReliableProvisionalBringsTheAnswerAndIsAcknowledged) {

@@ -433,9 +433,6 @@ void InviteSession::reject_offer(int status, Time now, const HeaderLines& extra)
     const auto offer = std::exchange(fork->open_offer, nullptr);
     if ((*offer)->status() < 200) return cancel(extra, now);  // a PRACK cannot say no
     // Section 13.2.2.4: a 2xx whose offer is unacceptable is acknowledged and hung up.
-    const Pending answered = std::move(*unacked_answer_);
-    unacked_answer_.reset();
-    send_ack(active_, answered.cseq, answered.credentials, {});
     hang_up(session::EndCause::local_bye, extra, now);
 }
 

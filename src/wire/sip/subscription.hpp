@@ -131,7 +131,7 @@ public:
         std::string to;
         HeaderLines extra;
     };
-    /// SUBSCRIBE unanswered this long counts as refused, as does a missing first NOTIFY (timer N).
+    /// How long a SUBSCRIBE may go unanswered, and the last NOTIFY be awaited after `unsubscribe`.
     static constexpr Duration patience = std::chrono::seconds{32};
 
     Subscriber(Config config, TransactionLayer& layer, Random& random);
