@@ -117,7 +117,9 @@ AppResult soft_hangup(Call& call, std::string_view args) {
 }
 
 AppResult clear_cause(Call& call, std::string_view) {
-    static_cast<Channel&>(call).cause = Cause::none;
+    auto& channel = static_cast<Channel&>(call);
+    channel.cause = Cause::none;
+    channel.leg_outcomes.clear();
     return AppResult::proceed;
 }
 
