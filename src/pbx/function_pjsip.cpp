@@ -233,8 +233,7 @@ Result<> write_header(Call& call, std::string_view args, std::string_view value)
         return fail("there is no {} to update", name);
     }
     if (!iequals(action, "add")) return fail("unknown action '{}'", action);
-    if (lines.size() >= max_extra_headers)
-        return fail("more than {} headers", max_extra_headers);
+    if (lines.size() >= max_extra_headers) return fail("more than {} headers", max_extra_headers);
     lines.push_back({std::string(name), std::string(value)});
     return {};
 }
@@ -260,8 +259,7 @@ Result<std::string> response_header(Call& call, std::string_view args) {
     if (!sip) return std::unexpected(sip.error());
     auto value = nth_header((*sip)->last_response(), trim(argument(arguments, 1)),
                             header_number(argument(arguments, 2)));
-    if (!value)
-        return fail("the response has no {}", argument(arguments, 1));
+    if (!value) return fail("the response has no {}", argument(arguments, 1));
     return std::move(*value);
 }
 
@@ -282,14 +280,19 @@ Result<std::string> header_parameter(Call& call, std::string_view args) {
     return std::string(uri->parameter(name).value_or(""));
 }
 
-// PJSIP_PARSE_URI(uri,part)
+// PJSIP_PARSE_URI(uri,part). Without <> the parameters are the URI's all the same: it is no header.
 Result<std::string> parse_uri(std::string_view text, std::string_view part) {
-    const auto address = sip::NameAddress::parse(text);
-    if (!address) return std::unexpected(address.error());
-    const auto uri = sip::Uri::parse(address->uri);
+    std::string display;
+    if (text.find('<') != std::string_view::npos) {
+        const auto address = sip::NameAddress::parse(text);
+        if (!address) return std::unexpected(address.error());
+        display = address->display_text();
+        text = address->uri;
+    }
+    const auto uri = sip::Uri::parse(text);
     if (!uri) return std::unexpected(uri.error());
     const auto wanted = to_lower(trim(part));
-    if (wanted == "display") return address->display_text();
+    if (wanted == "display") return display;
     if (wanted == "scheme") return std::string(uri->scheme);
     if (wanted == "user") return sip::unescape(uri->user);
     if (wanted == "passwd") return std::string(uri->password);
