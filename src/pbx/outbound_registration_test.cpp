@@ -131,8 +131,8 @@ TEST(OutboundRegistration, AMissingOrForeignCredentialIsNamed) {
                     provider.uri()));
     Registered r(parts);
     ASSERT_TRUE(r.until_status("Stopped"));
-    EXPECT_NE(r.state().detail.find("asks for credentials, but it asks for credentials (realm "
-                                    "'example.net') and no outbound_auth is set"),
+    EXPECT_NE(r.state().detail.find(
+                  "asks for credentials: no outbound_auth is set (realm 'example.net')"),
               std::string::npos)
         << r.state().detail;
 }

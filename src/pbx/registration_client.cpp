@@ -346,7 +346,7 @@ void RegistrationClient::conclude(const sip::Flow& flow, const sip::Message& res
                       "{} refuses the credentials of '{}': wrong user name or password, or the "
                       "wrong realm",
                       flow.remote.text(), fmt::join(settings_.outbound_auth, ","))
-                : fmt::format("{} asks for credentials, but {}", flow.remote.text(), detail_);
+                : fmt::format("{} asks for credentials: {}", flow.remote.text(), detail_);
         // Asking again with a wrong password only gets the address banned there.
         failed(settings_.auth_rejection_permanent ? Failure::fatal : Failure::temporary,
                std::move(why));
