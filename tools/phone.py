@@ -8,7 +8,7 @@ import time
 
 CONFIG = """\
 sip_listen {address}:{port}
-net_interface lo
+net_interface {address}
 module_path {modules}
 module account.so
 module g711.so
@@ -102,13 +102,13 @@ class Phone:
         self.log.close()
 
 
-def speak(text, path, voice="en", seconds=None):
-    """Synthesised speech as 8 kHz mono 16-bit WAV, padded with silence to `seconds`."""
+def speak(text, path, voice="en", seconds=None, silence=0):
+    """Synthesised speech as 8 kHz mono 16-bit WAV, cut or padded to `seconds`, then `silence` seconds of nothing."""
     raw = path.with_suffix(".raw.wav")
     subprocess.run(["espeak-ng", "-v", voice, "-s", "150", "-w", raw, text], check=True, capture_output=True)
     effects = ["pad", "0.5", "0.5"]
     if seconds:
-        effects = ["pad", "0.5", str(seconds), "trim", "0", str(seconds)]
+        effects = ["pad", "0.5", str(seconds), "trim", "0", str(seconds - 0.5), "pad", "0", str(silence + 0.5)]
     subprocess.run(["sox", raw, "-r", "8000", "-c", "1", "-b", "16", path, *effects], check=True, capture_output=True)
     raw.unlink()
 
