@@ -137,6 +137,17 @@ TEST(OutboundRegistration, AMissingOrForeignCredentialIsNamed) {
         << r.state().detail;
 }
 
+TEST(OutboundRegistration, WhileNobodyAnswersItSaysWhomItAsked) {
+    Parts parts;
+    Peer silent(parts, [](const sip::Message&) { return std::nullopt; });
+    parts.load(trunk(silent.uri()));
+    Registered r(parts);
+    ASSERT_TRUE(parts.until([&] { return !silent.requests.empty(); }));
+    EXPECT_EQ(r.state().status, "Unregistered");
+    EXPECT_EQ(r.state().detail,
+              fmt::format("asked {} (UDP), no answer yet", silent.address().text()));
+}
+
 TEST(OutboundRegistration, TriesAgainAfterTheIntervalUntilItsRetriesAreUsedUp) {
     Parts parts;
     Provider provider(parts);
@@ -290,7 +301,7 @@ TEST(OutboundRegistration, RegistersAgainWhenItsConnectionEnds) {
     Parts parts;
     auto provider = std::make_unique<Provider>(parts, config::Transport::Protocol::tcp);
     const auto address = provider->address();
-    parts.load(trunk(fmt::format("sip:{};transport=tcp", address.text()), "retry_interval=1"));
+    parts.load(trunk(fmt::format("sip:{}\\;transport=tcp", address.text()), "retry_interval=1"));
     Registered r(parts);
     ASSERT_TRUE(r.until_status("Registered")) << r.state().detail;
     EXPECT_NE(provider->last().header(HeaderId::contact)->find(";transport=tcp>"),

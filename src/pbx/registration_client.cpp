@@ -238,6 +238,9 @@ Task<RegistrationClient::Reply> RegistrationClient::exchange(sip::Flow flow,
             request(flow, expires, extra), flow, core_.now(), owner_, own_address(core_, flow));
         if (!sent) co_return Reply{nullptr, sent.error().text()};
         transaction_ = *sent;
+        if (status_ == Status::unregistered)
+            detail_ = fmt::format("asked {} ({}), no answer yet", flow.remote.text(),
+                                  via_name(flow.transport));
         const io::Completion<Reply> done;
         waiting_ = done;
         core_.signalling.touch();
