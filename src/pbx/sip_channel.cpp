@@ -5,6 +5,7 @@
 #include "io/clock.hpp"
 #include "pbx/bridge.hpp"
 #include "pbx/codecs.hpp"
+#include "pbx/own_address.hpp"
 #include "wire/sdp/session.hpp"
 #include "wire/sip/auth.hpp"
 #include "wire/sip/digest.hpp"
@@ -100,23 +101,8 @@ SipChannel::~SipChannel() {
     if (owner_) core().signalling.detach(owner_);
 }
 
-std::string SipChannel::own_host(const sip::Flow& flow) const {
-    const auto* transport = core().signalling.transport_of(flow);
-    if (transport && !transport->external_signaling_address.empty() && transport->is_outside(flow.remote.ip)) {
-        if (const auto ip = core().address_of(transport->external_signaling_address)) {
-            const auto port = transport->external_signaling_port ? transport->external_signaling_port : flow.local.port;
-            return SocketAddress{*ip, port}.text();
-        }
-    }
-    return flow.local.text();
-}
-
 std::string SipChannel::contact_for(const sip::Flow& flow) const {
-    std::string contact = "<sip:";
-    if (!endpoint_->contact_user.empty()) contact += sip::escape_user(endpoint_->contact_user) + "@";
-    contact += own_host(flow);
-    if (flow.transport != sip::Transport::udp) (contact += ";transport=") += uri_name(flow.transport);
-    return contact + ">";
+    return own_contact(core(), flow, endpoint_->contact_user);
 }
 
 sip::InviteSession::Config SipChannel::session_config(const sip::Flow& flow) {
@@ -124,7 +110,7 @@ sip::InviteSession::Config SipChannel::session_config(const sip::Flow& flow) {
     config.owner = owner_;
     config.contact = contact_for(flow);
     config.product = core().config->global.user_agent;
-    config.sent_by = own_host(flow);
+    config.sent_by = own_address(core(), flow);
     switch (endpoint_->rel100) {
         case config::Reliable::no: config.reliability = sip::InviteSession::Reliability::never; break;
         case config::Reliable::required: config.reliability = sip::InviteSession::Reliability::required; break;

@@ -78,7 +78,6 @@ private:
     sip::InviteSession::Config session_config(const sip::Flow& flow);
     media::Profile profile() const;
     std::string contact_for(const sip::Flow& flow) const;
-    std::string own_host(const sip::Flow& flow) const;
     sip::HeaderLines reason(Cause cause) const;
 
     void drain();
