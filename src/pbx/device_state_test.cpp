@@ -129,7 +129,6 @@ TEST(Channels, ALegThatHasEndedIsFreedThoughNobodyTookItsLastEvent) {
     auto leg = Leg::make(parts, "PJSIP", "alice");
     const std::weak_ptr<Leg> watched = leg;
     leg->hangup(Cause::normal_clearing);
-    EXPECT_FALSE(leg->inbox().empty());
     leg.reset();
     EXPECT_TRUE(watched.expired());
 }
