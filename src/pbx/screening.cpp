@@ -15,6 +15,8 @@ using sip::HeaderId;
 // What is verified for an account that does not exist, so that it takes as long as for one that does.
 constexpr std::string_view nobodys_password = "9c1185a5c5e9fc54612808977ee8f548";
 
+constexpr Duration default_nonce_lifetime = std::chrono::seconds{32};
+
 struct FromParts {
     std::string user;
     std::string_view host;
@@ -65,9 +67,13 @@ void Screening::configure(const std::shared_ptr<const config::Configuration>& co
 sip::Authenticator& Screening::authenticator(const std::string& realm) {
     if (const auto known = authenticators_.find(realm); known != authenticators_.end()) return known->second;
     if (authenticators_.size() >= max_realms) authenticators_.clear();
-    Duration lifetime = std::chrono::seconds{32};
+    // One lifetime a realm, the longest that its accounts have: before the challenge is answered
+    // nobody knows whose nonce it is.
+    Duration lifetime = Duration::zero();
     for (const auto& auth : config_->auths)
-        if (auth.realm == realm) lifetime = std::max<Duration>(lifetime, std::chrono::seconds{auth.nonce_lifetime});
+        if ((auth.realm.empty() ? config_->global.default_realm : auth.realm) == realm)
+            lifetime = std::max<Duration>(lifetime, std::chrono::seconds{auth.nonce_lifetime});
+    if (lifetime == Duration::zero()) lifetime = default_nonce_lifetime;
     sip::Authenticator::Config config{realm, algorithms_, lifetime};
     return authenticators_.emplace(realm, sip::Authenticator(std::move(config), key_)).first->second;
 }
