@@ -10,6 +10,7 @@
 #include "pbx/applications.hpp"
 #include "pbx/bridge.hpp"
 #include "pbx/dialplan/machine.hpp"
+#include "pbx/hangup_handlers.hpp"
 #include "pbx/load_configuration.hpp"
 #include "wire/sip/builder.hpp"
 #include "wire/sip/replaces.hpp"
@@ -267,6 +268,7 @@ void Exchange::media_event(const media::Event& event) {
         channel = channels_.find_by_media_id(play->id);
         channels_.forget_media_id(play->id);
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
+        core_.running_recordings.finished(*record);
         channel = channels_.find_by_media_id(record->id);
         channels_.forget_media_id(record->id);
     } else {
@@ -466,6 +468,7 @@ Task<> Exchange::run(ChannelPtr channel) {
         }
     }
     co_await dialplan::Machine::run_hangup(*channel);
+    co_await run_hangup_handlers(channel);
     channel->has_dialplan = false;
     if (sip) sip->dialplan_ended();
     signalling_->touch();

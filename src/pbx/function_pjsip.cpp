@@ -79,7 +79,8 @@ Result<std::string> aor_field(Call& call, std::string_view args) {
     if (!aor) return fail("PJSIP_AOR: there is no aor '{}'", name);
     if (field == "contact") {
         std::string ids;
-        for (const auto& contact : core.location.contacts(name)) (ids += ids.empty() ? "" : ",") += contact_id(name, contact);
+        for (const auto& contact : core.location.contacts(name))
+            (ids += ids.empty() ? "" : ",") += contact_id(name, contact);
         return ids;
     }
     if (field == "max_contacts") return std::to_string(aor->max_contacts);
@@ -122,7 +123,8 @@ Result<std::string> contact_field(Call& call, std::string_view args) {
         if (field == "id") return std::string(id);
         if (field == "status") return std::string(status_text(contact.reach));
         if (field == "rtt")
-            return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(contact.round_trip).count());
+            return std::to_string(
+                std::chrono::duration_cast<std::chrono::microseconds>(contact.round_trip).count());
         if (field == "user_agent") return contact.user_agent;
         if (field == "call_id") return contact.call_id;
         if (field == "path") return fmt::format("{}", fmt::join(contact.path, ","));
@@ -131,7 +133,8 @@ Result<std::string> contact_field(Call& call, std::string_view args) {
         if (field == "expiration_time") {
             if (contact.expires == Time::max()) return std::string("0");
             const auto at = call.now() + (contact.expires - core.loop.now());
-            return std::to_string(std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count());
+            return std::to_string(
+                std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count());
         }
         return fail("PJSIP_CONTACT: a contact has no '{}'", field);
     }
@@ -146,14 +149,17 @@ bool names_match(std::string_view name, std::string_view wanted) {
     return id != HeaderId::other && id == sip::header_by_name(name);
 }
 
-std::optional<std::string> nth_header(const sip::ReceivedPtr& message, std::string_view name, int number) {
+std::optional<std::string> nth_header(const sip::ReceivedPtr& message, std::string_view name,
+                                      int number) {
     if (!message) return std::nullopt;
     for (const auto& header : message->message().headers())
         if (names_match(header.name, name) && --number == 0) return std::string(header.value);
     return std::nullopt;
 }
 
-int header_number(std::string_view text) { return std::max(1, parse_number<int>(trim(text)).value_or(1)); }
+int header_number(std::string_view text) {
+    return std::max(1, parse_number<int>(trim(text)).value_or(1));
+}
 
 // PJSIP_HEADER(read,name[,number]): of the INVITE that came in.
 Result<std::string> read_header(Call& call, std::string_view args) {
@@ -191,7 +197,8 @@ bool is_reserved(std::string_view name) {
 bool is_token(std::string_view text) {
     static constexpr std::string_view marks = "-.!%*_+`'~";
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || marks.find(c) != std::string_view::npos;
+        return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
+               marks.find(c) != std::string_view::npos;
     });
 }
 
@@ -207,12 +214,15 @@ Result<> write_header(Call& call, std::string_view args, std::string_view value)
     const auto action = trim(argument(arguments, 0));
     const auto name = trim(argument(arguments, 1));
     if (iequals(action, "remove")) {
-        std::erase_if(lines, [&](const sip::HeaderLine& line) { return names_match(line.name, name); });
+        std::erase_if(lines,
+                      [&](const sip::HeaderLine& line) { return names_match(line.name, name); });
         return {};
     }
-    const bool control = std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 && c != '\t'; });
+    const bool control = std::any_of(value.begin(), value.end(),
+                                     [](unsigned char c) { return c < 0x20 && c != '\t'; });
     if (!is_token(name) || is_reserved(name)) return fail("PJSIP_HEADER: '{}' cannot be set", name);
-    if (control || value.size() > max_header_value) return fail("PJSIP_HEADER: {}: not a value for a header", name);
+    if (control || value.size() > max_header_value)
+        return fail("PJSIP_HEADER: {}: not a value for a header", name);
     if (iequals(action, "update")) {
         int number = header_number(argument(arguments, 2));
         for (auto& line : lines)
@@ -223,7 +233,8 @@ Result<> write_header(Call& call, std::string_view args, std::string_view value)
         return fail("PJSIP_HEADER: there is no {} to update", name);
     }
     if (!iequals(action, "add")) return fail("PJSIP_HEADER: unknown action '{}'", action);
-    if (lines.size() >= max_extra_headers) return fail("PJSIP_HEADER: more than {} headers", max_extra_headers);
+    if (lines.size() >= max_extra_headers)
+        return fail("PJSIP_HEADER: more than {} headers", max_extra_headers);
     lines.push_back({std::string(name), std::string(value)});
     return {};
 }
@@ -247,8 +258,10 @@ Result<std::string> response_header(Call& call, std::string_view args) {
     const auto arguments = dialplan::split_arguments(args);
     const auto sip = sip_of(call, "PJSIP_RESPONSE_HEADER");
     if (!sip) return std::unexpected(sip.error());
-    auto value = nth_header((*sip)->last_response(), trim(argument(arguments, 1)), header_number(argument(arguments, 2)));
-    if (!value) return fail("PJSIP_RESPONSE_HEADER: the response has no {}", argument(arguments, 1));
+    auto value = nth_header((*sip)->last_response(), trim(argument(arguments, 1)),
+                            header_number(argument(arguments, 2)));
+    if (!value)
+        return fail("PJSIP_RESPONSE_HEADER: the response has no {}", argument(arguments, 1));
     return std::move(*value);
 }
 
@@ -262,7 +275,8 @@ Result<std::string> header_parameter(Call& call, std::string_view args) {
     const auto address = sip::NameAddress::parse(*value);
     if (!address) return std::unexpected(address.error());
     const auto name = trim(argument(arguments, 2));
-    if (iequals(trim(argument(arguments, 1)), "header")) return std::string(address->parameter(name).value_or(""));
+    if (iequals(trim(argument(arguments, 1)), "header"))
+        return std::string(address->parameter(name).value_or(""));
     const auto uri = sip::Uri::parse(address->uri);
     if (!uri) return std::unexpected(uri.error());
     return std::string(uri->parameter(name).value_or(""));
@@ -282,7 +296,8 @@ Result<std::string> parse_uri(std::string_view text, std::string_view part) {
     if (wanted == "host") return std::string(uri->host);
     if (wanted == "port") return std::to_string(uri->port.value_or(0));
     if (wanted == "lr_param") return std::string(uri->parameter("lr") ? "1" : "0");
-    if (wanted.ends_with("_param")) return std::string(uri->parameter(wanted.substr(0, wanted.size() - 6)).value_or(""));
+    if (wanted.ends_with("_param"))
+        return std::string(uri->parameter(wanted.substr(0, wanted.size() - 6)).value_or(""));
     return fail("PJSIP_PARSE_URI: a URI has no '{}'", part);
 }
 
@@ -358,13 +373,15 @@ Result<> write_media_offer(Call& call, std::string_view, std::string_view value)
         if (name.empty() || iequals(name, "!all")) {
             codecs.clear();
         } else if (name.front() == '!') {
-            std::erase_if(codecs, [&](const std::string& known) { return iequals(known, name.substr(1)); });
+            std::erase_if(codecs,
+                          [&](const std::string& known) { return iequals(known, name.substr(1)); });
         } else {
             codecs.emplace_back(name);
         }
     }
     if (codecs.empty()) return fail("PJSIP_MEDIA_OFFER: '{}' leaves no codec", value);
-    (*sip)->change_endpoint([&](config::Endpoint& endpoint) { endpoint.codecs = std::move(codecs); });
+    (*sip)->change_endpoint(
+        [&](config::Endpoint& endpoint) { endpoint.codecs = std::move(codecs); });
     return {};
 }
 
@@ -375,27 +392,41 @@ Result<> send_refresh(Call& call, std::string_view, std::string_view value) {
     spawn([](std::shared_ptr<SipChannel> self, bool update) -> Task<> {
         const auto sent = co_await self->refresh(update);
         if (!sent) self->report(log::Level::warning, sent.error().text());
-    }(std::static_pointer_cast<SipChannel>((*sip)->shared_from_this()), iequals(trim(value), "update")));
+    }(std::static_pointer_cast<SipChannel>((*sip)->shared_from_this()),
+                                                            iequals(trim(value), "update")));
     return {};
 }
 
 }  // namespace
 
 void add_pjsip_functions(dialplan::Functions& functions) {
-    functions.add("PJSIP_DIAL_CONTACTS", "Every reachable contact: PJSIP_DIAL_CONTACTS(endpoint[,aor[,user]])", dial_contacts);
-    functions.add("PJSIP_ENDPOINT", "An option of an endpoint: PJSIP_ENDPOINT(name,field)", endpoint_field);
+    functions.add("PJSIP_DIAL_CONTACTS",
+                  "Every reachable contact: PJSIP_DIAL_CONTACTS(endpoint[,aor[,user]])",
+                  dial_contacts);
+    functions.add("PJSIP_ENDPOINT", "An option of an endpoint: PJSIP_ENDPOINT(name,field)",
+                  endpoint_field);
     functions.add("PJSIP_AOR", "An option of an aor: PJSIP_AOR(name,field)", aor_field);
-    functions.add("PJSIP_CONTACT", "A property of a contact: PJSIP_CONTACT(id,field)", contact_field);
-    functions.add("PJSIP_HEADER", "SIP headers: PJSIP_HEADER(read|add|update|remove,name[,number])", read_header, write_header);
-    functions.add("PJSIP_HEADERS", "The names of the INVITE's headers: PJSIP_HEADERS([prefix])", header_names);
-    functions.add("PJSIP_RESPONSE_HEADER", "A header of the response: PJSIP_RESPONSE_HEADER(read,name[,number])", response_header);
-    functions.add("PJSIP_HEADER_PARAM", "A parameter: PJSIP_HEADER_PARAM(header,header|uri,name)", header_parameter);
+    functions.add("PJSIP_CONTACT", "A property of a contact: PJSIP_CONTACT(id,field)",
+                  contact_field);
+    functions.add("PJSIP_HEADER", "SIP headers: PJSIP_HEADER(read|add|update|remove,name[,number])",
+                  read_header, write_header);
+    functions.add("PJSIP_HEADERS", "The names of the INVITE's headers: PJSIP_HEADERS([prefix])",
+                  header_names);
+    functions.add("PJSIP_RESPONSE_HEADER",
+                  "A header of the response: PJSIP_RESPONSE_HEADER(read,name[,number])",
+                  response_header);
+    functions.add("PJSIP_HEADER_PARAM", "A parameter: PJSIP_HEADER_PARAM(header,header|uri,name)",
+                  header_parameter);
     functions.add("PJSIP_PARSE_URI", "A part of a URI: PJSIP_PARSE_URI(uri,part)", parse_uri_of);
-    functions.add("PJSIP_PARSE_URI_FROM", "A part of a URI in a variable: PJSIP_PARSE_URI_FROM(var,part)", parse_uri_from);
+    functions.add("PJSIP_PARSE_URI_FROM",
+                  "A part of a URI in a variable: PJSIP_PARSE_URI_FROM(var,part)", parse_uri_from);
     functions.add("PJSIP_DTMF_MODE", "How this call sends digits", read_dtmf_mode, write_dtmf_mode);
-    functions.add("PJSIP_MOH_PASSTHROUGH", "Whether hold is passed on", read_moh_passthrough, write_moh_passthrough);
-    functions.add("PJSIP_MEDIA_OFFER", "The codecs of this call: PJSIP_MEDIA_OFFER(audio)", read_media_offer, write_media_offer);
-    functions.add("PJSIP_SEND_SESSION_REFRESH", "Send a new offer: PJSIP_SEND_SESSION_REFRESH()=invite|update", {}, send_refresh);
+    functions.add("PJSIP_MOH_PASSTHROUGH", "Whether hold is passed on", read_moh_passthrough,
+                  write_moh_passthrough);
+    functions.add("PJSIP_MEDIA_OFFER", "The codecs of this call: PJSIP_MEDIA_OFFER(audio)",
+                  read_media_offer, write_media_offer);
+    functions.add("PJSIP_SEND_SESSION_REFRESH",
+                  "Send a new offer: PJSIP_SEND_SESSION_REFRESH()=invite|update", {}, send_refresh);
 }
 
 }  // namespace strowger::pbx

@@ -82,7 +82,7 @@ Authenticator::Key Authenticator::random_key() {
 }
 
 Authenticator::Authenticator(Config config, const Key& key)
-    : config_(std::move(config)), hash_(std::make_unique<NonceHash>(key)) {}
+    : config_(std::move(config)), hash_(std::make_unique<NonceHash>(key)), opaque_((*hash_)("opaque")) {}
 Authenticator::~Authenticator() = default;
 Authenticator::Authenticator(Authenticator&&) noexcept = default;
 Authenticator& Authenticator::operator=(Authenticator&&) noexcept = default;
@@ -113,7 +113,9 @@ std::vector<std::string> Authenticator::challenges(Time now, bool stale) const {
         challenge.realm = config_.realm;
         challenge.nonce = fresh;
         challenge.algorithm = name_of(algorithm);
-        challenge.qop = "auth,auth-int";
+        // auth-int is accepted but not asked for: some phones pick it and then get bodies wrong.
+        challenge.qop = "auth";
+        challenge.opaque = opaque_;
         challenge.stale = stale;
         values.push_back(challenge.text());
     }
