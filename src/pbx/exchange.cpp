@@ -214,7 +214,7 @@ void Exchange::apply(std::shared_ptr<const config::Configuration> config, std::s
     loaded_ = loop_.now();
     if (dialplan_->clearglobalvars()) globals_.clear();
     dialplan::load_globals(*dialplan_, environment_);
-    screening_.configure(config_);
+    screening_.configure(config_, [this](std::string_view token) { return registrations_->endpoint_of_line(token); });
     sounds_.forget();
     bind_static_contacts();
     spawn(resolve_names());
@@ -372,7 +372,11 @@ void Exchange::register_request(const sip::RequestReceived& received) {
     policy.maximum_expiration = aor->maximum_expiration;
     policy.support_path = aor->support_path;
     policy.rewrite_contact = endpoint->rewrite_contact;
+    policy.remove_unavailable = aor->remove_unavailable;
     policy.qualify_frequency = std::chrono::seconds{aor->qualify_frequency};
+    if (!endpoint->contact_access.empty()) policy.contact_access.push_back(&endpoint->contact_access);
+    for (const auto& list : endpoint->contact_acl)
+        if (const auto* acl = config_->acls.find(list)) policy.contact_access.push_back(&acl->contact_access);
     const auto reply = registrar_.process(message, name, policy, received.request->flow(), loop_.now(), io::wall_now());
     if (reply.status == 403)
         events_.publish(events::Security{events::Security::What::failed_acl, endpoint->name, std::string(message.call_id()),
