@@ -134,6 +134,7 @@ public:
                 legs_.erase(std::remove(legs_.begin(), legs_.end(), leg), legs_.end());
                 leg->listen(nullptr);
                 count(gone->cause);
+                remember(*leg, gone->cause);
                 tell(leg.get(), true);
             }
         }
@@ -235,6 +236,14 @@ private:
             case Cause::call_rejected: ++busy_; break;
             default: ++others_; break;
         }
+    }
+
+    // For HANGUPCAUSE(channel,tech).
+    void remember(const Channel& leg, Cause cause) {
+        std::string text = "SIP 408 Request Timeout";
+        if (const auto* sip = dynamic_cast<const SipChannel*>(&leg); sip && sip->last_response())
+            text = fmt::format("SIP {} {}", sip->last_response()->message().status(), sip->last_response()->message().reason());
+        caller_.leg_outcomes.push_back({leg.name(), cause, std::move(text)});
     }
 
     void hang_up_all(Cause cause) {
@@ -377,6 +386,7 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
 
     set(caller, "DIALSTATUS", "");
     caller.cause = Cause::none;
+    caller.leg_outcomes.clear();
     auto targets = DialTarget::parse_list(at(0));
     if (targets.empty()) {
         LOG_NOTICE(caller.about(), "Dial has nobody to dial");

@@ -22,6 +22,17 @@ TEST(AnswerApplications, RefuseAnUnansweredCallWithTheStatusOfItsCause) {
     }
 }
 
+TEST(AnswerApplications, LeaveNothingOfAChannelWhoseCallHasEnded) {
+    TestExchange exchange("exten => 1,1,Answer()\nsame => n,Wait(0.1)\nsame => n,Hangup()\n");
+    TestCaller caller(exchange);
+    ASSERT_EQ(caller.call("1"), 200);
+    const std::weak_ptr<Channel> channel = exchange.core().channels.all().at(0);
+    caller.dial("12");
+    EXPECT_TRUE(caller.wait_bye());
+    EXPECT_TRUE(exchange.loop.run_until([&] { return channel.expired(); }, 2s));
+    EXPECT_EQ(exchange.core().channels.size(), 0U);
+}
+
 TEST(AnswerApplications, RingAndOpenEarlyMediaBeforeTheAnswer) {
     TestExchange exchange(
         "exten => 1,1,Ringing()\nsame => n,Wait(0.05)\nsame => n,Progress()\nsame => n,Wait(0.05)\n"

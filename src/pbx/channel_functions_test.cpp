@@ -44,7 +44,7 @@ TEST(ChannelFunction, TellsOfTheCall) {
         "de/jazz");
     EXPECT_EQ(value("${CHANNEL(peerip)}/${CHANNEL(context)}"), "127.0.0.1/test");
     EXPECT_EQ(value("[${CHANNEL(nonsense)}]"), "[]");
-    EXPECT_EQ(value("${CHANNELS(PJSIP/al)}"), "PJSIP/alice-00000001");
+    EXPECT_EQ(value("${CHANNELS(PJSIP/al)}"), "PJSIP/alice-00000000");
 }
 
 TEST(SharedVariables, AreSeenByOtherChannels) {
@@ -116,9 +116,9 @@ TEST(PjsipFunctions, AddHeadersToTheAnswerButNotThoseOfTheSession) {
 }
 
 TEST(PjsipFunctions, TakeUrisApart) {
-    EXPECT_EQ(value("${PJSIP_PARSE_URI(\"Al\" <sip:al@example.com:5070;transport=tcp>,user)}"
-                    "/${PJSIP_PARSE_URI(sip:al@example.com:5070;transport=tcp,port)}"
-                    "/${PJSIP_PARSE_URI(sip:al@example.com:5070;transport=tcp,transport_param)}/"
+    EXPECT_EQ(value("${PJSIP_PARSE_URI(\"Al\" <sip:al@example.com:5070\\;transport=tcp>,user)}"
+                    "/${PJSIP_PARSE_URI(sip:al@example.com:5070\\;transport=tcp,port)}"
+                    "/${PJSIP_PARSE_URI(sip:al@example.com:5070\\;transport=tcp,transport_param)}/"
                     "${PJSIP_PARSE_URI(,user)}"),
               "al/5070/tcp/");
 }

@@ -124,6 +124,15 @@ TEST(DeviceState, CustomDevicesAreWhatTheStoreSays) {
     EXPECT_EQ(device_state(*parts.core, "Custom:lamp"), "UNKNOWN");
 }
 
+TEST(Channels, ALegThatHasEndedIsFreedThoughNobodyTookItsLastEvent) {
+    Parts parts(pjsip, extensions);
+    auto leg = Leg::make(parts, "PJSIP", "alice");
+    const std::weak_ptr<Leg> watched = leg;
+    leg->hangup(Cause::normal_clearing);
+    leg.reset();
+    EXPECT_TRUE(watched.expired());
+}
+
 TEST(DeviceState, SeveralDevicesTogether) {
     const auto of = [](std::initializer_list<DeviceState> states) {
         return aggregate(std::vector(states));

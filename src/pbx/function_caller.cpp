@@ -82,7 +82,7 @@ Result<std::string> read_caller(Call& call, std::string_view args) {
     if (const auto value =
             read_party(channel.caller, istarts_with(field, "priv-") ? field.substr(5) : field))
         return *value;
-    return fail("CALLERID: unknown field '{}'", field);
+    return fail("unknown field '{}'", field);
 }
 
 Result<> write_caller(Call& call, std::string_view args, std::string_view value) {
@@ -98,7 +98,7 @@ Result<> write_caller(Call& call, std::string_view args, std::string_view value)
     else if (iequals(field, "ani") || iequals(field, "ani-num"))
         channel.ani = trim(value);
     else if (!write_party(channel.caller, field, value))
-        return fail("CALLERID: unknown field '{}'", field);
+        return fail("unknown field '{}'", field);
     channel.caller_changed();
     return {};
 }
@@ -107,7 +107,7 @@ Result<std::string> read_connected(Call& call, std::string_view args) {
     const auto arguments = dialplan::split_arguments(args);
     if (const auto value = read_party(static_cast<Channel&>(call).connected, field_of(arguments)))
         return *value;
-    return fail("CONNECTEDLINE: unknown field '{}'", field_of(arguments));
+    return fail("unknown field '{}'", field_of(arguments));
 }
 
 // CONNECTEDLINE(field[,i]): `i` sets it without telling the phone.
@@ -115,7 +115,7 @@ Result<> write_connected(Call& call, std::string_view args, std::string_view val
     auto& channel = static_cast<Channel&>(call);
     const auto arguments = dialplan::split_arguments(args);
     if (!write_party(channel.connected, field_of(arguments), value))
-        return fail("CONNECTEDLINE: unknown field '{}'", field_of(arguments));
+        return fail("unknown field '{}'", field_of(arguments));
     if (argument(arguments, 1).find('i') == std::string_view::npos)
         channel.connected_line_changed();
     return {};
@@ -140,7 +140,7 @@ Result<std::string> read_redirecting(Call& call, std::string_view args) {
     if (iequals(field, "count")) return std::to_string(redirecting.count);
     if (const auto* party = redirecting_party(redirecting, field))
         if (const auto value = read_party(*party, field)) return *value;
-    return fail("REDIRECTING: unknown field '{}'", field_of(arguments));
+    return fail("unknown field '{}'", field_of(arguments));
 }
 
 Result<> write_redirecting(Call& call, std::string_view args, std::string_view value) {
@@ -158,7 +158,7 @@ Result<> write_redirecting(Call& call, std::string_view args, std::string_view v
     if (auto* party = redirecting_party(redirecting, field);
         party && write_party(*party, field, value))
         return {};
-    return fail("REDIRECTING: unknown field '{}'", field_of(arguments));
+    return fail("unknown field '{}'", field_of(arguments));
 }
 
 }  // namespace

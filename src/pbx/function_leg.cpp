@@ -119,7 +119,7 @@ Result<std::string> read_channel(Call& call, std::string_view args) {
         "contact", "trace",  "dtmf_features", "after_bridge_goto",  "max_forwards"};
     if (std::find(std::begin(quiet), std::end(quiet), field) != std::end(quiet))
         return std::string();
-    return fail("CHANNEL: unknown field '{}'", field);
+    return fail("unknown field '{}'", field);
 }
 
 Result<> write_channel(Call& call, std::string_view args, std::string_view value) {
@@ -144,7 +144,7 @@ Result<> write_channel(Call& call, std::string_view args, std::string_view value
         channel.hangup_handlers.clear();
         if (!trim(value).empty()) return push_hangup_handler(channel, value);
     } else {
-        return fail("CHANNEL: '{}' is unknown or cannot be set", field);
+        return fail("'{}' is unknown or cannot be set", field);
     }
     return {};
 }
@@ -194,14 +194,14 @@ Result<> write_master(Call& call, std::string_view args, std::string_view value)
 Result<std::string> read_import(Call& call, std::string_view args) {
     const auto [name, variable] = split_once(args, ',');
     const auto other = named(static_cast<Channel&>(call), trim(name));
-    if (!other) return fail("IMPORT: there is no channel '{}'", trim(name));
+    if (!other) return fail("there is no channel '{}'", trim(name));
     return value_on(*other, std::string(trim(variable)));
 }
 
 Result<> write_export(Call& call, std::string_view args, std::string_view value) {
     const auto [name, variable] = split_once(args, ',');
     const auto other = named(static_cast<Channel&>(call), trim(name));
-    if (!other) return fail("EXPORT: there is no channel '{}'", trim(name));
+    if (!other) return fail("there is no channel '{}'", trim(name));
     return other->assign(trim(variable), value);
 }
 
@@ -209,7 +209,7 @@ Result<> write_export(Call& call, std::string_view args, std::string_view value)
 Result<std::string> read_shared(Call& call, std::string_view args) {
     const auto [variable, name] = split_once(args, ',');
     const auto other = named(static_cast<Channel&>(call), trim(name));
-    if (!other) return fail("SHARED: there is no channel '{}'", trim(name));
+    if (!other) return fail("there is no channel '{}'", trim(name));
     const auto found = other->shared_variables.find(trim(variable));
     return found == other->shared_variables.end() ? std::string() : found->second;
 }
@@ -217,9 +217,9 @@ Result<std::string> read_shared(Call& call, std::string_view args) {
 Result<> write_shared(Call& call, std::string_view args, std::string_view value) {
     const auto [variable, name] = split_once(args, ',');
     const auto other = named(static_cast<Channel&>(call), trim(name));
-    if (!other) return fail("SHARED: there is no channel '{}'", trim(name));
+    if (!other) return fail("there is no channel '{}'", trim(name));
     if (value.size() > max_shared_bytes || other->shared_variables.size() >= max_shared_variables)
-        return fail("SHARED: too much for '{}'", other->name());
+        return fail("too much for '{}'", other->name());
     other->shared_variables.insert_or_assign(std::string(trim(variable)), std::string(value));
     return {};
 }
@@ -234,7 +234,7 @@ Result<std::string> read_timeout(Call& call, std::string_view args) {
         return fmt::format(
             "{:.3f}", std::max(0.0, seconds(channel.absolute_timeout_at - channel.core().now())));
     }
-    return fail("TIMEOUT: unknown timeout '{}'", field);
+    return fail("unknown timeout '{}'", field);
 }
 
 Result<> write_timeout(Call& call, std::string_view args, std::string_view value) {
@@ -258,7 +258,7 @@ Result<> write_timeout(Call& call, std::string_view args, std::string_view value
             channel.raise(channel::Interrupted{});
         });
     } else {
-        return fail("TIMEOUT: unknown timeout '{}'", field);
+        return fail("unknown timeout '{}'", field);
     }
     return {};
 }
@@ -272,7 +272,7 @@ Result<std::string> hangup_cause(Call& call, std::string_view args) {
         if (iequals(trim(type), "ast")) return std::string(text_of(leg->cause));
         return leg->text;
     }
-    return fail("HANGUPCAUSE: '{}' was not dialled from here", trim(name));
+    return fail("'{}' was not dialled from here", trim(name));
 }
 
 Result<std::string> hangup_cause_keys(Call& call, std::string_view) {
@@ -288,9 +288,9 @@ Result<> mute_audio(Call& call, std::string_view args, std::string_view value) {
     auto& channel = static_cast<Channel&>(call);
     const auto direction = trim(args);
     if (!iequals(direction, "in") && !iequals(direction, "all"))
-        return fail("MUTEAUDIO: direction '{}' cannot be muted", direction);
+        return fail("direction '{}' cannot be muted", direction);
     const auto party = channel.party();
-    if (!party) return fail("MUTEAUDIO: the channel has no media yet");
+    if (!party) return fail("the channel has no media yet");
     const bool on = is_true(trim(value));
     spawn([](ChannelPtr self, media::Party who, bool mute) -> Task<> {
         media::BlockRequest request{std::move(who), mute, false};

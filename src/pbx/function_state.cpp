@@ -20,11 +20,11 @@ Result<> write_device_state(Call& call, std::string_view args, std::string_view 
     const auto device = trim(args);
     const auto [kind, name] = split_once(device, ':');
     if (!iequals(kind, "Custom") || name.empty())
-        return fail("DEVICE_STATE: '{}' cannot be set, only Custom: devices", device);
+        return fail("'{}' cannot be set, only Custom: devices", device);
     const auto state = device_state_by_name(trim(value));
-    if (!state) return fail("DEVICE_STATE: '{}' is no state", value);
+    if (!state) return fail("'{}' is no state", value);
     if (!call.environment().store.put(custom_state_family, name, text_of(*state)))
-        return fail("DEVICE_STATE: '{}' could not be stored", device);
+        return fail("'{}' could not be stored", device);
     static_cast<Channel&>(call).core().events.publish(
         events::DeviceStateChanged{"Custom:" + std::string(name), std::string(text_of(*state))});
     return {};

@@ -154,7 +154,7 @@ TEST_F(LocateServer, RefusesUrisThatNameNoServer) {
 }
 
 TEST_F(LocateServer, AGenerousAnswerIsCut) {
-    for (std::uint8_t i = 0; i < 40; ++i) a("many.example.com", {192, 0, 2, i});
+    for (std::uint8_t i = 0; i < 25; ++i) a("many.example.com", {192, 0, 2, i});
     const auto found = locate("sip:many.example.com:5060");
     ASSERT_TRUE(found);
     EXPECT_EQ(found->size(), max_hops);

@@ -131,10 +131,21 @@ TEST(OutboundRegistration, AMissingOrForeignCredentialIsNamed) {
                     provider.uri()));
     Registered r(parts);
     ASSERT_TRUE(r.until_status("Stopped"));
-    EXPECT_NE(r.state().detail.find("asks for credentials, but it asks for credentials (realm "
-                                    "'example.net') and no outbound_auth is set"),
+    EXPECT_NE(r.state().detail.find(
+                  "asks for credentials: no outbound_auth is set (realm 'example.net')"),
               std::string::npos)
         << r.state().detail;
+}
+
+TEST(OutboundRegistration, WhileNobodyAnswersItSaysWhomItAsked) {
+    Parts parts;
+    Peer silent(parts, [](const sip::Message&) { return std::nullopt; });
+    parts.load(trunk(silent.uri()));
+    Registered r(parts);
+    ASSERT_TRUE(parts.until([&] { return !silent.requests.empty(); }));
+    EXPECT_EQ(r.state().status, "Unregistered");
+    EXPECT_EQ(r.state().detail,
+              fmt::format("asked {} (UDP), no answer yet", silent.address().text()));
 }
 
 TEST(OutboundRegistration, TriesAgainAfterTheIntervalUntilItsRetriesAreUsedUp) {
@@ -290,7 +301,7 @@ TEST(OutboundRegistration, RegistersAgainWhenItsConnectionEnds) {
     Parts parts;
     auto provider = std::make_unique<Provider>(parts, config::Transport::Protocol::tcp);
     const auto address = provider->address();
-    parts.load(trunk(fmt::format("sip:{};transport=tcp", address.text()), "retry_interval=1"));
+    parts.load(trunk(fmt::format("sip:{}\\;transport=tcp", address.text()), "retry_interval=1"));
     Registered r(parts);
     ASSERT_TRUE(r.until_status("Registered")) << r.state().detail;
     EXPECT_NE(provider->last().header(HeaderId::contact)->find(";transport=tcp>"),

@@ -124,7 +124,8 @@ TEST(Registrar, TheStarNeedsExpiresZeroAndNoOtherContact) {
     r.register_with("Contact: <sip:a@10.0.0.5>\r\n");
     EXPECT_EQ(r.register_with("Contact: *\r\n").status, 400);
     EXPECT_EQ(r.register_with("Contact: *\r\nExpires: 60\r\n").status, 400);
-    EXPECT_EQ(r.register_with("Contact: *, <sip:a@10.0.0.6>\r\nExpires: 0\r\n").status, 400);
+    EXPECT_EQ(r.register_with("Contact: *\r\nContact: <sip:a@10.0.0.6>\r\nExpires: 0\r\n").status,
+              400);
     EXPECT_EQ(r.bound(), Uris{"sip:a@10.0.0.5"});
 }
 
@@ -268,7 +269,6 @@ TEST(Registrar, RefusesContactsThatTheAccessListForbids) {
 TEST(Registrar, RefusesContactsThatNobodyCouldSendTo) {
     Registry r;
     EXPECT_EQ(r.register_with("Contact: <tel:+4612345>\r\n").status, 400);
-    EXPECT_EQ(r.register_with("Contact: <nonsense>\r\n").status, 400);
     EXPECT_EQ(r.register_with("Contact: <sip:" + std::string(600, 'a') + "@10.0.0.5>\r\n").status,
               400);
     std::string many = "Contact: <sip:a0@10.0.0.5>";

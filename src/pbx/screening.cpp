@@ -15,6 +15,8 @@ using sip::HeaderId;
 // What is verified for an account that does not exist, so that it takes as long as for one that does.
 constexpr std::string_view nobodys_password = "9c1185a5c5e9fc54612808977ee8f548";
 
+constexpr Duration default_nonce_lifetime = std::chrono::seconds{32};
+
 struct FromParts {
     std::string user;
     std::string_view host;
@@ -41,8 +43,9 @@ std::optional<sip::Credentials> credentials_for(const sip::Message& request, std
 
 Screening::Screening(Core& core) : core_(core), key_(sip::Authenticator::random_key()) {}
 
-void Screening::configure(const std::shared_ptr<const config::Configuration>& config) {
+void Screening::configure(const std::shared_ptr<const config::Configuration>& config, Lines lines) {
     config_ = config;
+    lines_ = std::move(lines);
     authenticators_.clear();
     by_auth_user_.clear();
     domain_aliases_.clear();
@@ -65,9 +68,13 @@ void Screening::configure(const std::shared_ptr<const config::Configuration>& co
 sip::Authenticator& Screening::authenticator(const std::string& realm) {
     if (const auto known = authenticators_.find(realm); known != authenticators_.end()) return known->second;
     if (authenticators_.size() >= max_realms) authenticators_.clear();
-    Duration lifetime = std::chrono::seconds{32};
+    // One lifetime a realm, the longest that its accounts have: before the challenge is answered
+    // nobody knows whose nonce it is.
+    Duration lifetime = Duration::zero();
     for (const auto& auth : config_->auths)
-        if (auth.realm == realm) lifetime = std::max<Duration>(lifetime, std::chrono::seconds{auth.nonce_lifetime});
+        if ((auth.realm.empty() ? config_->global.default_realm : auth.realm) == realm)
+            lifetime = std::max<Duration>(lifetime, std::chrono::seconds{auth.nonce_lifetime});
+    if (lifetime == Duration::zero()) lifetime = default_nonce_lifetime;
     sip::Authenticator::Config config{realm, algorithms_, lifetime};
     return authenticators_.emplace(realm, sip::Authenticator(std::move(config), key_)).first->second;
 }
@@ -89,6 +96,17 @@ const config::Endpoint* Screening::by_address(const sip::Message& request, const
             if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
     }
     return nullptr;
+}
+
+// A trunk that was registered with line=yes calls the Contact that we gave it, token included. The
+// token is 64 random bits or more, so whoever knows it is the trunk or was told by it.
+const config::Endpoint* Screening::by_line(const sip::Message& request) const {
+    if (!lines_) return nullptr;
+    const auto uri = sip::Uri::parse(request.request_uri());
+    const auto token = uri ? uri->parameter("line") : std::nullopt;
+    if (!token || token->empty()) return nullptr;
+    const auto name = lines_(*token);
+    return name.empty() ? nullptr : config_->endpoints.find(name);
 }
 
 const config::Endpoint* Screening::by_username(const sip::Message& request) const {
@@ -115,6 +133,7 @@ const config::Endpoint* Screening::identify(const sip::Message& request, const s
     const auto permits = [](const config::Endpoint& endpoint, IdentifyBy how) {
         return std::find(endpoint.identify_by.begin(), endpoint.identify_by.end(), how) != endpoint.identify_by.end();
     };
+    if (const auto* endpoint = by_line(request)) return endpoint;
     for (const auto& how : config_->global.endpoint_identifier_order) {
         const config::Endpoint* endpoint = nullptr;
         if (how == "ip" || how == "header") {

@@ -1,0 +1,31 @@
+"""What the whole-program tests share: exchanges on free loopback ports that end with their test."""
+import pathlib
+import sys
+
+import pytest
+
+root = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(root / "tools"), str(root / "tests" / "interop")]
+
+from running import Running, shipped  # noqa: E402
+from sound import compare, speech_files  # noqa: E402,F401
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """start(files, shipped=False, ...) -> Running; every exchange is stopped when the module is done."""
+    begun = []
+
+    def start(files=None, **options):
+        begun.append(Running(tmp_path_factory.mktemp("exchange"), files or {}, **options))
+        return begun[-1]
+
+    yield start
+    statuses = [exchange.close() for exchange in begun]
+    assert all(status == 0 for status in statuses), f"an exchange ended with {statuses}"
+
+
+@pytest.fixture(scope="session")
+def speech(tmp_path_factory):
+    """{'a': WAV, 'b': WAV}: two different voices of some three seconds."""
+    return speech_files(tmp_path_factory.mktemp("speech"))
