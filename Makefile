@@ -4,7 +4,7 @@ JOBS ?= 2
 SECONDS_PER_FUZZ_TARGET ?= 60
 PRESET ?= release
 
-.PHONY: help packages build demo test run bench fuzz sanitize fmt lint clean
+.PHONY: help packages configure build demo test run bench fuzz sanitize fmt lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,15 +12,17 @@ help: ## this list
 packages: ## install the Debian packages to build, run and test
 	@tools/install-packages build run test demo
 
-build: ## the program, at build/strowger
-	@cmake --preset $(PRESET) >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
-	@rm -f build-configure.log
-	@cmake --build --preset $(PRESET) -j $(JOBS)
+build: configure ## the program, at build/strowger
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target strowger
+
+configure:
+	@log=$$(mktemp); cmake --preset $(PRESET) >$$log 2>&1 || { cat $$log; rm $$log; exit 1; }; rm $$log
 
 demo: build ## two phones, one call, and a report of it
 	@tools/demo
 
-test: build ## unit, simulation and interop tests
+test: configure ## unit, simulation and interop tests
+	@cmake --build --preset $(PRESET) -j $(JOBS)
 	@tests/run
 
 run: build ## the exchange on this machine with the default configuration, until Ctrl-C

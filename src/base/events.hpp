@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -105,6 +106,14 @@ struct DeviceStateChanged {
     std::string state;   ///< "INUSE"
 };
 
+/// UserEvent() of the dialplan.
+struct UserEvent {
+    std::string channel;
+    std::string uniqueid;
+    std::string name;
+    std::vector<std::pair<std::string, std::string>> headers;
+};
+
 struct ConfigurationLoaded {
     bool accepted;
     std::size_t errors;
@@ -112,7 +121,8 @@ struct ConfigurationLoaded {
 };
 
 using Event = std::variant<RegistrationChanged, ContactStatus, ChannelChanged, DialChanged, BridgeChanged,
-                           DtmfReceived, MediaQuality, Security, DeviceStateChanged, ConfigurationLoaded>;
+                           DtmfReceived, MediaQuality, Security, DeviceStateChanged, UserEvent,
+                           ConfigurationLoaded>;
 
 /// The one stream of a process; belongs to one thread.
 class Stream {

@@ -80,10 +80,10 @@ Task<AppResult> progress(Call& call, std::string_view) {
 AppResult proceeding(Call&, std::string_view) { return AppResult::proceed; }
 
 // Unanswered: 484, and the phone dials on. Answered: we collect what is missing ourselves.
-Task<AppResult> incomplete(Call& call, std::string_view args) {
+Task<AppResult> incomplete(Call& call, std::string_view) {
     auto& channel = static_cast<Channel&>(call);
     if (!channel.is_up()) {
-        if (trim(args) != "n") channel.cause = Cause::invalid_number_format;
+        channel.cause = Cause::invalid_number_format;
         channel.hangup(Cause::invalid_number_format);
         co_return AppResult::hangup;
     }
@@ -117,7 +117,9 @@ AppResult soft_hangup(Call& call, std::string_view args) {
 }
 
 AppResult clear_cause(Call& call, std::string_view) {
-    static_cast<Channel&>(call).cause = Cause::none;
+    auto& channel = static_cast<Channel&>(call);
+    channel.cause = Cause::none;
+    channel.leg_outcomes.clear();
     return AppResult::proceed;
 }
 
@@ -131,7 +133,7 @@ void add_answer_applications(dialplan::Applications& applications) {
     applications.add_quick("Ringing", "Signal ringing", ringing);
     applications.add("Progress", "Open early media", progress);
     applications.add_quick("Proceeding", "Signal that the call is under way", proceeding);
-    applications.add("Incomplete", "Ask for more digits: Incomplete([n])", incomplete);
+    applications.add("Incomplete", "Ask for more digits", incomplete);
     applications.add_quick("SoftHangup", "Hang up another channel: SoftHangup(name[,a])",
                            soft_hangup);
     applications.add_quick("HangupCauseClear", "Forget the causes of dialled legs", clear_cause);

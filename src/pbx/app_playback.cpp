@@ -122,7 +122,7 @@ Task<AppResult> control_playback(Call& call, std::string_view args) {
     Duration position =
         parse_milliseconds(options.argument('o').value_or("")).value_or(Duration::zero());
     std::string status = "ERROR";
-    while (!channel.hung_up()) {
+    while (!channel.hung_up() && call.interrupted() == Call::Interrupt::none) {
         const Time began = channel.core().now();
         std::vector<std::string> files = prompts.paths;
         if (!co_await channel.play(std::move(files), false, position)) break;
@@ -150,7 +150,7 @@ Task<AppResult> control_playback(Call& call, std::string_view args) {
         } else if (is(keys.pause)) {
             std::optional<char> digit;
             do digit = co_await channel.wait_digit(Duration::max());
-            while (digit && !is(keys.pause) && keys.pause.find(*digit) == std::string::npos);
+            while (digit && keys.pause.find(*digit) == std::string::npos);
         }
     }
     (void)variables.set("CPLAYBACKSTATUS", status);
@@ -239,7 +239,7 @@ Task<AppResult> morsecode(Call& call, std::string_view args) {
     const unsigned dit = number("MORSEDITLEN", 80, 1000);
     if (!co_await open_media(channel)) co_return AppResult::hangup;
     for (const char letter : args) {
-        if (channel.hung_up()) break;
+        if (channel.hung_up() || call.interrupted() != Call::Interrupt::none) break;
         std::string tones;
         for (const char mark : morse_of(letter))
             tones += fmt::format("!{}/{},!0/{},", tone, mark == '.' ? dit : 3 * dit, dit);

@@ -167,10 +167,14 @@ Task<AppResult> mix_monitor(Call& call, std::string_view args) {
     };
     const OptionLetters options(raw(1));
     const auto path = prepare(channel, raw(0));
-    if (!path || !co_await prepare_media(channel))
-        co_return channel.hung_up() ? AppResult::hangup : AppResult::proceed;
+    if (!path) co_return AppResult::proceed;
+    const bool ready = co_await prepare_media(channel);
     const auto party = channel.party();
-    if (!party) co_return AppResult::proceed;
+    if (!ready || !party) {
+        if (channel.hung_up()) co_return AppResult::hangup;
+        channel.report(log::Level::warning, "MixMonitor: the channel has no media yet");
+        co_return AppResult::proceed;
+    }
     media::RecordRequest request{*party, *path};
     request.append = options.has('a');
     const auto id = request.id = core.channels.next_media_id(channel);

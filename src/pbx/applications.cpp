@@ -10,7 +10,9 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_record_applications(applications);
     add_echo_applications(applications);
     add_wait_applications(applications);
-    (void)starter;
+    add_say_applications(applications);
+    add_transfer_applications(applications, std::move(starter));
+    add_system_applications(applications);
 }
 
 void add_channel_functions(dialplan::Functions& functions) {

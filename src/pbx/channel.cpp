@@ -265,7 +265,6 @@ void Channel::media_event(const media::Event& event) {
         if (play->id != play_id_) return;
         raise(channel::PlayDone{play->id, play->completed, play->error, play->played});
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
-        core_.running_recordings.finished(*record);
         raise(channel::RecordDone{record->id, record->path, record->duration, record->reason});
     } else if (const auto* timeout = std::get_if<media::MediaTimeout>(&event)) {
         LOG_NOTICE(about(), "no media for {:.0f} s; hanging up", seconds(timeout->silence));

@@ -34,6 +34,7 @@ void Channels::remove(const Channel& channel) {
     const auto last = std::move(found->second);  // may be the one that keeps `channel`
     by_id_.erase(found);
     std::erase_if(media_ids_, [&](const auto& entry) { return entry.second == last->uniqueid(); });
+    last->inbox().clear();  // what nobody read holds the channel itself
 }
 
 const std::vector<const Channel*>& Channels::of_device(std::string_view device) const {

@@ -96,8 +96,10 @@ Result<std::string> show_endpoint(Exchange& exchange, const Arguments& arguments
 std::string show_registrations(Exchange& exchange) {
     std::string text = fmt::format(" {:50} {:24} {}\n{:=<90}\n", "<Registration/ServerURI>", "<Auth>", "<Status>", "");
     const auto states = exchange.registrations().list();
-    for (const auto& state : states)
+    for (const auto& state : states) {
         text += fmt::format(" {:50} {:24} {}\n", state.name + "/" + state.server_uri, state.auth, state.status);
+        if (!state.detail.empty()) text += fmt::format("     {}\n", state.detail);
+    }
     return text + fmt::format("\nObjects found: {}\n", states.size());
 }
 
@@ -120,6 +122,20 @@ void add_pjsip_commands(Cli& cli, Exchange& exchange) {
         add(words, "[NAME]", "Endpoints with their contacts and channels", show_endpoints);
     add("pjsip show endpoint", "NAME", "One endpoint with its options", show_endpoint);
     add("pjsip show registrations", "", "Our registrations elsewhere", [](Exchange& e, const Arguments&) { return show_registrations(e); });
+    add("pjsip send register", "NAME", "Register elsewhere now", [](Exchange& e, const Arguments& a) -> Result<std::string> {
+        if (a.empty() || !e.registrations().register_now(a[0])) return fail("Unable to find a registration '{}'.\n", a.empty() ? "" : a[0]);
+        return fmt::format("Registering '{}'.\n", a[0]);
+    });
+    add("pjsip send unregister", "NAME", "Take a registration back", [](Exchange& e, const Arguments& a) -> Result<std::string> {
+        if (a.empty() || !e.registrations().unregister(a[0])) return fail("Unable to find a registration '{}'.\n", a.empty() ? "" : a[0]);
+        return fmt::format("Unregistering '{}'.\n", a[0]);
+    });
+    add("pjsip qualify", "NAME", "Ask an endpoint's contacts now whether they are there",
+        [](Exchange& e, const Arguments& a) -> Result<std::string> {
+            const auto asked = a.empty() ? 0 : e.qualifier().qualify(a[0]);
+            if (asked == 0) return fail("'{}' has no contacts to ask.\n", a.empty() ? "" : a[0]);
+            return fmt::format("Sending qualify to {} contact{} of {}\n", asked, asked == 1 ? "" : "s", a[0]);
+        });
     add("pjsip show transports", "", "What we listen on", [](Exchange& e, const Arguments&) { return show_transports(e); });
     add("pjsip show aors", "", "Addresses of record", [](Exchange& e, const Arguments&) {
         std::string text;

@@ -42,9 +42,7 @@ Result<Answer> answer_challenges(const config::Configuration& config,
             why = challenge.error().text();
             continue;
         }
-        if (auths.empty())
-            return fail("it asks for credentials (realm '{}') and no outbound_auth is set",
-                        challenge->realm);
+        if (auths.empty()) return fail("no outbound_auth is set (realm '{}')", challenge->realm);
         for (const auto& name : auths) {
             const auto* auth = config.auths.find(name);
             if (!auth) {

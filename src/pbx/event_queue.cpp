@@ -7,7 +7,8 @@ namespace strowger::pbx {
 void EventQueue::channel_event(Channel& channel, const ChannelEvent& event) {
     // The end of a channel is never dropped: whoever waits must learn of it.
     if (items_.size() >= max_waiting && !std::holds_alternative<channel::HungUp>(event)) return;
-    items_.push_back({channel.shared_from_this(), event});
+    // In its own inbox a channel would keep itself alive, and what nobody takes out stays there.
+    items_.push_back({&channel.inbox() == this ? nullptr : channel.shared_from_this(), event});
     if (!waiter_) return;
     auto* const waiter = std::exchange(waiter_, nullptr);
     waiter->timer_.cancel();

@@ -17,7 +17,7 @@ public:
     static constexpr std::size_t max_waiting = 256;
 
     struct Item {
-        std::shared_ptr<Channel> channel;
+        std::shared_ptr<Channel> channel;  ///< whose event it is; null in a channel's own inbox
         ChannelEvent event;
     };
 

@@ -10,7 +10,9 @@
 #include "pbx/applications.hpp"
 #include "pbx/bridge.hpp"
 #include "pbx/dialplan/machine.hpp"
+#include "pbx/hangup_handlers.hpp"
 #include "pbx/load_configuration.hpp"
+#include "pbx/sqlite_store.hpp"
 #include "wire/sip/builder.hpp"
 #include "wire/sip/replaces.hpp"
 #include "wire/sip/uri.hpp"
@@ -75,7 +77,8 @@ media::LocalEngine::Options engine_options(const config::Configuration& config, 
 }  // namespace
 
 Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::LocalEngine> engine,
-                   std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan)
+                   std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan,
+                   std::unique_ptr<dialplan::Store> store)
     : loop_(loop),
       options_(std::move(options)),
       random_(Random::system()),
@@ -85,7 +88,7 @@ Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::Local
       sounds_(sound_directories(options_), music_directories(options_)),
       config_(std::move(config)),
       dialplan_(std::move(plan)),
-      store_(std::make_unique<dialplan::MemoryStore>()),
+      store_(std::move(store)),
       environment_{functions_,
                    applications_,
                    globals_,
@@ -114,8 +117,15 @@ Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options option
     auto loaded = read_configuration(options.config_directory);
     if (!loaded) return std::unexpected(loaded.error());
     auto engine = std::make_unique<media::LocalEngine>(engine_options(*loaded->config, options));
-    std::unique_ptr<Exchange> exchange(
-        new Exchange(loop, std::move(options), std::move(engine), loaded->config, loaded->plan));
+    std::unique_ptr<dialplan::Store> store;
+    if (auto opened = SqliteStore::open(options.state_directory + "/database.db")) {
+        store = std::move(*opened);
+    } else {
+        LOG_ERROR(about, "the database will not survive a restart: {}", opened.error().text());
+        store = std::make_unique<dialplan::MemoryStore>();
+    }
+    std::unique_ptr<Exchange> exchange(new Exchange(loop, std::move(options), std::move(engine), loaded->config,
+                                                    loaded->plan, std::move(store)));
     if (auto begun = exchange->begin(); !begun) return std::unexpected(begun.error());
     return exchange;
 }
@@ -129,6 +139,9 @@ Result<> Exchange::begin() {
     add_dial_application(applications_, starter);
     add_channel_applications(applications_, starter);
     add_channel_functions(functions_);
+    add_message_application(applications_);
+    add_message_functions(functions_);
+    messages_ = std::make_unique<Messages>(core_);
 
     engine_watch_ = std::make_unique<io::Watch>(loop_, engine_->event_fd());
     engine_watch_->on_readable([this] { engine_->dispatch(); });
@@ -201,7 +214,7 @@ void Exchange::apply(std::shared_ptr<const config::Configuration> config, std::s
     loaded_ = loop_.now();
     if (dialplan_->clearglobalvars()) globals_.clear();
     dialplan::load_globals(*dialplan_, environment_);
-    screening_.configure(config_);
+    screening_.configure(config_, [this](std::string_view token) { return registrations_->endpoint_of_line(token); });
     sounds_.forget();
     bind_static_contacts();
     spawn(resolve_names());
@@ -267,6 +280,7 @@ void Exchange::media_event(const media::Event& event) {
         channel = channels_.find_by_media_id(play->id);
         channels_.forget_media_id(play->id);
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
+        core_.running_recordings.finished(*record);
         channel = channels_.find_by_media_id(record->id);
         channels_.forget_media_id(record->id);
     } else {
@@ -309,8 +323,10 @@ void Exchange::request(const sip::RequestReceived& received) {
         case Method::update:
         case Method::info:
         case Method::notify: answer(received, 481); return;
-        case Method::refer:
         case Method::message:
+            if (const auto endpoint = screening_.screen(received)) answer(received, messages_->receive(received.request, *endpoint));
+            return;
+        case Method::refer:
         case Method::publish:
             if (screening_.screen(received)) answer(received, message.method() == Method::publish ? 489 : 405);
             return;
@@ -356,7 +372,11 @@ void Exchange::register_request(const sip::RequestReceived& received) {
     policy.maximum_expiration = aor->maximum_expiration;
     policy.support_path = aor->support_path;
     policy.rewrite_contact = endpoint->rewrite_contact;
+    policy.remove_unavailable = aor->remove_unavailable;
     policy.qualify_frequency = std::chrono::seconds{aor->qualify_frequency};
+    if (!endpoint->contact_access.empty()) policy.contact_access.push_back(&endpoint->contact_access);
+    for (const auto& list : endpoint->contact_acl)
+        if (const auto* acl = config_->acls.find(list)) policy.contact_access.push_back(&acl->contact_access);
     const auto reply = registrar_.process(message, name, policy, received.request->flow(), loop_.now(), io::wall_now());
     if (reply.status == 403)
         events_.publish(events::Security{events::Security::What::failed_acl, endpoint->name, std::string(message.call_id()),
@@ -466,6 +486,7 @@ Task<> Exchange::run(ChannelPtr channel) {
         }
     }
     co_await dialplan::Machine::run_hangup(*channel);
+    co_await run_hangup_handlers(channel);
     channel->has_dialplan = false;
     if (sip) sip->dialplan_ended();
     signalling_->touch();

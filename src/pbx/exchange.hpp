@@ -16,6 +16,7 @@
 #include "pbx/dialplan/functions.hpp"
 #include "pbx/dialplan/store.hpp"
 #include "pbx/hints.hpp"
+#include "pbx/messages.hpp"
 #include "pbx/outbound_registration.hpp"
 #include "pbx/presence.hpp"
 #include "pbx/qualify.hpp"
@@ -67,7 +68,8 @@ public:
 
 private:
     Exchange(io::Loop& loop, Options options, std::unique_ptr<media::LocalEngine> engine,
-             std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan);
+             std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan,
+             std::unique_ptr<dialplan::Store> store);
 
     Result<> begin();
     Result<> open_transports();
@@ -118,6 +120,7 @@ private:
     std::unique_ptr<OutboundRegistrations> registrations_;
     std::unique_ptr<Hints> hints_;
     std::unique_ptr<Presence> presence_;
+    std::unique_ptr<Messages> messages_;
     std::unique_ptr<Cli> cli_;
     std::unique_ptr<io::HttpServer> http_;
     io::Timer expiry_timer_, stop_timer_;

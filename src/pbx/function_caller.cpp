@@ -12,7 +12,9 @@ namespace {
 
 using dialplan::Call;
 
-std::string presentation(const PartyId& id) { return id.restricted ? "prohib_not_screened" : "allowed_not_screened"; }
+std::string presentation(const PartyId& id) {
+    return id.restricted ? "prohib_not_screened" : "allowed_not_screened";
+}
 
 // "prohib...", "unavailable" or the number 32 and up: not to be shown.
 void present(PartyId& id, std::string_view value) {
@@ -20,16 +22,15 @@ void present(PartyId& id, std::string_view value) {
     id.restricted = istarts_with(trim(value), "prohib") || (number && (*number & 0x60) == 0x20);
 }
 
-std::string both(const PartyId& id) {
-    return fmt::format("\"{}\" <{}>", id.name, id.number);
-}
+std::string both(const PartyId& id) { return fmt::format("\"{}\" <{}>", id.name, id.number); }
 
 // The fields that every kind of party has; nothing for another field.
 std::optional<std::string> read_party(const PartyId& id, std::string_view field) {
     if (iequals(field, "all")) return both(id);
     if (iequals(field, "num") || iequals(field, "number")) return id.number;
     if (iequals(field, "name")) return id.name;
-    if (iequals(field, "pres") || iequals(field, "num-pres") || iequals(field, "name-pres")) return presentation(id);
+    if (iequals(field, "pres") || iequals(field, "num-pres") || iequals(field, "name-pres"))
+        return presentation(id);
     if (iequals(field, "num-valid")) return std::string(id.number.empty() ? "0" : "1");
     if (iequals(field, "name-valid")) return std::string(id.name.empty() ? "0" : "1");
     if (iequals(field, "num-plan")) return std::string("0");
@@ -46,7 +47,8 @@ bool write_party(PartyId& id, std::string_view field, std::string_view value) {
         id.number = trim(value);
     } else if (iequals(field, "name")) {
         id.name = value;
-    } else if (iequals(field, "pres") || iequals(field, "num-pres") || iequals(field, "name-pres")) {
+    } else if (iequals(field, "pres") || iequals(field, "num-pres") ||
+               iequals(field, "name-pres")) {
         present(id, value);
     } else if (iequals(field, "num-valid")) {
         if (!is_true(trim(value))) id.number.clear();
@@ -58,7 +60,9 @@ bool write_party(PartyId& id, std::string_view field, std::string_view value) {
     return true;
 }
 
-std::string_view field_of(const std::vector<std::string>& arguments) { return trim(argument(arguments, 0)); }
+std::string_view field_of(const std::vector<std::string>& arguments) {
+    return trim(argument(arguments, 0));
+}
 
 Result<std::string> read_caller(Call& call, std::string_view args) {
     const auto& channel = static_cast<const Channel&>(call);
@@ -71,10 +75,14 @@ Result<std::string> read_caller(Call& call, std::string_view args) {
         PartyId ani = channel.caller;
         if (!channel.ani.empty()) ani.number = channel.ani;
         if (iequals(field, "ani")) return ani.number;
-        if (const auto value = read_party(ani, field.substr(std::min<std::size_t>(4, field.size())))) return *value;
+        if (const auto value =
+                read_party(ani, field.substr(std::min<std::size_t>(4, field.size()))))
+            return *value;
     }
-    if (const auto value = read_party(channel.caller, istarts_with(field, "priv-") ? field.substr(5) : field)) return *value;
-    return fail("CALLERID: unknown field '{}'", field);
+    if (const auto value =
+            read_party(channel.caller, istarts_with(field, "priv-") ? field.substr(5) : field))
+        return *value;
+    return fail("unknown field '{}'", field);
 }
 
 Result<> write_caller(Call& call, std::string_view args, std::string_view value) {
@@ -90,15 +98,16 @@ Result<> write_caller(Call& call, std::string_view args, std::string_view value)
     else if (iequals(field, "ani") || iequals(field, "ani-num"))
         channel.ani = trim(value);
     else if (!write_party(channel.caller, field, value))
-        return fail("CALLERID: unknown field '{}'", field);
+        return fail("unknown field '{}'", field);
     channel.caller_changed();
     return {};
 }
 
 Result<std::string> read_connected(Call& call, std::string_view args) {
     const auto arguments = dialplan::split_arguments(args);
-    if (const auto value = read_party(static_cast<Channel&>(call).connected, field_of(arguments))) return *value;
-    return fail("CONNECTEDLINE: unknown field '{}'", field_of(arguments));
+    if (const auto value = read_party(static_cast<Channel&>(call).connected, field_of(arguments)))
+        return *value;
+    return fail("unknown field '{}'", field_of(arguments));
 }
 
 // CONNECTEDLINE(field[,i]): `i` sets it without telling the phone.
@@ -106,8 +115,9 @@ Result<> write_connected(Call& call, std::string_view args, std::string_view val
     auto& channel = static_cast<Channel&>(call);
     const auto arguments = dialplan::split_arguments(args);
     if (!write_party(channel.connected, field_of(arguments), value))
-        return fail("CONNECTEDLINE: unknown field '{}'", field_of(arguments));
-    if (argument(arguments, 1).find('i') == std::string_view::npos) channel.connected_line_changed();
+        return fail("unknown field '{}'", field_of(arguments));
+    if (argument(arguments, 1).find('i') == std::string_view::npos)
+        channel.connected_line_changed();
     return {};
 }
 
@@ -130,7 +140,7 @@ Result<std::string> read_redirecting(Call& call, std::string_view args) {
     if (iequals(field, "count")) return std::to_string(redirecting.count);
     if (const auto* party = redirecting_party(redirecting, field))
         if (const auto value = read_party(*party, field)) return *value;
-    return fail("REDIRECTING: unknown field '{}'", field_of(arguments));
+    return fail("unknown field '{}'", field_of(arguments));
 }
 
 Result<> write_redirecting(Call& call, std::string_view args, std::string_view value) {
@@ -145,17 +155,22 @@ Result<> write_redirecting(Call& call, std::string_view args, std::string_view v
         redirecting.count = parse_number<unsigned>(trim(value)).value_or(0);
         return {};
     }
-    if (auto* party = redirecting_party(redirecting, field); party && write_party(*party, field, value)) return {};
-    return fail("REDIRECTING: unknown field '{}'", field_of(arguments));
+    if (auto* party = redirecting_party(redirecting, field);
+        party && write_party(*party, field, value))
+        return {};
+    return fail("unknown field '{}'", field_of(arguments));
 }
 
 }  // namespace
 
 void add_caller_functions(dialplan::Functions& functions) {
-    functions.add("CALLERID", "Who calls: CALLERID(num|name|all|ani|dnid|rdnis|pres|tag)", read_caller, write_caller);
-    functions.add("CONNECTEDLINE", "Whom it talks to: CONNECTEDLINE(num|name|all|pres[,i])", read_connected, write_connected);
-    functions.add("REDIRECTING", "Who sent the call on: REDIRECTING(from-num|to-num|reason|count|...)", read_redirecting,
-                  write_redirecting);
+    functions.add("CALLERID", "Who calls: CALLERID(num|name|all|ani|dnid|rdnis|pres|tag)",
+                  read_caller, write_caller);
+    functions.add("CONNECTEDLINE", "Whom it talks to: CONNECTEDLINE(num|name|all|pres[,i])",
+                  read_connected, write_connected);
+    functions.add("REDIRECTING",
+                  "Who sent the call on: REDIRECTING(from-num|to-num|reason|count|...)",
+                  read_redirecting, write_redirecting);
 }
 
 }  // namespace strowger::pbx

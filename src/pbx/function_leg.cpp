@@ -20,7 +20,9 @@ using dialplan::Call;
 constexpr std::size_t max_shared_variables = 1000;  // of one channel; dialplans use a few
 constexpr std::size_t max_shared_bytes = 64 << 10;  // of one value
 
-std::string joined(const std::vector<unsigned>& groups) { return fmt::format("{}", fmt::join(groups, ",")); }
+std::string joined(const std::vector<unsigned>& groups) {
+    return fmt::format("{}", fmt::join(groups, ","));
+}
 
 // Names as Asterisk has them, where they differ from SDP's.
 std::string format_name(std::string_view codec) {
@@ -31,12 +33,14 @@ std::string format_name(std::string_view codec) {
 
 std::string formats(const Channel& channel) {
     std::string names;
-    for (const auto& codec : channel.codecs()) (names += names.empty() ? "" : "|") += format_name(codec.name);
+    for (const auto& codec : channel.codecs())
+        (names += names.empty() ? "" : "|") += format_name(codec.name);
     return "(" + (names.empty() ? "slin" : names) + ")";
 }
 
 // rtp,src | rtp,dest | rtcp,all | rtcp,txjitter ...: of the media as it was when last looked at.
-Result<std::string> media_field(const Channel& channel, std::string_view kind, std::string_view field) {
+Result<std::string> media_field(const Channel& channel, std::string_view kind,
+                                std::string_view field) {
     const auto* sip = dynamic_cast<const SipChannel*>(&channel);
     if (!sip || !sip->last_stats()) return std::string();
     const auto& stats = *sip->last_stats();
@@ -49,9 +53,11 @@ Result<std::string> media_field(const Channel& channel, std::string_view kind, s
     const auto& in = stats.received;
     const auto& out = stats.sent;
     if (field.empty() || field == "all")
-        return fmt::format("ssrc=0;themssrc=0;lp={};rxjitter={:.6f};rxcount={};txjitter={:.6f};txcount={};rlp={};rtt={:.6f}",
-                           in.lost, in.jitter_ms / 1000, in.packets, out.jitter_ms / 1000, out.packets, out.lost,
-                           stats.round_trip_ms / 1000);
+        return fmt::format(
+            "ssrc=0;themssrc=0;lp={};rxjitter={:.6f};rxcount={};txjitter={:.6f};txcount={};rlp={};"
+            "rtt={:.6f}",
+            in.lost, in.jitter_ms / 1000, in.packets, out.jitter_ms / 1000, out.packets, out.lost,
+            stats.round_trip_ms / 1000);
     if (field == "rtt") return fmt::format("{:.6f}", stats.round_trip_ms / 1000);
     if (field == "txcount") return std::to_string(out.packets);
     if (field == "rxcount") return std::to_string(in.packets);
@@ -68,7 +74,8 @@ Result<std::string> read_channel(Call& call, std::string_view args) {
     const auto arguments = dialplan::split_arguments(args);
     std::string field = to_lower(trim(argument(arguments, 0)));
     if (field == "pjsip") field = to_lower(trim(argument(arguments, 1)));
-    if (field == "rtp" || field == "rtcp") return media_field(channel, field, trim(argument(arguments, 1)));
+    if (field == "rtp" || field == "rtcp")
+        return media_field(channel, field, trim(argument(arguments, 1)));
     const auto endpoint = channel.endpoint();
     if (field == "name") return channel.name();
     if (field == "state") return std::string(text_of(channel.state()));
@@ -86,7 +93,8 @@ Result<std::string> read_channel(Call& call, std::string_view args) {
     if (field == "appdata") return channel.last_arguments;
     if (field == "hangupsource") return channel.hung_up() ? channel.name() : std::string();
     if (field == "amaflags") return std::string("3");
-    if (field == "tonezone") return !channel.tone_zone.empty() || !endpoint ? channel.tone_zone : endpoint->tone_zone;
+    if (field == "tonezone")
+        return !channel.tone_zone.empty() || !endpoint ? channel.tone_zone : endpoint->tone_zone;
     if (field == "peer") {
         const auto peer = channel.bridge ? channel.bridge->peer_of(channel) : nullptr;
         return peer ? peer->name() : std::string();
@@ -100,25 +108,35 @@ Result<std::string> read_channel(Call& call, std::string_view args) {
     if (endpoint) {
         if (field == "callgroup") return joined(endpoint->call_group);
         if (field == "pickupgroup") return joined(endpoint->pickup_group);
-        if (field == "namedcallgroup") return fmt::format("{}", fmt::join(endpoint->named_call_group, ","));
-        if (field == "namedpickupgroup") return fmt::format("{}", fmt::join(endpoint->named_pickup_group, ","));
+        if (field == "namedcallgroup")
+            return fmt::format("{}", fmt::join(endpoint->named_call_group, ","));
+        if (field == "namedpickupgroup")
+            return fmt::format("{}", fmt::join(endpoint->named_pickup_group, ","));
     }
     if (auto value = channel.signalling_field(field)) return std::move(*value);
-    static constexpr std::string_view quiet[] = {"rxgain", "txgain", "parkinglot", "transfercapability", "callid", "contact",
-                                                 "trace", "dtmf_features", "after_bridge_goto", "max_forwards"};
-    if (std::find(std::begin(quiet), std::end(quiet), field) != std::end(quiet)) return std::string();
-    return fail("CHANNEL: unknown field '{}'", field);
+    static constexpr std::string_view quiet[] = {
+        "rxgain",  "txgain", "parkinglot",    "transfercapability", "callid",
+        "contact", "trace",  "dtmf_features", "after_bridge_goto",  "max_forwards"};
+    if (std::find(std::begin(quiet), std::end(quiet), field) != std::end(quiet))
+        return std::string();
+    return fail("unknown field '{}'", field);
 }
 
 Result<> write_channel(Call& call, std::string_view args, std::string_view value) {
     auto& channel = static_cast<Channel&>(call);
     const auto field = to_lower(trim(args));
-    if (field == "language") channel.language = trim(value);
-    else if (field == "musicclass") channel.music_class = trim(value);
-    else if (field == "accountcode") channel.accountcode = value;
-    else if (field == "userfield") channel.userfield = value;
-    else if (field == "tonezone") channel.tone_zone = trim(value);
-    else if (field == "hangup_handler_push") return push_hangup_handler(channel, value);
+    if (field == "language")
+        channel.language = trim(value);
+    else if (field == "musicclass")
+        channel.music_class = trim(value);
+    else if (field == "accountcode")
+        channel.accountcode = value;
+    else if (field == "userfield")
+        channel.userfield = value;
+    else if (field == "tonezone")
+        channel.tone_zone = trim(value);
+    else if (field == "hangup_handler_push")
+        return push_hangup_handler(channel, value);
     else if (field == "hangup_handler_pop") {
         if (!channel.hangup_handlers.empty()) channel.hangup_handlers.pop_back();
         if (!trim(value).empty()) return push_hangup_handler(channel, value);
@@ -126,7 +144,7 @@ Result<> write_channel(Call& call, std::string_view args, std::string_view value
         channel.hangup_handlers.clear();
         if (!trim(value).empty()) return push_hangup_handler(channel, value);
     } else {
-        return fail("CHANNEL: '{}' is unknown or cannot be set", field);
+        return fail("'{}' is unknown or cannot be set", field);
     }
     return {};
 }
@@ -176,14 +194,14 @@ Result<> write_master(Call& call, std::string_view args, std::string_view value)
 Result<std::string> read_import(Call& call, std::string_view args) {
     const auto [name, variable] = split_once(args, ',');
     const auto other = named(static_cast<Channel&>(call), trim(name));
-    if (!other) return fail("IMPORT: there is no channel '{}'", trim(name));
+    if (!other) return fail("there is no channel '{}'", trim(name));
     return value_on(*other, std::string(trim(variable)));
 }
 
 Result<> write_export(Call& call, std::string_view args, std::string_view value) {
     const auto [name, variable] = split_once(args, ',');
     const auto other = named(static_cast<Channel&>(call), trim(name));
-    if (!other) return fail("EXPORT: there is no channel '{}'", trim(name));
+    if (!other) return fail("there is no channel '{}'", trim(name));
     return other->assign(trim(variable), value);
 }
 
@@ -191,7 +209,7 @@ Result<> write_export(Call& call, std::string_view args, std::string_view value)
 Result<std::string> read_shared(Call& call, std::string_view args) {
     const auto [variable, name] = split_once(args, ',');
     const auto other = named(static_cast<Channel&>(call), trim(name));
-    if (!other) return fail("SHARED: there is no channel '{}'", trim(name));
+    if (!other) return fail("there is no channel '{}'", trim(name));
     const auto found = other->shared_variables.find(trim(variable));
     return found == other->shared_variables.end() ? std::string() : found->second;
 }
@@ -199,9 +217,9 @@ Result<std::string> read_shared(Call& call, std::string_view args) {
 Result<> write_shared(Call& call, std::string_view args, std::string_view value) {
     const auto [variable, name] = split_once(args, ',');
     const auto other = named(static_cast<Channel&>(call), trim(name));
-    if (!other) return fail("SHARED: there is no channel '{}'", trim(name));
+    if (!other) return fail("there is no channel '{}'", trim(name));
     if (value.size() > max_shared_bytes || other->shared_variables.size() >= max_shared_variables)
-        return fail("SHARED: too much for '{}'", other->name());
+        return fail("too much for '{}'", other->name());
     other->shared_variables.insert_or_assign(std::string(trim(variable)), std::string(value));
     return {};
 }
@@ -213,9 +231,10 @@ Result<std::string> read_timeout(Call& call, std::string_view args) {
     if (iequals(field, "response")) return fmt::format("{:.3f}", seconds(channel.response_timeout));
     if (iequals(field, "absolute")) {
         if (channel.absolute_timeout_at == Time::max()) return std::string("0.000");
-        return fmt::format("{:.3f}", std::max(0.0, seconds(channel.absolute_timeout_at - channel.core().now())));
+        return fmt::format(
+            "{:.3f}", std::max(0.0, seconds(channel.absolute_timeout_at - channel.core().now())));
     }
-    return fail("TIMEOUT: unknown timeout '{}'", field);
+    return fail("unknown timeout '{}'", field);
 }
 
 Result<> write_timeout(Call& call, std::string_view args, std::string_view value) {
@@ -239,7 +258,7 @@ Result<> write_timeout(Call& call, std::string_view args, std::string_view value
             channel.raise(channel::Interrupted{});
         });
     } else {
-        return fail("TIMEOUT: unknown timeout '{}'", field);
+        return fail("unknown timeout '{}'", field);
     }
     return {};
 }
@@ -253,23 +272,25 @@ Result<std::string> hangup_cause(Call& call, std::string_view args) {
         if (iequals(trim(type), "ast")) return std::string(text_of(leg->cause));
         return leg->text;
     }
-    return fail("HANGUPCAUSE: '{}' was not dialled from here", trim(name));
+    return fail("'{}' was not dialled from here", trim(name));
 }
 
 Result<std::string> hangup_cause_keys(Call& call, std::string_view) {
     std::string names;
-    for (const auto& leg : static_cast<const Channel&>(call).leg_outcomes) (names += names.empty() ? "" : ",") += leg.channel;
+    for (const auto& leg : static_cast<const Channel&>(call).leg_outcomes)
+        (names += names.empty() ? "" : ",") += leg.channel;
     return names;
 }
 
-// MUTEAUDIO(in|out|all)=on|off. The engine can keep what the party says from the others; what it hears
-// cannot be muted by itself.
+// MUTEAUDIO(in|out|all)=on|off. The engine can keep what the party says from the others; what it
+// hears cannot be muted by itself.
 Result<> mute_audio(Call& call, std::string_view args, std::string_view value) {
     auto& channel = static_cast<Channel&>(call);
     const auto direction = trim(args);
-    if (!iequals(direction, "in") && !iequals(direction, "all")) return fail("MUTEAUDIO: direction '{}' cannot be muted", direction);
+    if (!iequals(direction, "in") && !iequals(direction, "all"))
+        return fail("direction '{}' cannot be muted", direction);
     const auto party = channel.party();
-    if (!party) return fail("MUTEAUDIO: the channel has no media yet");
+    if (!party) return fail("the channel has no media yet");
     const bool on = is_true(trim(value));
     spawn([](ChannelPtr self, media::Party who, bool mute) -> Task<> {
         media::BlockRequest request{std::move(who), mute, false};
@@ -282,14 +303,21 @@ Result<> mute_audio(Call& call, std::string_view args, std::string_view value) {
 }  // namespace
 
 void add_leg_functions(dialplan::Functions& functions) {
-    functions.add("CHANNEL", "A property of this channel: CHANNEL(field)", read_channel, write_channel);
+    functions.add("CHANNEL", "A property of this channel: CHANNEL(field)", read_channel,
+                  write_channel);
     functions.add("CHANNELS", "The names of all channels: CHANNELS([regex])", channels);
-    functions.add("MASTER_CHANNEL", "A variable of the channel that began the call: MASTER_CHANNEL(var)", read_master, write_master);
+    functions.add("MASTER_CHANNEL",
+                  "A variable of the channel that began the call: MASTER_CHANNEL(var)", read_master,
+                  write_master);
     functions.add("IMPORT", "A variable of another channel: IMPORT(channel,var)", read_import);
-    functions.add("EXPORT", "Set a variable of another channel: EXPORT(channel,var)=", {}, write_export);
-    functions.add("SHARED", "A variable that channels share: SHARED(var[,channel])", read_shared, write_shared);
-    functions.add("TIMEOUT", "How long to wait: TIMEOUT(absolute|digit|response)", read_timeout, write_timeout);
-    functions.add("HANGUPCAUSE", "Why a dialled leg ended: HANGUPCAUSE(channel,tech|ast)", hangup_cause);
+    functions.add("EXPORT", "Set a variable of another channel: EXPORT(channel,var)=", {},
+                  write_export);
+    functions.add("SHARED", "A variable that channels share: SHARED(var[,channel])", read_shared,
+                  write_shared);
+    functions.add("TIMEOUT", "How long to wait: TIMEOUT(absolute|digit|response)", read_timeout,
+                  write_timeout);
+    functions.add("HANGUPCAUSE", "Why a dialled leg ended: HANGUPCAUSE(channel,tech|ast)",
+                  hangup_cause);
     functions.add("HANGUPCAUSE_KEYS", "The dialled legs: HANGUPCAUSE_KEYS()", hangup_cause_keys);
     functions.add("MUTEAUDIO", "Mute what the caller says: MUTEAUDIO(in)=on", {}, mute_audio);
 }

@@ -18,9 +18,9 @@ using sip::HeaderId;
 
 const Core& core_of(Call& call) { return static_cast<Channel&>(call).core(); }
 
-Result<SipChannel*> sip_of(Call& call, std::string_view function) {
+Result<SipChannel*> sip_of(Call& call) {
     if (auto* sip = dynamic_cast<SipChannel*>(&call)) return sip;
-    return fail("{}: {} is no SIP channel", function, static_cast<Channel&>(call).name());
+    return fail("{} is no SIP channel", static_cast<Channel&>(call).name());
 }
 
 // Names a contact for PJSIP_CONTACT: the address of record and a hash (FNV-1a) of the URI.
@@ -36,7 +36,7 @@ Result<std::string> dial_contacts(Call& call, std::string_view args) {
     const auto& core = core_of(call);
     const auto name = argument(arguments, 0);
     const auto* endpoint = core.config->endpoints.find(name);
-    if (!endpoint) return fail("PJSIP_DIAL_CONTACTS: there is no endpoint '{}'", name);
+    if (!endpoint) return fail("there is no endpoint '{}'", name);
     std::vector<std::string> aors = endpoint->aors;
     if (const auto aor = argument(arguments, 1); !aor.empty()) aors = {std::string(aor)};
     const auto user = argument(arguments, 2);
@@ -62,9 +62,9 @@ Result<std::string> endpoint_field(Call& call, std::string_view args) {
     const auto name = argument(arguments, 0);
     const auto field = trim(argument(arguments, 1));
     const auto* endpoint = core_of(call).config->endpoints.find(name);
-    if (!endpoint) return fail("PJSIP_ENDPOINT: there is no endpoint '{}'", name);
+    if (!endpoint) return fail("there is no endpoint '{}'", name);
     auto value = endpoint->field(field);
-    if (!value) return fail("PJSIP_ENDPOINT: endpoint '{}' has no '{}'", name, field);
+    if (!value) return fail("endpoint '{}' has no '{}'", name, field);
     return std::move(*value);
 }
 
@@ -76,10 +76,11 @@ Result<std::string> aor_field(Call& call, std::string_view args) {
     const auto field = to_lower(trim(argument(arguments, 1)));
     const auto& core = core_of(call);
     const auto* aor = core.config->aors.find(name);
-    if (!aor) return fail("PJSIP_AOR: there is no aor '{}'", name);
+    if (!aor) return fail("there is no aor '{}'", name);
     if (field == "contact") {
         std::string ids;
-        for (const auto& contact : core.location.contacts(name)) (ids += ids.empty() ? "" : ",") += contact_id(name, contact);
+        for (const auto& contact : core.location.contacts(name))
+            (ids += ids.empty() ? "" : ",") += contact_id(name, contact);
         return ids;
     }
     if (field == "max_contacts") return std::to_string(aor->max_contacts);
@@ -95,7 +96,7 @@ Result<std::string> aor_field(Call& call, std::string_view args) {
     if (field == "support_path") return yes_no(aor->support_path);
     if (field == "mailboxes") return fmt::format("{}", fmt::join(aor->mailboxes, ","));
     if (field == "voicemail_extension") return aor->voicemail_extension;
-    return fail("PJSIP_AOR: aor '{}' has no '{}'", name, field);
+    return fail("aor '{}' has no '{}'", name, field);
 }
 
 std::string_view status_text(Contact::Reach reach) {
@@ -122,7 +123,8 @@ Result<std::string> contact_field(Call& call, std::string_view args) {
         if (field == "id") return std::string(id);
         if (field == "status") return std::string(status_text(contact.reach));
         if (field == "rtt")
-            return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(contact.round_trip).count());
+            return std::to_string(
+                std::chrono::duration_cast<std::chrono::microseconds>(contact.round_trip).count());
         if (field == "user_agent") return contact.user_agent;
         if (field == "call_id") return contact.call_id;
         if (field == "path") return fmt::format("{}", fmt::join(contact.path, ","));
@@ -131,11 +133,12 @@ Result<std::string> contact_field(Call& call, std::string_view args) {
         if (field == "expiration_time") {
             if (contact.expires == Time::max()) return std::string("0");
             const auto at = call.now() + (contact.expires - core.loop.now());
-            return std::to_string(std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count());
+            return std::to_string(
+                std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count());
         }
-        return fail("PJSIP_CONTACT: a contact has no '{}'", field);
+        return fail("a contact has no '{}'", field);
     }
-    return fail("PJSIP_CONTACT: there is no contact '{}'", id);
+    return fail("there is no contact '{}'", id);
 }
 
 // "X-*" stands for all names that begin so.
@@ -146,25 +149,28 @@ bool names_match(std::string_view name, std::string_view wanted) {
     return id != HeaderId::other && id == sip::header_by_name(name);
 }
 
-std::optional<std::string> nth_header(const sip::ReceivedPtr& message, std::string_view name, int number) {
+std::optional<std::string> nth_header(const sip::ReceivedPtr& message, std::string_view name,
+                                      int number) {
     if (!message) return std::nullopt;
     for (const auto& header : message->message().headers())
         if (names_match(header.name, name) && --number == 0) return std::string(header.value);
     return std::nullopt;
 }
 
-int header_number(std::string_view text) { return std::max(1, parse_number<int>(trim(text)).value_or(1)); }
+int header_number(std::string_view text) {
+    return std::max(1, parse_number<int>(trim(text)).value_or(1));
+}
 
 // PJSIP_HEADER(read,name[,number]): of the INVITE that came in.
 Result<std::string> read_header(Call& call, std::string_view args) {
     const auto arguments = dialplan::split_arguments(args);
-    const auto sip = sip_of(call, "PJSIP_HEADER");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     const auto action = trim(argument(arguments, 0));
-    if (!iequals(action, "read")) return fail("PJSIP_HEADER: '{}' cannot be read", action);
+    if (!iequals(action, "read")) return fail("'{}' cannot be read", action);
     const auto name = trim(argument(arguments, 1));
     auto value = nth_header((*sip)->invite(), name, header_number(argument(arguments, 2)));
-    if (!value) return fail("PJSIP_HEADER: the INVITE has no {}", name);
+    if (!value) return fail("the INVITE has no {}", name);
     return std::move(*value);
 }
 
@@ -191,7 +197,8 @@ bool is_reserved(std::string_view name) {
 bool is_token(std::string_view text) {
     static constexpr std::string_view marks = "-.!%*_+`'~";
     return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || marks.find(c) != std::string_view::npos;
+        return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
+               marks.find(c) != std::string_view::npos;
     });
 }
 
@@ -201,18 +208,21 @@ constexpr std::size_t max_header_value = 4096;  // bytes: a message must fit a d
 // PJSIP_HEADER(add|update|remove,name[,number])=value: for the next message that starts or answers.
 Result<> write_header(Call& call, std::string_view args, std::string_view value) {
     const auto arguments = dialplan::split_arguments(args);
-    const auto sip = sip_of(call, "PJSIP_HEADER");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     auto& lines = (*sip)->extra_headers;
     const auto action = trim(argument(arguments, 0));
     const auto name = trim(argument(arguments, 1));
     if (iequals(action, "remove")) {
-        std::erase_if(lines, [&](const sip::HeaderLine& line) { return names_match(line.name, name); });
+        std::erase_if(lines,
+                      [&](const sip::HeaderLine& line) { return names_match(line.name, name); });
         return {};
     }
-    const bool control = std::any_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 && c != '\t'; });
-    if (!is_token(name) || is_reserved(name)) return fail("PJSIP_HEADER: '{}' cannot be set", name);
-    if (control || value.size() > max_header_value) return fail("PJSIP_HEADER: {}: not a value for a header", name);
+    const bool control = std::any_of(value.begin(), value.end(),
+                                     [](unsigned char c) { return c < 0x20 && c != '\t'; });
+    if (!is_token(name) || is_reserved(name)) return fail("'{}' cannot be set", name);
+    if (control || value.size() > max_header_value)
+        return fail("{}: not a value for a header", name);
     if (iequals(action, "update")) {
         int number = header_number(argument(arguments, 2));
         for (auto& line : lines)
@@ -220,17 +230,17 @@ Result<> write_header(Call& call, std::string_view args, std::string_view value)
                 line.value = value;
                 return {};
             }
-        return fail("PJSIP_HEADER: there is no {} to update", name);
+        return fail("there is no {} to update", name);
     }
-    if (!iequals(action, "add")) return fail("PJSIP_HEADER: unknown action '{}'", action);
-    if (lines.size() >= max_extra_headers) return fail("PJSIP_HEADER: more than {} headers", max_extra_headers);
+    if (!iequals(action, "add")) return fail("unknown action '{}'", action);
+    if (lines.size() >= max_extra_headers) return fail("more than {} headers", max_extra_headers);
     lines.push_back({std::string(name), std::string(value)});
     return {};
 }
 
 // PJSIP_HEADERS([prefix]): the names in the INVITE, each once.
 Result<std::string> header_names(Call& call, std::string_view args) {
-    const auto sip = sip_of(call, "PJSIP_HEADERS");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     if (!(*sip)->invite()) return std::string();
     std::vector<std::string_view> names;
@@ -245,51 +255,59 @@ Result<std::string> header_names(Call& call, std::string_view args) {
 // PJSIP_RESPONSE_HEADER(read,name[,number]): of the last response to our INVITE.
 Result<std::string> response_header(Call& call, std::string_view args) {
     const auto arguments = dialplan::split_arguments(args);
-    const auto sip = sip_of(call, "PJSIP_RESPONSE_HEADER");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
-    auto value = nth_header((*sip)->last_response(), trim(argument(arguments, 1)), header_number(argument(arguments, 2)));
-    if (!value) return fail("PJSIP_RESPONSE_HEADER: the response has no {}", argument(arguments, 1));
+    auto value = nth_header((*sip)->last_response(), trim(argument(arguments, 1)),
+                            header_number(argument(arguments, 2)));
+    if (!value) return fail("the response has no {}", argument(arguments, 1));
     return std::move(*value);
 }
 
 // PJSIP_HEADER_PARAM(name,header|uri,parameter): of the INVITE's From, To, Contact ...
 Result<std::string> header_parameter(Call& call, std::string_view args) {
     const auto arguments = dialplan::split_arguments(args);
-    const auto sip = sip_of(call, "PJSIP_HEADER_PARAM");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     const auto value = nth_header((*sip)->invite(), trim(argument(arguments, 0)), 1);
-    if (!value) return fail("PJSIP_HEADER_PARAM: the INVITE has no {}", argument(arguments, 0));
+    if (!value) return fail("the INVITE has no {}", argument(arguments, 0));
     const auto address = sip::NameAddress::parse(*value);
     if (!address) return std::unexpected(address.error());
     const auto name = trim(argument(arguments, 2));
-    if (iequals(trim(argument(arguments, 1)), "header")) return std::string(address->parameter(name).value_or(""));
+    if (iequals(trim(argument(arguments, 1)), "header"))
+        return std::string(address->parameter(name).value_or(""));
     const auto uri = sip::Uri::parse(address->uri);
     if (!uri) return std::unexpected(uri.error());
     return std::string(uri->parameter(name).value_or(""));
 }
 
-// PJSIP_PARSE_URI(uri,part)
+// PJSIP_PARSE_URI(uri,part). Without <> the parameters are the URI's all the same: it is no header.
 Result<std::string> parse_uri(std::string_view text, std::string_view part) {
-    const auto address = sip::NameAddress::parse(text);
-    if (!address) return std::unexpected(address.error().within("PJSIP_PARSE_URI"));
-    const auto uri = sip::Uri::parse(address->uri);
-    if (!uri) return std::unexpected(uri.error().within("PJSIP_PARSE_URI"));
+    std::string display;
+    if (text.find('<') != std::string_view::npos) {
+        const auto address = sip::NameAddress::parse(text);
+        if (!address) return std::unexpected(address.error());
+        display = address->display_text();
+        text = address->uri;
+    }
+    const auto uri = sip::Uri::parse(text);
+    if (!uri) return std::unexpected(uri.error());
     const auto wanted = to_lower(trim(part));
-    if (wanted == "display") return address->display_text();
+    if (wanted == "display") return display;
     if (wanted == "scheme") return std::string(uri->scheme);
     if (wanted == "user") return sip::unescape(uri->user);
     if (wanted == "passwd") return std::string(uri->password);
     if (wanted == "host") return std::string(uri->host);
     if (wanted == "port") return std::to_string(uri->port.value_or(0));
     if (wanted == "lr_param") return std::string(uri->parameter("lr") ? "1" : "0");
-    if (wanted.ends_with("_param")) return std::string(uri->parameter(wanted.substr(0, wanted.size() - 6)).value_or(""));
-    return fail("PJSIP_PARSE_URI: a URI has no '{}'", part);
+    if (wanted.ends_with("_param"))
+        return std::string(uri->parameter(wanted.substr(0, wanted.size() - 6)).value_or(""));
+    return fail("a URI has no '{}'", part);
 }
 
 Result<std::string> parse_uri_of(Call&, std::string_view args) {
     // From the end: a display name may hold commas.
     const auto comma = args.rfind(',');
-    if (comma == std::string_view::npos) return fail("PJSIP_PARSE_URI: which part?");
+    if (comma == std::string_view::npos) return fail("which part?");
     return parse_uri(trim(args.substr(0, comma)), args.substr(comma + 1));
 }
 
@@ -311,13 +329,13 @@ std::string_view mode_text(config::DtmfMode mode) {
 }
 
 Result<std::string> read_dtmf_mode(Call& call, std::string_view) {
-    const auto sip = sip_of(call, "PJSIP_DTMF_MODE");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     return std::string(mode_text((*sip)->endpoint()->dtmf_mode));
 }
 
 Result<> write_dtmf_mode(Call& call, std::string_view, std::string_view value) {
-    const auto sip = sip_of(call, "PJSIP_DTMF_MODE");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     using enum config::DtmfMode;
     for (const auto mode : {rfc4733, inband, info, automatic, auto_info, none}) {
@@ -325,17 +343,17 @@ Result<> write_dtmf_mode(Call& call, std::string_view, std::string_view value) {
         (*sip)->change_endpoint([mode](config::Endpoint& endpoint) { endpoint.dtmf_mode = mode; });
         return {};
     }
-    return fail("PJSIP_DTMF_MODE: unknown mode '{}'", value);
+    return fail("unknown mode '{}'", value);
 }
 
 Result<std::string> read_moh_passthrough(Call& call, std::string_view) {
-    const auto sip = sip_of(call, "PJSIP_MOH_PASSTHROUGH");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     return yes_no((*sip)->endpoint()->moh_passthrough);
 }
 
 Result<> write_moh_passthrough(Call& call, std::string_view, std::string_view value) {
-    const auto sip = sip_of(call, "PJSIP_MOH_PASSTHROUGH");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     const bool on = is_true(trim(value));
     (*sip)->change_endpoint([on](config::Endpoint& endpoint) { endpoint.moh_passthrough = on; });
@@ -344,13 +362,13 @@ Result<> write_moh_passthrough(Call& call, std::string_view, std::string_view va
 
 // PJSIP_MEDIA_OFFER(audio)[=codecs]: what is offered or accepted from now on.
 Result<std::string> read_media_offer(Call& call, std::string_view) {
-    const auto sip = sip_of(call, "PJSIP_MEDIA_OFFER");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     return fmt::format("{}", fmt::join((*sip)->endpoint()->codecs, ","));
 }
 
 Result<> write_media_offer(Call& call, std::string_view, std::string_view value) {
-    const auto sip = sip_of(call, "PJSIP_MEDIA_OFFER");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     std::vector<std::string> codecs;
     for (auto name : split(value, ',')) {
@@ -358,44 +376,60 @@ Result<> write_media_offer(Call& call, std::string_view, std::string_view value)
         if (name.empty() || iequals(name, "!all")) {
             codecs.clear();
         } else if (name.front() == '!') {
-            std::erase_if(codecs, [&](const std::string& known) { return iequals(known, name.substr(1)); });
+            std::erase_if(codecs,
+                          [&](const std::string& known) { return iequals(known, name.substr(1)); });
         } else {
             codecs.emplace_back(name);
         }
     }
-    if (codecs.empty()) return fail("PJSIP_MEDIA_OFFER: '{}' leaves no codec", value);
-    (*sip)->change_endpoint([&](config::Endpoint& endpoint) { endpoint.codecs = std::move(codecs); });
+    if (codecs.empty()) return fail("'{}' leaves no codec", value);
+    (*sip)->change_endpoint(
+        [&](config::Endpoint& endpoint) { endpoint.codecs = std::move(codecs); });
     return {};
 }
 
 // PJSIP_SEND_SESSION_REFRESH()=invite|update: a new offer with what was changed.
 Result<> send_refresh(Call& call, std::string_view, std::string_view value) {
-    const auto sip = sip_of(call, "PJSIP_SEND_SESSION_REFRESH");
+    const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
     spawn([](std::shared_ptr<SipChannel> self, bool update) -> Task<> {
         const auto sent = co_await self->refresh(update);
         if (!sent) self->report(log::Level::warning, sent.error().text());
-    }(std::static_pointer_cast<SipChannel>((*sip)->shared_from_this()), iequals(trim(value), "update")));
+    }(std::static_pointer_cast<SipChannel>((*sip)->shared_from_this()),
+                                                            iequals(trim(value), "update")));
     return {};
 }
 
 }  // namespace
 
 void add_pjsip_functions(dialplan::Functions& functions) {
-    functions.add("PJSIP_DIAL_CONTACTS", "Every reachable contact: PJSIP_DIAL_CONTACTS(endpoint[,aor[,user]])", dial_contacts);
-    functions.add("PJSIP_ENDPOINT", "An option of an endpoint: PJSIP_ENDPOINT(name,field)", endpoint_field);
+    functions.add("PJSIP_DIAL_CONTACTS",
+                  "Every reachable contact: PJSIP_DIAL_CONTACTS(endpoint[,aor[,user]])",
+                  dial_contacts);
+    functions.add("PJSIP_ENDPOINT", "An option of an endpoint: PJSIP_ENDPOINT(name,field)",
+                  endpoint_field);
     functions.add("PJSIP_AOR", "An option of an aor: PJSIP_AOR(name,field)", aor_field);
-    functions.add("PJSIP_CONTACT", "A property of a contact: PJSIP_CONTACT(id,field)", contact_field);
-    functions.add("PJSIP_HEADER", "SIP headers: PJSIP_HEADER(read|add|update|remove,name[,number])", read_header, write_header);
-    functions.add("PJSIP_HEADERS", "The names of the INVITE's headers: PJSIP_HEADERS([prefix])", header_names);
-    functions.add("PJSIP_RESPONSE_HEADER", "A header of the response: PJSIP_RESPONSE_HEADER(read,name[,number])", response_header);
-    functions.add("PJSIP_HEADER_PARAM", "A parameter: PJSIP_HEADER_PARAM(header,header|uri,name)", header_parameter);
+    functions.add("PJSIP_CONTACT", "A property of a contact: PJSIP_CONTACT(id,field)",
+                  contact_field);
+    functions.add("PJSIP_HEADER", "SIP headers: PJSIP_HEADER(read|add|update|remove,name[,number])",
+                  read_header, write_header);
+    functions.add("PJSIP_HEADERS", "The names of the INVITE's headers: PJSIP_HEADERS([prefix])",
+                  header_names);
+    functions.add("PJSIP_RESPONSE_HEADER",
+                  "A header of the response: PJSIP_RESPONSE_HEADER(read,name[,number])",
+                  response_header);
+    functions.add("PJSIP_HEADER_PARAM", "A parameter: PJSIP_HEADER_PARAM(header,header|uri,name)",
+                  header_parameter);
     functions.add("PJSIP_PARSE_URI", "A part of a URI: PJSIP_PARSE_URI(uri,part)", parse_uri_of);
-    functions.add("PJSIP_PARSE_URI_FROM", "A part of a URI in a variable: PJSIP_PARSE_URI_FROM(var,part)", parse_uri_from);
+    functions.add("PJSIP_PARSE_URI_FROM",
+                  "A part of a URI in a variable: PJSIP_PARSE_URI_FROM(var,part)", parse_uri_from);
     functions.add("PJSIP_DTMF_MODE", "How this call sends digits", read_dtmf_mode, write_dtmf_mode);
-    functions.add("PJSIP_MOH_PASSTHROUGH", "Whether hold is passed on", read_moh_passthrough, write_moh_passthrough);
-    functions.add("PJSIP_MEDIA_OFFER", "The codecs of this call: PJSIP_MEDIA_OFFER(audio)", read_media_offer, write_media_offer);
-    functions.add("PJSIP_SEND_SESSION_REFRESH", "Send a new offer: PJSIP_SEND_SESSION_REFRESH()=invite|update", {}, send_refresh);
+    functions.add("PJSIP_MOH_PASSTHROUGH", "Whether hold is passed on", read_moh_passthrough,
+                  write_moh_passthrough);
+    functions.add("PJSIP_MEDIA_OFFER", "The codecs of this call: PJSIP_MEDIA_OFFER(audio)",
+                  read_media_offer, write_media_offer);
+    functions.add("PJSIP_SEND_SESSION_REFRESH",
+                  "Send a new offer: PJSIP_SEND_SESSION_REFRESH()=invite|update", {}, send_refresh);
 }
 
 }  // namespace strowger::pbx

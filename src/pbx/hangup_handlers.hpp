@@ -8,8 +8,8 @@
 
 namespace strowger::pbx {
 
-/// CHANNEL(hangup_handler_push)="[[ctx,]exten,]prio[(args)]": a subroutine to be run when the channel
-/// has ended.
+/// CHANNEL(hangup_handler_push)="[[ctx,]exten,]prio[(args)]": a subroutine to be run when the
+/// channel has ended.
 Result<> push_hangup_handler(Channel& channel, std::string_view target);
 
 /// Runs them, the newest first, each once. After the `h` extension.

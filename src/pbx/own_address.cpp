@@ -5,17 +5,19 @@
 namespace strowger::pbx {
 
 std::string own_address(const Core& core, const sip::Flow& flow) {
+    SocketAddress own = flow.local;
     const auto* transport = core.signalling.transport_of(flow);
     if (transport && !transport->external_signaling_address.empty() &&
         transport->is_outside(flow.remote.ip)) {
         if (const auto ip = core.address_of(transport->external_signaling_address)) {
-            const auto port = transport->external_signaling_port
-                                  ? transport->external_signaling_port
-                                  : flow.local.port;
-            return SocketAddress{*ip, port}.text();
+            own.ip = *ip;
+            if (transport->external_signaling_port != 0)
+                own.port = transport->external_signaling_port;
         }
     }
-    return flow.local.text();
+    // A connection that we open without listening on that transport has no port to be called back
+    // at.
+    return own.port == 0 ? own.ip.host_text() : own.text();
 }
 
 std::string own_contact(const Core& core, const sip::Flow& flow, std::string_view user) {

@@ -300,8 +300,8 @@ void Qualifier::settle(Probe& probe, Reach reach, std::string_view why) {
                         seconds(probe.round_trip) * 1000);
     }
     if (!probe.periodic) {
-        if (contact && !contact->is_static && reach == Reach::reachable)
-            contact->reach = Reach::unqualified;
+        // Nobody would ask again, so one answer that got lost must not bar it for good.
+        if (contact) contact->reach = Reach::unqualified;
         const std::string name = probe.key;
         probes_.erase(name);
     }

@@ -17,7 +17,8 @@ class Recordings {
 public:
     using Done = io::Completion<media::RecordFinished>;
 
-    /// `id` is of Channels::next_media_id. Resolved when the engine has told the end of that recording.
+    /// `id` is of Channels::next_media_id. Resolved when the engine has told the end of that
+    /// recording.
     Done begin(std::uint64_t id) { return running_[id]; }
     /// It could not be started after all.
     void forget(std::uint64_t id) { running_.erase(id); }

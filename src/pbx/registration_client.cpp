@@ -238,6 +238,9 @@ Task<RegistrationClient::Reply> RegistrationClient::exchange(sip::Flow flow,
             request(flow, expires, extra), flow, core_.now(), owner_, own_address(core_, flow));
         if (!sent) co_return Reply{nullptr, sent.error().text()};
         transaction_ = *sent;
+        if (status_ == Status::unregistered)
+            detail_ = fmt::format("asked {} ({}), no answer yet", flow.remote.text(),
+                                  via_name(flow.transport));
         const io::Completion<Reply> done;
         waiting_ = done;
         core_.signalling.touch();
@@ -346,7 +349,7 @@ void RegistrationClient::conclude(const sip::Flow& flow, const sip::Message& res
                       "{} refuses the credentials of '{}': wrong user name or password, or the "
                       "wrong realm",
                       flow.remote.text(), fmt::join(settings_.outbound_auth, ","))
-                : fmt::format("{} asks for credentials, but {}", flow.remote.text(), detail_);
+                : fmt::format("{} asks for credentials: {}", flow.remote.text(), detail_);
         // Asking again with a wrong password only gets the address banned there.
         failed(settings_.auth_rejection_permanent ? Failure::fatal : Failure::temporary,
                std::move(why));

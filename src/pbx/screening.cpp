@@ -43,8 +43,9 @@ std::optional<sip::Credentials> credentials_for(const sip::Message& request, std
 
 Screening::Screening(Core& core) : core_(core), key_(sip::Authenticator::random_key()) {}
 
-void Screening::configure(const std::shared_ptr<const config::Configuration>& config) {
+void Screening::configure(const std::shared_ptr<const config::Configuration>& config, Lines lines) {
     config_ = config;
+    lines_ = std::move(lines);
     authenticators_.clear();
     by_auth_user_.clear();
     domain_aliases_.clear();
@@ -97,6 +98,17 @@ const config::Endpoint* Screening::by_address(const sip::Message& request, const
     return nullptr;
 }
 
+// A trunk that was registered with line=yes calls the Contact that we gave it, token included. The
+// token is 64 random bits or more, so whoever knows it is the trunk or was told by it.
+const config::Endpoint* Screening::by_line(const sip::Message& request) const {
+    if (!lines_) return nullptr;
+    const auto uri = sip::Uri::parse(request.request_uri());
+    const auto token = uri ? uri->parameter("line") : std::nullopt;
+    if (!token || token->empty()) return nullptr;
+    const auto name = lines_(*token);
+    return name.empty() ? nullptr : config_->endpoints.find(name);
+}
+
 const config::Endpoint* Screening::by_username(const sip::Message& request) const {
     const auto from = from_parts(request);
     if (!from || from->user.empty()) return nullptr;
@@ -121,6 +133,7 @@ const config::Endpoint* Screening::identify(const sip::Message& request, const s
     const auto permits = [](const config::Endpoint& endpoint, IdentifyBy how) {
         return std::find(endpoint.identify_by.begin(), endpoint.identify_by.end(), how) != endpoint.identify_by.end();
     };
+    if (const auto* endpoint = by_line(request)) return endpoint;
     for (const auto& how : config_->global.endpoint_identifier_order) {
         const config::Endpoint* endpoint = nullptr;
         if (how == "ip" || how == "header") {

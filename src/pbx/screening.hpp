@@ -17,8 +17,10 @@ class Screening {
 public:
     explicit Screening(Core& core);
 
+    /// The endpoint of a trunk whose registration gave out that `line` token, or empty.
+    using Lines = std::function<std::string_view(std::string_view token)>;
     /// Computes what depends on the configuration; call after each load.
-    void configure(const std::shared_ptr<const config::Configuration>& config);
+    void configure(const std::shared_ptr<const config::Configuration>& config, Lines lines = {});
 
     /// The endpoint behind an authentic request. Null when it was not one: then it has been answered
     /// (401, 403) without keeping state.
@@ -26,6 +28,7 @@ public:
 
 private:
     const config::Endpoint* identify(const sip::Message& request, const sip::Flow& flow) const;
+    const config::Endpoint* by_line(const sip::Message& request) const;
     const config::Endpoint* by_address(const sip::Message& request, const sip::Flow& flow) const;
     const config::Endpoint* by_username(const sip::Message& request) const;
     const config::Endpoint* by_digest_user(const sip::Message& request) const;
@@ -46,6 +49,7 @@ private:
     std::unordered_map<std::string, const config::Endpoint*, TextHash, std::equal_to<>> by_auth_user_;
     std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> domain_aliases_;
     std::string unknown_realm_;
+    Lines lines_;
 };
 
 }  // namespace strowger::pbx

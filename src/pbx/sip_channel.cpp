@@ -5,9 +5,9 @@
 #include "io/clock.hpp"
 #include "pbx/bridge.hpp"
 #include "pbx/codecs.hpp"
+#include "pbx/credentials.hpp"
+#include "pbx/own_address.hpp"
 #include "wire/sdp/session.hpp"
-#include "wire/sip/auth.hpp"
-#include "wire/sip/digest.hpp"
 #include "wire/sip/refer_to.hpp"
 #include "wire/sip/replaces.hpp"
 #include "wire/sip/uri.hpp"
@@ -100,31 +100,12 @@ SipChannel::~SipChannel() {
     if (owner_) core().signalling.detach(owner_);
 }
 
-std::string SipChannel::own_host(const sip::Flow& flow) const {
-    const auto* transport = core().signalling.transport_of(flow);
-    if (transport && !transport->external_signaling_address.empty() && transport->is_outside(flow.remote.ip)) {
-        if (const auto ip = core().address_of(transport->external_signaling_address)) {
-            const auto port = transport->external_signaling_port ? transport->external_signaling_port : flow.local.port;
-            return SocketAddress{*ip, port}.text();
-        }
-    }
-    return flow.local.text();
-}
-
-std::string SipChannel::contact_for(const sip::Flow& flow) const {
-    std::string contact = "<sip:";
-    if (!endpoint_->contact_user.empty()) contact += sip::escape_user(endpoint_->contact_user) + "@";
-    contact += own_host(flow);
-    if (flow.transport != sip::Transport::udp) (contact += ";transport=") += uri_name(flow.transport);
-    return contact + ">";
-}
-
 sip::InviteSession::Config SipChannel::session_config(const sip::Flow& flow) {
     sip::InviteSession::Config config;
     config.owner = owner_;
-    config.contact = contact_for(flow);
+    config.contact = own_contact(core(), flow, endpoint_->contact_user);
     config.product = core().config->global.user_agent;
-    config.sent_by = own_host(flow);
+    config.sent_by = own_address(core(), flow);
     switch (endpoint_->rel100) {
         case config::Reliable::no: config.reliability = sip::InviteSession::Reliability::never; break;
         case config::Reliable::required: config.reliability = sip::InviteSession::Reliability::required; break;
@@ -536,28 +517,17 @@ Task<> SipChannel::on(sip::SessionEvent event) {
 void SipChannel::authenticate(const sip::session::AuthenticationRequired& event) {
     const auto now = core().now();
     static constexpr int attempts = 2;  // the second answers a stale nonce; more would only be wrong again
+    std::string why = "refused twice";
     if (event.attempt <= attempts && event.response) {
-        const bool proxy = event.response->message().status() == 407;
-        const auto wanted = proxy ? HeaderId::proxy_authenticate : HeaderId::www_authenticate;
-        for (const auto& header : event.response->message().headers()) {
-            if (header.id != wanted) continue;
-            const auto challenge = sip::Challenge::parse(header.value);
-            if (!challenge || !challenge->is_digest()) continue;
-            if (event.attempt > 1 && !challenge->stale) break;
-            for (const auto& name : endpoint_->outbound_auth) {
-                const auto* auth = core().config->auths.find(name);
-                if (!auth || (!auth->realm.empty() && auth->realm != challenge->realm)) continue;
-                const auto secret = auth->md5_cred.empty() ? sip::Secret::password(auth->password) : sip::Secret::ha1(auth->md5_cred);
-                auto answer = sip::answer_challenge(*challenge, auth->username, secret, name_of(event.method), event.uri,
-                                                    core().random.token(16), 1, event.body);
-                if (!answer) continue;
-                (void)session_->authenticate(event.request, proxy ? HeaderId::proxy_authorization : HeaderId::authorization,
-                                             std::move(*answer), now);
-                return;
-            }
+        auto answer = answer_challenges(*core().config, endpoint_->outbound_auth, event.response->message(),
+                                        name_of(event.method), event.uri, core().random, event.body);
+        if (answer && (event.attempt == 1 || answer->stale)) {
+            (void)session_->authenticate(event.request, answer->header, std::move(answer->value), now);
+            return;
         }
+        if (!answer) why = answer.error().text();
     }
-    LOG_NOTICE(about(), "{} was challenged and there is no outbound_auth that fits", name_of(event.method));
+    LOG_NOTICE(about(), "{} was challenged: {}", name_of(event.method), why);
     session_->give_up(event.request, now);
 }
 
@@ -763,7 +733,7 @@ Task<Result<int>> SipChannel::transfer_away(std::string target) {
     if (!is_up()) co_return fail("not answered yet");
     sip::HeaderLines lines;
     lines.push_back({"Refer-To", "<" + uri + ">"});
-    lines.push_back({"Referred-By", contact_for(session_->flow())});
+    lines.push_back({"Referred-By", own_contact(core(), session_->flow(), endpoint_->contact_user)});
     const auto transaction = session_->request(Method::refer, core().now(), lines);
     if (!transaction) co_return std::unexpected(transaction.error());
     const io::Completion<int> answered = awaited_[*transaction];

@@ -77,8 +77,6 @@ private:
     void start(std::unique_ptr<sip::InviteSession> session);
     sip::InviteSession::Config session_config(const sip::Flow& flow);
     media::Profile profile() const;
-    std::string contact_for(const sip::Flow& flow) const;
-    std::string own_host(const sip::Flow& flow) const;
     sip::HeaderLines reason(Cause cause) const;
 
     void drain();
@@ -117,8 +115,6 @@ private:
     std::string target_uri_;
     sip::ReceivedPtr last_response_;
     std::unordered_map<sip::TransactionId, io::Completion<int>> awaited_;  ///< statuses of our requests
-    std::string invited_auth_nonce_;
-    std::uint32_t nonce_count_ = 0;
     io::Timer timer_;
 };
 

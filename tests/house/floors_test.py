@@ -60,7 +60,20 @@ def test_boost_stays_in_io():
     assert not found, "\n".join(found)
 
 
+def is_internal(path):
+    return path.name.endswith("_impl.hpp")
+
+
 def test_io_headers_do_not_show_boost():
     found = [str(path) for path in (source / "io").glob("*.hpp")
-             if any(name.startswith("boost/") for _, name in includes_of(path))]
+             if not is_internal(path) and any(name.startswith("boost/") for _, name in includes_of(path))]
+    assert not found, "\n".join(found)
+
+
+def test_internal_headers_stay_in_their_folder():
+    internal = {str(path.relative_to(source)) for path in files() if is_internal(path)}
+    assert internal, "the rule has nothing to hold"
+    found = [f"{path.relative_to(source)} includes {name}" for path in files() for _, name in includes_of(path)
+             if name in internal and (path.parent != (source / name).parent or
+                                      path.suffix == ".hpp" and not is_internal(path))]
     assert not found, "\n".join(found)

@@ -82,7 +82,7 @@ Authenticator::Key Authenticator::random_key() {
 }
 
 Authenticator::Authenticator(Config config, const Key& key)
-    : config_(std::move(config)), hash_(std::make_unique<NonceHash>(key)) {}
+    : config_(std::move(config)), hash_(std::make_unique<NonceHash>(key)), opaque_((*hash_)("opaque")) {}
 Authenticator::~Authenticator() = default;
 Authenticator::Authenticator(Authenticator&&) noexcept = default;
 Authenticator& Authenticator::operator=(Authenticator&&) noexcept = default;
@@ -106,7 +106,6 @@ bool Authenticator::is_fresh(std::string_view nonce, Time now) const {
 
 std::vector<std::string> Authenticator::challenges(Time now, bool stale) const {
     const auto fresh = nonce(now);
-    const auto opaque = (*hash_)(config_.realm);
     std::vector<std::string> values;
     for (const auto algorithm : config_.algorithms) {
         Challenge challenge;
@@ -114,8 +113,9 @@ std::vector<std::string> Authenticator::challenges(Time now, bool stale) const {
         challenge.realm = config_.realm;
         challenge.nonce = fresh;
         challenge.algorithm = name_of(algorithm);
-        challenge.opaque = opaque;
-        challenge.qop = "auth";  // not auth-int: what rewrites bodies on the way (an ALG) would break it
+        // auth-int is accepted but not asked for: some phones pick it and then get bodies wrong.
+        challenge.qop = "auth";
+        challenge.opaque = opaque_;
         challenge.stale = stale;
         values.push_back(challenge.text());
     }

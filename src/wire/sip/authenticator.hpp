@@ -63,6 +63,7 @@ private:
 
     Config config_;
     std::unique_ptr<NonceHash> hash_;
+    std::string opaque_;  ///< old clients expect one; it tells nothing and is not checked
 };
 
 }  // namespace strowger::sip
