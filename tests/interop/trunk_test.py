@@ -1,5 +1,5 @@
-"""Trunks: calls out with digest, calls in by address, and registrations; the provider is sipp, Kamailio's
-part is played by a second exchange where a registrar is needed."""
+"""Trunks: calls out with digest, calls in by address, and registrations. The provider is sipp; where
+it has to keep registrations, a second exchange."""
 import time
 
 import pytest
@@ -7,7 +7,7 @@ from agent import Agent
 from exchange import wait_for
 from house import FILES, phone
 from running import free_port
-from sipp import Sipp, run_sipp
+from sipp import Sipp
 
 TRUNK = """\
 [trunk](w_trunk)
@@ -25,11 +25,10 @@ def exchange(start):
     return start(dict(FILES, **{"pjsip_wizard.d/trunk.conf": TRUNK}), shipped=True, provider=free_port("127.0.0.2"))
 
 
-@pytest.mark.parametrize("status, header, answer", [(401, "WWW-Authenticate", "Authorization"),
-                                                    (407, "Proxy-Authenticate", "Proxy-Authorization")])
-def test_a_call_out_answers_the_providers_challenge(exchange, status, header, answer):
-    with phone(exchange, "carol") as carol, Sipp(exchange, "provider_challenges.xml", address="127.0.0.2",
-                                                  port=exchange.fields["provider"], status=status, challenge=header) as provider:
+@pytest.mark.parametrize("status, answer", [(401, "Authorization"), (407, "Proxy-Authorization")])
+def test_a_call_out_answers_the_providers_challenge(exchange, status, answer):
+    with phone(exchange, "carol") as carol, Sipp(exchange, f"provider_challenges_{status}.xml", address="127.0.0.2",
+                                                  port=exchange.fields["provider"]) as provider:
         time.sleep(0.3)
         out = carol.invite("0701234567")
         out.answered()
@@ -57,7 +56,7 @@ def test_a_provider_that_never_accepts_the_password_fails_the_call(exchange):
         out = carol.invite("0701234567")
         answer = out.expect(lambda m: m.status is not None and m.status >= 300, timeout=10)
         out.acknowledge_failure(answer)
-        assert answer.status in (480, 403, 503), answer.start
+        assert answer.status in (403, 480, 486, 503), answer.start
         provider.finish()
 
 
@@ -109,7 +108,7 @@ def test_registers_with_a_provider_and_takes_it_back_at_the_end(exchange, start)
 
 def test_a_wrong_password_at_the_provider_is_told_and_not_tried_for_ever(exchange, start):
     client = start({"pjsip_wizard.d/t.conf": REGISTERING}, shipped=True, remote=exchange.server, secret="wrong")
-    wait_for(lambda: "Rejected" in client.ask("pjsip show registrations"), what="the refusal")
+    wait_for(lambda: "refuses the credentials" in client.ask("pjsip show registrations"), what="the refusal")
 
 
 def test_sipp_as_a_registrar_sees_the_digest(start):
