@@ -172,7 +172,7 @@ sdp::Description LocalEngine::base_description(const Record& record) const {
 
 Task<Result<std::string>> LocalEngine::publish(PublishRequest request) {
     const auto offer = sdp::Session::parse(request.sdp);
-    if (!offer) co_return std::unexpected(offer.error().within("offer"));
+    if (!offer) co_return std::unexpected(Error(offer.error().within("offer").text(), 400));
 
     Record* known = find(request.party);
     std::unique_ptr<Record> fresh;
@@ -231,7 +231,7 @@ Task<Result<>> LocalEngine::create_answer(CreateAnswerRequest request) {
     const auto record = get(request.party);
     if (!record) co_return std::unexpected(record.error());
     const auto answer = sdp::Session::parse(request.sdp);
-    if (!answer) co_return std::unexpected(answer.error().within("answer"));
+    if (!answer) co_return std::unexpected(Error(answer.error().within("answer").text(), 400));
     const auto& offer = (*record)->history.last();
     if (!offer)
         co_return fail("media of call {}: an answer of '{}' without an offer to it",

@@ -429,7 +429,7 @@ Task<> SipChannel::reoffer(std::string sdp) {
     auto answer = co_await core().engine.publish(std::move(request));
     if (!answer) {
         LOG_NOTICE(about(), "new offer refused: {}", answer.error().text());
-        session_->reject_offer(answer.error().code() == 488 ? 488 : 500, core().now());
+        session_->reject_offer(answer.error().code() >= 400 ? answer.error().code() : 500, core().now());
         co_return;
     }
     local_sdp_ = std::move(*answer);

@@ -14,6 +14,20 @@ from phone import Phone
 from running import Running
 from sound import compare
 
+RULES = """\
+table ip t {
+    chain post {
+        type nat hook postrouting priority 100
+        oifname r1 masquerade random
+    }
+    chain forward {
+        type filter hook forward priority 0; policy drop
+        iifname r0 accept
+        iifname r1 ct state established,related accept
+    }
+}
+"""
+
 names = [f"strowger-test-{part}-{os.getpid()}" for part in ("in", "nat", "out")]
 inside, router, outside = names
 
@@ -47,10 +61,7 @@ def network():
             within(space, "ip", "link", "set", "lo", "up")
         within(inside, "ip", "route", "add", "default", "via", "10.77.0.1")
         within(router, "sysctl", "-qw", "net.ipv4.ip_forward=1")
-        rules = ("table ip t { chain post { type nat hook postrouting priority 100; oifname r1 masquerade random; }\n"
-                 "chain forward { type filter hook forward priority 0; policy drop; iifname r0 accept;\n"
-                 "iifname r1 ct state established,related accept; } }")
-        done = subprocess.run(["ip", "netns", "exec", router, "nft", "-f", "-"], input=rules, capture_output=True, text=True)
+        done = subprocess.run(["ip", "netns", "exec", router, "nft", "-f", "-"], input=RULES, capture_output=True, text=True)
         if done.returncode:
             pytest.skip(f"this kernel has no NAT: {done.stderr.strip()}")
         yield
