@@ -72,13 +72,18 @@ std::string rewritten_contact(std::string_view text, const sip::Flow& flow) {
         result += '@';
     }
     result += flow.remote.text();
-    // Keep the parameters, but the transport is the one that was really used.
+    // Keep the parameters, but the transport is the one that was really used. A phone that wrote
+    // transport=udp looks for it in the answer (section 19.1.4: with and without are different URIs).
+    bool names_transport = flow.transport != sip::Transport::udp;
     for (const auto parameter : split(uri->parameters, ';')) {
         if (parameter.empty()) continue;
-        if (iequals(trim(split_once(parameter, '=').first), "transport")) continue;
+        if (iequals(trim(split_once(parameter, '=').first), "transport")) {
+            names_transport = true;
+            continue;
+        }
         (result += ';') += parameter;
     }
-    if (flow.transport != sip::Transport::udp) (result += ";transport=") += uri_name(flow.transport);
+    if (names_transport) (result += ";transport=") += uri_name(flow.transport);
     return result;
 }
 
