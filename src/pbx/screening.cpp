@@ -83,10 +83,7 @@ const config::Endpoint* Screening::by_address(const sip::Message& request, const
     for (const auto& identify : config_->identifies) {
         bool matches = std::any_of(identify.match.begin(), identify.match.end(),
                                    [&](const Cidr& cidr) { return cidr.contains(flow.remote.ip); });
-        for (const auto& name : identify.match_names) {
-            const auto ip = core_.address_of(name);
-            matches |= ip && *ip == flow.remote.ip;
-        }
+        for (const auto& name : identify.match_names) matches |= core_.names.matches(name, flow.remote.ip);
         if (matches)
             if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
         if (identify.match_header.empty()) continue;

@@ -187,7 +187,7 @@ media::Profile SipChannel::profile() const {
         if (endpoint_->bind_rtp_to_media_address) profile.bind_address = fixed;
     } else if (const auto* transport = core().signalling.transport_of(flow);
                transport && !transport->external_media_address.empty() && transport->is_outside(flow.remote.ip)) {
-        profile.advertised_address = core().address_of(transport->external_media_address);
+        profile.advertised_address = core().names.address(transport->external_media_address);
     }
     profile.received_from = flow.remote.ip;
     profile.sdp_owner = endpoint_->sdp_owner;
