@@ -32,7 +32,7 @@ Channel::Channel(Core& core, std::string technology, std::string resource, std::
       linkedid_(linkedid.empty() ? uniqueid_ : std::move(linkedid)),
       serial_(core.channels.created()),
       created_(core.now()),
-      inbox_(core.loop) {
+      inbox_(core.loop, *this) {
     language = core.config->asterisk.defaultlanguage;
 }
 

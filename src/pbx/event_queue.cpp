@@ -7,7 +7,7 @@ namespace strowger::pbx {
 void EventQueue::channel_event(Channel& channel, const ChannelEvent& event) {
     // The end of a channel is never dropped: whoever waits must learn of it.
     if (items_.size() >= max_waiting && !std::holds_alternative<channel::HungUp>(event)) return;
-    items_.push_back({channel.shared_from_this(), event});
+    items_.push_back({&channel == self_ ? nullptr : channel.shared_from_this(), event});
     if (!waiter_) return;
     auto* const waiter = std::exchange(waiter_, nullptr);
     waiter->timer_.cancel();

@@ -17,11 +17,14 @@ public:
     static constexpr std::size_t max_waiting = 256;
 
     struct Item {
-        std::shared_ptr<Channel> channel;
+        std::shared_ptr<Channel> channel;  ///< null for what happened to the queue's own channel
         ChannelEvent event;
     };
 
     explicit EventQueue(io::Loop& loop) : loop_(loop) {}
+    /// A channel's own inbox: it holds no share of `self`, which an event that nobody reads would
+    /// keep alive for ever.
+    EventQueue(io::Loop& loop, const Channel& self) : loop_(loop), self_(&self) {}
     EventQueue(const EventQueue&) = delete;
     EventQueue& operator=(const EventQueue&) = delete;
 
@@ -53,6 +56,7 @@ public:
 
 private:
     io::Loop& loop_;
+    const Channel* self_ = nullptr;
     std::deque<Item> items_;
     Next* waiter_ = nullptr;
 };
