@@ -66,8 +66,10 @@ Result<LoadedConfiguration> read_configuration(const std::string& directory) {
     return loaded;
 }
 
-media::LocalEngine::Options engine_options(const config::Configuration& config, const Exchange::Options& options) {
+media::LocalEngine::Options engine_options(io::Loop& loop, const config::Configuration& config,
+                                           const Exchange::Options& options) {
     media::LocalEngine::Options engine;
+    engine.at_round_end = [&loop](std::move_only_function<void()> wake) { loop.at_round_end(std::move(wake)); };
     engine.threads = options.media_threads;
     engine.first_port = config.rtp.rtpstart;
     engine.last_port = config.rtp.rtpend;
@@ -117,7 +119,7 @@ Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options option
     if (auto made = io::make_directories(options.state_directory); !made) return std::unexpected(made.error());
     auto loaded = read_configuration(options.config_directory);
     if (!loaded) return std::unexpected(loaded.error());
-    auto engine = std::make_unique<media::LocalEngine>(engine_options(*loaded->config, options));
+    auto engine = std::make_unique<media::LocalEngine>(engine_options(loop, *loaded->config, options));
     std::unique_ptr<dialplan::Store> store;
     if (auto opened = SqliteStore::open(options.state_directory + "/database.db")) {
         store = std::move(*opened);
