@@ -83,6 +83,39 @@ def test_every_function_is_in_its_page(exchange):
     assert not absent, f"docs/dialplan.md lacks {absent}"
 
 
+def section(text, heading):
+    return re.search(rf"^## {heading}$(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE).group(1)
+
+
+def described(text):
+    """Names that a section's tables describe: `NAME(` in the first cell of a row."""
+    cells = [row.split(" | ")[0] for row in text.splitlines() if row.startswith("| `")]
+    return {name for cell in cells for span in code(cell) for name in re.findall(r"^(\w\w+)\(", span)}  # one letter is an option
+
+
+@pytest.mark.parametrize("heading,command", [("Applications", "core show applications"),
+                                             ("Functions", "core show functions")])
+def test_what_the_page_describes_exists(exchange, heading, command):
+    names = described(section(page("dialplan.md"), heading))
+    assert len(names) > 50
+    assert not names - set(names_in(exchange.ask(command)))
+
+
+def test_every_command_of_the_page_exists(exchange):
+    known = [re.match(r"[a-z]+( [a-z]+)*", line).group() for line in exchange.ask("core show help").splitlines()]
+    rows = section(page("pbx.md"), "The command line").splitlines()
+    named = [span for row in rows if row.startswith("| `") for span in code(row.split(" | ")[0])]
+    assert len(named) > 20
+    unknown = [name for name in named if not any(name.startswith(command) for command in known)]
+    assert not unknown
+
+
+def test_the_metrics_are_those_of_the_page():
+    told = set(re.findall(r"strowger_\w+", section(page("pbx.md"), "Metrics and health")))
+    assert told == set(re.findall(r'"(strowger_\w+)"', "".join(
+        path.read_text() for path in (root / "src").rglob("*.cpp") if not path.name.endswith("_test.cpp"))))
+
+
 def test_what_is_not_there_is_noticed():
     spans = code("`Dial(a,b)` and `MusicOnHold([class])`")
     assert missing(["Dial", "MusicOnHold", "Dia"], spans) == ["Dia"]
