@@ -1,9 +1,10 @@
 """Calls through the shipped dialplan, seen from both ends message by message."""
 import contextlib
+import subprocess
 import time
 
 import pytest
-from agent import Timeout, sdp
+from agent import Agent, Timeout, sdp
 from exchange import wait_for
 from house import FILES, global_value, phone
 from running import root
@@ -15,19 +16,30 @@ def exchange(start):
     return start(dict(FILES), shipped=True)
 
 
+def hang_up_all(exchange, *agents):
+    exchange.ask("channel request hangup all")
+
+    def quiet():
+        for agent in agents:
+            agent.settle()
+        return exchange.channels() == 0
+
+    wait_for(quiet, what="all channels to end")
+
+
 @pytest.fixture
 def pair(exchange):
     """carol and dave, registered; whatever they leave is hung up."""
     with phone(exchange, "carol") as carol, phone(exchange, "dave") as dave:
         yield carol, dave
-    exchange.ask("channel request hangup all")
-    exchange.wait_idle()
+        hang_up_all(exchange, carol, dave)
 
 
 @pytest.fixture
 def trio(exchange, pair):
     with phone(exchange, "erin") as erin:
-        yield *pair, erin
+        yield (*pair, erin)
+        hang_up_all(exchange, *pair, erin)
 
 
 @pytest.fixture
@@ -150,7 +162,6 @@ def test_the_shipped_echo_test_explains_itself_first(pair, sounds, tmp_path):
     out.answered()
     time.sleep(3)
     head = tmp_path / "head.wav"
-    import subprocess
     subprocess.run(["sox", sounds / "demo-echotest.wav", head, "trim", "0", "2.5"], check=True)
     assert compare(head, out.rtp.heard_file(tmp_path / "heard.wav"))["similarity"] > 0.95
     out.bye()
@@ -238,7 +249,6 @@ def test_early_media_of_the_called_phone_reaches_the_caller(pair, speech, tmp_pa
 
 def test_of_two_phones_the_first_to_answer_wins(exchange, pair):
     carol, dave = pair
-    from agent import Agent
     with Agent(exchange, "dave", "secret-dave") as other:
         answer = other.register(expires=300)
         assert len(answer.all("contact")) == 2
@@ -259,7 +269,6 @@ def test_of_two_phones_the_first_to_answer_wins(exchange, pair):
 
 def test_both_answer_at_once_and_one_of_them_is_hung_up(exchange, pair):
     carol, dave = pair
-    from agent import Agent
     with Agent(exchange, "dave", "secret-dave") as other:
         other.register(expires=300)
         out = carol.invite("104")
