@@ -586,8 +586,9 @@ void SipChannel::info(const sip::session::RequestArrived& event) {
     const char digit = signal.front() >= 'a' ? static_cast<char>(signal.front() - 32) : signal.front();
     core().events.publish(events::DtmfReceived{name(), uniqueid(), digit, duration});
     raise(channel::Digit{digit, duration});
+    // The bridge itself passes digits on to a Local half.
     if (bridge)
-        if (const auto peer = bridge->peer_of(*this)) peer->send_digit(digit, duration);
+        if (const auto peer = bridge->peer_of(*this); peer && !peer->media_follows()) peer->send_digit(digit, duration);
 }
 
 void SipChannel::send_digit(char digit, Duration duration) {
