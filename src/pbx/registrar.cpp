@@ -19,11 +19,6 @@ std::uint32_t expiry_of(std::string_view text, std::uint32_t otherwise) {
     return parse_number<std::uint32_t>(text).value_or(otherwise);
 }
 
-void append_date(std::string& out, WallTime wall_now) {
-    const auto whole = std::chrono::floor<std::chrono::seconds>(wall_now);
-    fmt::format_to(std::back_inserter(out), "Date: {}\r\n", sip::date_text(whole));
-}
-
 std::uint32_t seconds_left(const Contact& contact, std::uint32_t if_static, Time now) {
     if (contact.expires == Time::max()) return if_static;
     const auto left = std::chrono::ceil<std::chrono::seconds>(contact.expires - now).count();
@@ -51,6 +46,15 @@ bool permitted(const sip::Uri& uri, const std::vector<const config::AccessRules*
 }
 
 }  // namespace
+
+void Registrar::append_date(std::string& out, WallTime wall_now) {
+    const auto second = std::chrono::floor<std::chrono::seconds>(wall_now);
+    if (date_.empty() || dated_ != second) {
+        dated_ = second;
+        date_ = fmt::format("Date: {}\r\n", sip::date_text(second));
+    }
+    out += date_;
+}
 
 struct Registrar::Update {
     std::string uri;

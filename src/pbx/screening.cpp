@@ -83,10 +83,7 @@ const config::Endpoint* Screening::by_address(const sip::Message& request, const
     for (const auto& identify : config_->identifies) {
         bool matches = std::any_of(identify.match.begin(), identify.match.end(),
                                    [&](const Cidr& cidr) { return cidr.contains(flow.remote.ip); });
-        for (const auto& name : identify.match_names) {
-            const auto ip = core_.address_of(name);
-            matches |= ip && *ip == flow.remote.ip;
-        }
+        for (const auto& name : identify.match_names) matches |= core_.names.matches(name, flow.remote.ip);
         if (matches)
             if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
         if (identify.match_header.empty()) continue;
@@ -165,8 +162,12 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
     const auto& request = received.request->message();
     const auto& flow = received.request->flow();
     for (const auto& acl : config_->acls) {
-        // Objects of type=acl in pjsip.conf hold for everybody.
-        if (acl.access.allows(flow.remote.ip)) continue;
+        // Objects of type=acl in pjsip.conf hold for everybody, and may name lists of acl.conf.
+        if (acl.named_only) continue;
+        bool allows = acl.access.allows(flow.remote.ip);
+        for (const auto& name : acl.acl)
+            if (const auto* list = config_->acls.find(name)) allows &= list->access.allows(flow.remote.ip);
+        if (allows) continue;
         tell(events::Security::What::failed_acl, received, {}, acl.name);
         refuse(received, 403);
         return nullptr;
@@ -227,14 +228,27 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
         return nullptr;
     }
     if (tried && !stale) {
-        LOG_NOTICE((log::About{"pbx", request.call_id(), flow.remote.text()}), "{} for '{}' failed authentication",
-                   request.method_text(), endpoint->name);
+        log_failure(request, flow, *endpoint);
         tell(events::Security::What::challenge_response_failed, received, endpoint->name);
     } else {
         tell(events::Security::What::challenge_sent, received, endpoint->name);
     }
     challenge(received, first_realm, stale);
     return nullptr;
+}
+
+// A phone with an old password, or somebody guessing, must not fill the log: one line a second, which
+// then tells how many were left out.
+void Screening::log_failure(const sip::Message& request, const sip::Flow& flow, const config::Endpoint& endpoint) {
+    if (core_.now() < next_failure_line_) {
+        ++failures_unlogged_;
+        return;
+    }
+    next_failure_line_ = core_.now() + std::chrono::seconds{1};
+    const auto unlogged = std::exchange(failures_unlogged_, 0);
+    LOG_NOTICE((log::About{"pbx", request.call_id(), flow.remote.text()}), "{} for '{}' failed authentication{}",
+               request.method_text(), endpoint.name,
+               unlogged == 0 ? "" : fmt::format(" ({} more since the last line)", unlogged));
 }
 
 void Screening::challenge(const sip::RequestReceived& received, const std::string& realm, bool stale) {

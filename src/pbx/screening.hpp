@@ -36,6 +36,7 @@ private:
     sip::Authenticator& authenticator(const std::string& realm);
     void challenge(const sip::RequestReceived& received, const std::string& realm, bool stale);
     void refuse(const sip::RequestReceived& received, int status);
+    void log_failure(const sip::Message& request, const sip::Flow& flow, const config::Endpoint& endpoint);
     void tell(events::Security::What what, const sip::RequestReceived& received, std::string account,
               std::string detail = {}) const;
 
@@ -50,6 +51,8 @@ private:
     std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> domain_aliases_;
     std::string unknown_realm_;
     Lines lines_;
+    Time next_failure_line_{};
+    std::uint64_t failures_unlogged_ = 0;
 };
 
 }  // namespace strowger::pbx

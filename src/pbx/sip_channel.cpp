@@ -187,7 +187,7 @@ media::Profile SipChannel::profile() const {
         if (endpoint_->bind_rtp_to_media_address) profile.bind_address = fixed;
     } else if (const auto* transport = core().signalling.transport_of(flow);
                transport && !transport->external_media_address.empty() && transport->is_outside(flow.remote.ip)) {
-        profile.advertised_address = core().address_of(transport->external_media_address);
+        profile.advertised_address = core().names.address(transport->external_media_address);
     }
     profile.received_from = flow.remote.ip;
     profile.sdp_owner = endpoint_->sdp_owner;
@@ -586,8 +586,9 @@ void SipChannel::info(const sip::session::RequestArrived& event) {
     const char digit = signal.front() >= 'a' ? static_cast<char>(signal.front() - 32) : signal.front();
     core().events.publish(events::DtmfReceived{name(), uniqueid(), digit, duration});
     raise(channel::Digit{digit, duration});
+    // The bridge itself passes digits on to a Local half.
     if (bridge)
-        if (const auto peer = bridge->peer_of(*this)) peer->send_digit(digit, duration);
+        if (const auto peer = bridge->peer_of(*this); peer && !peer->media_follows()) peer->send_digit(digit, duration);
 }
 
 void SipChannel::send_digit(char digit, Duration duration) {
