@@ -317,7 +317,11 @@ sip::HeaderLines SipChannel::reason(Cause cause) const {
 }
 
 void SipChannel::hangup(Cause cause) {
-    if (hung_up()) return;
+    if (hung_up()) {
+        // Asked again while a transferor is still given time: no longer.
+        if (std::exchange(bye_timer_, {}).pending()) say_bye(cause);
+        return;
+    }
     const auto self = shared_from_this();
     if (!session_) {
         finish(cause);
@@ -328,10 +332,25 @@ void SipChannel::hangup(Cause cause) {
         (void)session_->reject(refusal_status.value_or(sip_status(cause)), now, reason(cause));
     else if (!is_caller_ && state() != ChannelState::up)
         session_->cancel(reason(cause), now);
+    else if (transferred_)
+        await_bye(cause);
     else
         session_->bye(now, reason(cause));
     finish(cause);
     drain();
+}
+
+void SipChannel::say_bye(Cause cause) {
+    session_->bye(core().now(), reason(cause));
+    drain();
+}
+
+// Whoever transferred hangs up by itself (RFC 5589 section 6.1); ours comes only if it forgets to.
+void SipChannel::await_bye(Cause cause) {
+    const std::weak_ptr<Channel> weak = weak_from_this();
+    bye_timer_ = core().loop.after(transferor_patience, [weak, cause] {
+        if (const auto self = std::static_pointer_cast<SipChannel>(weak.lock())) self->say_bye(cause);
+    });
 }
 
 // The leg is over for everybody but its own session, which may still have a BYE under way.
@@ -645,6 +664,7 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
         (void)peer->variables().set("SIPTRANSFER", "yes");
     }
     notify_refer("SIP/2.0 200 OK\r\n", true);
+    transferred_ = true;
     raise(channel::TransferAsked{{context, exten, 1}});
 }
 
@@ -664,6 +684,7 @@ Task<> SipChannel::attended_transfer(sip::session::RequestArrived refer, std::st
     if (const auto peer = first_bridge->peer_of(*this)) (void)peer->variables().set("ATTENDEDTRANSFER", name());
     // The NOTIFY goes first: being replaced ends this leg.
     notify_refer("SIP/2.0 200 OK\r\n", true);
+    transferred_ = true;
     (void)co_await first_bridge->replace(shared_from_this(), coming);
 }
 
