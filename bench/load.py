@@ -65,7 +65,7 @@ class Called:
     def __init__(self, folder, server):
         self.port = free_port()
         register_one("called", self.port, server.port)
-        self.sipp = Sipp(folder, "answer", self.port, ["-mp", "40000"])
+        self.sipp = Sipp(folder, "answer", self.port, ["-mp", str(free_port())])
 
     def stop(self):
         self.sipp.stop()
@@ -103,7 +103,7 @@ def call(folder, server, accounts, count, rate, timeout, each_second=None):
     phones.write_text("SEQUENTIAL\n" + "".join(map(authentication, users(accounts))))
     sipp = Sipp(folder, "call", free_port(),
                 [f"127.0.0.1:{server.port}", "-inf", str(phones), "-s", server.called(), "-r", str(rate), "-m", str(count),
-                 "-l", "10000", "-mp", "50000"])
+                 "-l", "10000", "-mp", str(free_port())])
     deadline = time.monotonic() + timeout
     while sipp.process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
