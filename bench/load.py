@@ -22,7 +22,7 @@ class Sipp:
         self.screen = open(folder / f"{scenario}.screen", "wb")
         self.process = subprocess.Popen(
             ["sipp", *arguments, "-sf", str(here / "sipp" / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port),
-             "-nostdin", "-trace_stat", "-stf", str(self.stats), "-fd", "1", "-max_socket", "1000"],
+             "-nostdin", "-trace_stat", "-stf", str(self.stats), "-fd", "1", "-max_socket", "1000", "-buff_size", "4194304"],
             stdin=subprocess.DEVNULL, stdout=self.screen, stderr=self.screen, cwd=folder)
 
     def wait(self, timeout):
