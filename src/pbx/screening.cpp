@@ -1,7 +1,6 @@
 #include "pbx/screening.hpp"
 
 #include <algorithm>
-#include <regex>
 
 #include "wire/sip/builder.hpp"
 #include "wire/sip/uri.hpp"
@@ -59,6 +58,8 @@ void Screening::configure(const std::shared_ptr<const config::Configuration>& co
     }
     if (sha256) algorithms_.push_back(sip::Algorithm::sha256);
     algorithms_.push_back(sip::Algorithm::md5);
+    names_with_domain_ = std::any_of(config->endpoints.begin(), config->endpoints.end(),
+                                     [](const auto& endpoint) { return endpoint.name.find('@') != std::string::npos; });
     for (const auto& endpoint : config->endpoints)
         for (const auto& name : endpoint.auth)
             if (const auto* auth = config->auths.find(name)) by_auth_user_.emplace(auth->username, &endpoint);
@@ -109,10 +110,12 @@ const config::Endpoint* Screening::by_line(const sip::Message& request) const {
 const config::Endpoint* Screening::by_username(const sip::Message& request) const {
     const auto from = from_parts(request);
     if (!from || from->user.empty()) return nullptr;
-    std::string name = from->user + '@' + std::string(from->host);
-    if (const auto* endpoint = config_->endpoints.find(name)) return endpoint;
-    if (const auto alias = domain_aliases_.find(to_lower(from->host)); alias != domain_aliases_.end())
-        if (const auto* endpoint = config_->endpoints.find(from->user + '@' + alias->second)) return endpoint;
+    if (names_with_domain_) {
+        const std::string name = from->user + '@' + std::string(from->host);
+        if (const auto* endpoint = config_->endpoints.find(name)) return endpoint;
+        if (const auto alias = domain_aliases_.find(to_lower(from->host)); alias != domain_aliases_.end())
+            if (const auto* endpoint = config_->endpoints.find(from->user + '@' + alias->second)) return endpoint;
+    }
     std::string_view user = from->user;
     if (config_->global.ignore_uri_user_options) user = split_once(user, ';').first;
     return config_->endpoints.find(user);

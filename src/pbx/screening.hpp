@@ -49,6 +49,7 @@ private:
     std::unordered_map<std::string, sip::Authenticator, TextHash, std::equal_to<>> authenticators_;
     std::unordered_map<std::string, const config::Endpoint*, TextHash, std::equal_to<>> by_auth_user_;
     std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> domain_aliases_;
+    bool names_with_domain_ = false;  ///< some endpoint is called user@domain
     std::string unknown_realm_;
     Lines lines_;
     Time next_failure_line_{};
