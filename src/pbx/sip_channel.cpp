@@ -684,7 +684,6 @@ Task<> SipChannel::attended_transfer(sip::session::RequestArrived refer, std::st
     if (const auto peer = first_bridge->peer_of(*this)) (void)peer->variables().set("ATTENDEDTRANSFER", name());
     // The NOTIFY goes first: being replaced ends this leg.
     notify_refer("SIP/2.0 200 OK\r\n", true);
-    transferred_ = true;
     (void)co_await first_bridge->replace(shared_from_this(), coming);
 }
 
