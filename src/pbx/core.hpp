@@ -9,6 +9,7 @@
 #include "base/address.hpp"
 #include "base/events.hpp"
 #include "base/random.hpp"
+#include "base/task.hpp"
 #include "base/text.hpp"
 #include "io/dns.hpp"
 #include "io/loop.hpp"
@@ -44,10 +45,14 @@ struct Core {
     /// Host names of the configuration (external addresses) as they last resolved.
     std::unordered_map<std::string, IpAddress, TextHash, std::equal_to<>> resolved = {};
     Recordings running_recordings = {};
+    /// Everything that runs without somebody waiting for it: cut when the exchange ends.
+    TaskScope tasks = {};
 
     Time now() const { return loop.now(); }
     /// An address literal, or a name from `resolved`.
     std::optional<IpAddress> address_of(std::string_view host) const;
+    /// Keeps it for this round: whoever calls us may still use it.
+    void let_go_later(std::shared_ptr<const void> used);
 };
 
 }  // namespace strowger::pbx
