@@ -42,8 +42,10 @@ sanitize: ## the tests under ASan+UBSan, threads under TSan
 	@tools/install-packages build run test develop
 	@cmake --preset asan >/dev/null && cmake --build --preset asan -j $(JOBS)
 	@tests/run --build build/asan
+	@STROWGER=$(CURDIR)/build/asan/strowger tools/demo
 	@cmake --preset tsan >/dev/null && cmake --build --preset tsan -j $(JOBS)
 	@tests/run --build build/tsan
+	@STROWGER=$(CURDIR)/build/tsan/strowger tools/demo
 
 fmt: ## format the sources in place
 	@tools/install-packages develop

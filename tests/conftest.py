@@ -21,8 +21,9 @@ def start(tmp_path_factory):
         return begun[-1]
 
     yield start
-    statuses = [exchange.close() for exchange in begun]
-    assert all(status == 0 for status in statuses), f"an exchange ended with {statuses}"
+    ended = [(exchange.close(), exchange.log_path) for exchange in begun]
+    for status, log in ended:
+        assert status == 0, f"an exchange ended with {status}; its last words:\n{log.read_text(errors='replace')[-6000:]}"
 
 
 @pytest.fixture(scope="session")

@@ -152,6 +152,7 @@ inline constexpr std::size_t max_include_depth = 10;   ///< Asterisk's own limit
 inline constexpr std::size_t max_comment_depth = 128;  ///< Asterisk's own limit
 inline constexpr std::size_t max_files = 4096;         ///< globs that include globs multiply
 inline constexpr std::size_t max_bytes = 256u << 20;   ///< of all files together
-inline constexpr std::size_t max_entries = 2'000'000;  ///< templates that inherit twice double
+inline constexpr std::size_t max_entries = 2'000'000;  ///< of all sections together
+inline constexpr std::size_t max_inherited = 1000;     ///< templates that inherit twice double
 
 }  // namespace strowger::ini

@@ -61,7 +61,9 @@ private:
     std::size_t comment_depth_ = 0;  ///< of nested `;-- --;`; 0 outside
     std::size_t bytes_ = 0;
     std::size_t entries_ = 0;
+    std::size_t inherited_ = 0;  ///< by the header at hand
     bool full_ = false;
+    bool runaway_ = false;  ///< files include each other in a circle: no further one is read
 };
 
 std::string Reader::path_of(std::string_view name) const {
@@ -228,6 +230,7 @@ void Reader::take_header(std::string_view line) {
     }
     discarding_ = false;
     bool usable = true;
+    inherited_ = 0;
     for (const auto option : options) take_header_option(trim(option), section_, usable);
     if (!appends) by_name_.try_emplace(to_lower(name), section_);
     if (!usable) discarding_ = true;
@@ -252,6 +255,12 @@ void Reader::take_header_option(std::string_view option, Section*& section, bool
         return;
     }
     section->bases.push_back(option);
+    inherited_ += base->entries.size();
+    if (inherited_ > max_inherited) {
+        error(fmt::format("[{}] inherits more than {} settings", section->name, max_inherited));
+        usable = false;
+        return;
+    }
     for (std::size_t i = 0; i < base->entries.size() && !full_; ++i)
         add_entry(*section, base->entries[i]);
 }
@@ -335,9 +344,13 @@ void Reader::take_directive(std::string_view line, std::size_t depth) {
                     near ? fmt::format("#{}", *near) : std::string{});
     }
     if (argument.empty()) return error(fmt::format("#{} wants a name", name));
-    if (depth + 1 > max_include_depth)
+    if (runaway_) return;
+    if (depth + 1 > max_include_depth) {
+        // Two includes of oneself would be followed 2^10 times. It is an error already: once is enough.
+        runaway_ = true;
         return error(fmt::format("'{}': files include each other deeper than {}", argument,
                                  max_include_depth));
+    }
     if (is_exec) return execute(argument, depth + 1);
     include(argument, is_include, depth + 1);
 }

@@ -129,6 +129,13 @@ TEST(Ini, FilesThatIncludeThemselvesStopAtTheDepthLimit) {
     EXPECT_EQ(ini.document.files().size(), max_include_depth + 1);
 }
 
+TEST(Ini, FilesThatIncludeThemselvesOftenAreStillReadOnlyAsDeepAsThat) {
+    const Read ini("[s]\n#include a.conf\n#include a.conf\n#include *.conf\nb = 1\n");
+    EXPECT_EQ(ini.document.files().size(), max_include_depth + 1);
+    EXPECT_EQ(ini.diagnostics.errors(), 1u);
+    EXPECT_EQ(ini.get("s", "b"), "1");  // what else is wrong is still looked for
+}
+
 TEST(Ini, ExecIsObeyedOnlyWhenAllowed) {
     const Read closed("[s]\n#exec echo a=1\n");
     EXPECT_TRUE(closed.diagnostics.ok());
@@ -150,6 +157,10 @@ TEST(Ini, TemplatesThatDoubleEachOtherAreStopped) {
     for (int i = 1; i < 40; ++i) text += fmt::format("[t{}](!,t{},t{})\n", i, i - 1, i - 1);
     const Read ini(text);
     EXPECT_FALSE(ini.diagnostics.ok());
+    EXPECT_EQ(ini.diagnostics.all().front().message(),
+              "a.conf:12: [t10] inherits more than 1000 settings");
+    EXPECT_EQ(ini.document.all_sections().at(9).entries.size(), 512u);
+    EXPECT_EQ(ini.document.all_sections().at(10).entries.size(), 512u);
 }
 
 }  // namespace

@@ -128,9 +128,65 @@ struct Detached {
 
 }  // namespace detail
 
-/// Runs a task that nobody waits for; it owns itself until it ends.
+/// Runs a task that nobody waits for; it owns itself until it ends. Only for logic that is sure to end,
+/// as in a test: what may still wait when its surroundings go belongs to a TaskScope.
 inline void spawn(Task<> task) {
     [](Task<> body) -> detail::Detached { co_await std::move(body); }(std::move(task));
 }
+
+/// Owns the tasks that nobody waits for: each ends by itself, or with the scope at the latest.
+///
+/// So a task may refer to whatever outlives the scope, and nothing is left waiting for an answer that
+/// will not come any more. The scope must not be cancelled by one of its own tasks.
+class TaskScope {
+public:
+    TaskScope() = default;
+    TaskScope(const TaskScope&) = delete;
+    TaskScope& operator=(const TaskScope&) = delete;
+    ~TaskScope() { cancel(); }
+
+    /// Runs it to its first suspension. After `cancel` it is let go of without being begun.
+    void spawn(Task<> task) {
+        if (!cancelled_) (void)run(*this, std::move(task));
+    }
+    /// Destroys what still waits, the newest first; for good.
+    void cancel() {
+        cancelled_ = true;
+        while (newest_) newest_->handle().destroy();
+    }
+    bool empty() const { return newest_ == nullptr; }
+
+private:
+    struct Running {
+        struct promise_type {
+            promise_type(TaskScope& owner, Task<>&) : scope(owner), older(owner.newest_) {
+                if (older) older->newer = this;
+                scope.newest_ = this;
+            }
+            promise_type(const promise_type&) = delete;
+            promise_type& operator=(const promise_type&) = delete;
+            ~promise_type() {
+                (newer ? newer->older : scope.newest_) = older;
+                if (older) older->newer = newer;
+            }
+            std::coroutine_handle<promise_type> handle() {
+                return std::coroutine_handle<promise_type>::from_promise(*this);
+            }
+            Running get_return_object() noexcept { return {}; }
+            std::suspend_never initial_suspend() noexcept { return {}; }
+            std::suspend_never final_suspend() noexcept { return {}; }
+            void return_void() noexcept {}
+            void unhandled_exception() noexcept { std::terminate(); }  // a programming error
+
+            TaskScope& scope;
+            promise_type* older;
+            promise_type* newer = nullptr;
+        };
+    };
+    static Running run(TaskScope&, Task<> body) { co_await std::move(body); }
+
+    Running::promise_type* newest_ = nullptr;
+    bool cancelled_ = false;
+};
 
 }  // namespace strowger

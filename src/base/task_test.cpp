@@ -102,5 +102,68 @@ TEST(Task, ALongLoopOfAwaitsDoesNotGrowTheStack) {
     EXPECT_EQ(sum, 200000);
 }
 
+/// Writes a letter when it goes.
+struct Farewell {
+    std::string& out;
+    char letter;
+    ~Farewell() { out += letter; }
+};
+
+Task<> wait_at(Gate& gate, std::string& out, char letter) {
+    const Farewell farewell{out, letter};
+    co_await gate;
+    out += '!';
+}
+
+TEST(TaskScope, LetsATaskEndByItself) {
+    Gate first, second;
+    std::string order;
+    TaskScope scope;
+    scope.spawn(wait_at(first, order, 'a'));
+    scope.spawn(wait_at(second, order, 'b'));
+    EXPECT_FALSE(scope.empty());
+    first.waiter.resume();
+    EXPECT_EQ(order, "!a");
+    EXPECT_FALSE(scope.empty());
+    second.waiter.resume();
+    EXPECT_EQ(order, "!a!b");
+    EXPECT_TRUE(scope.empty());
+}
+
+TEST(TaskScope, DestroysWhatStillWaitsTheNewestFirst) {
+    Gate first, second, third;
+    std::string order;
+    {
+        TaskScope scope;
+        scope.spawn(wait_at(first, order, 'a'));
+        scope.spawn(wait_at(second, order, 'b'));
+        scope.spawn(wait_at(third, order, 'c'));
+        second.waiter.resume();
+        EXPECT_EQ(order, "!b");
+    }
+    EXPECT_EQ(order, "!bca");
+}
+
+TEST(TaskScope, BeginsNothingMoreOnceCancelled) {
+    Gate gate;
+    std::string order;
+    TaskScope scope;
+    const auto begins_another = [](TaskScope& s, Gate& g, std::string& out) -> Task<> {
+        struct Begin {
+            TaskScope& scope;
+            Gate& gate;
+            std::string& out;
+            ~Begin() { scope.spawn(wait_at(gate, out, 'z')); }
+        } const at_the_end{s, g, out};
+        co_await g;
+    };
+    scope.spawn(begins_another(scope, gate, order));
+    scope.cancel();
+    EXPECT_TRUE(scope.empty());
+    scope.spawn(wait_at(gate, order, 'y'));
+    EXPECT_TRUE(scope.empty());
+    EXPECT_EQ(order, "");
+}
+
 }  // namespace
 }  // namespace strowger

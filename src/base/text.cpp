@@ -69,32 +69,39 @@ std::string to_hex(std::string_view bytes) {
 
 namespace {
 
-// Levenshtein, one row at a time.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
+constexpr std::size_t longest_word = 128;  // beyond it nobody mistyped a key
+
+// Levenshtein, one row at a time; `limit` for any that is not below it. Only cells nearer than that to
+// the diagonal can matter, which for words is a handful.
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
+    if (a.size() >= b.size() + limit || b.size() >= a.size() + limit) return limit;
+    std::array<std::size_t, 2 * longest_word> row;  // b is shorter than a and the limit together
+    std::iota(row.begin(), row.begin() + b.size() + 1, std::size_t{0});
     for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < b.size(); ++j) {
+        const std::size_t first = i + 1 > limit ? i + 1 - limit : 0;
+        const std::size_t last = std::min(b.size(), i + limit);
+        std::size_t diagonal = row[first];
+        std::size_t least = row[first] = first == 0 ? i + 1 : limit;
+        for (std::size_t j = first; j < last; ++j) {
             const std::size_t substitute = diagonal + (lower(a[i]) != lower(b[j]));
             diagonal = row[j + 1];
             row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, substitute});
+            least = std::min(least, row[j + 1]);
         }
+        if (least >= limit) return limit;
     }
-    return row[b.size()];
+    return std::min(limit, row[b.size()]);
 }
 
 }  // namespace
 
 std::optional<std::string_view> nearest(std::string_view word,
                                         const std::vector<std::string_view>& candidates) {
-    static constexpr std::size_t longest_word = 128;  // beyond it nobody mistyped a key
     if (word.size() > longest_word) return std::nullopt;
     std::optional<std::string_view> best;
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
     for (const auto candidate : candidates) {
-        const auto distance = edit_distance(word, candidate);
+        const auto distance = edit_distance(word, candidate, best_distance);
         if (distance < best_distance) {
             best = candidate;
             best_distance = distance;

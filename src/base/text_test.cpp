@@ -49,6 +49,21 @@ TEST(Text, SuggestsTheNearestWordOrNone) {
     EXPECT_FALSE(nearest(std::string(1000, 'a'), known));
 }
 
+TEST(Text, SuggestsWhatLiesWithinAThirdOfTheWordAndNoFurther) {
+    EXPECT_EQ(nearest("abcdefghi", {"abcdefghixyz"}), "abcdefghixyz");  // three of nine added
+    EXPECT_FALSE(nearest("abcdefghi", {"abcdefghiwxyz"}));
+    EXPECT_EQ(nearest("abcdefghi", {"defghi"}), "defghi");  // three taken away
+    EXPECT_FALSE(nearest("abcdefghi", {"efghi"}));
+    EXPECT_EQ(nearest("abcdefghi", {"xbcdxfghx"}), "xbcdxfghx");  // three exchanged
+    EXPECT_FALSE(nearest("abcdefghi", {"xbxdxfghx"}));
+    EXPECT_EQ(nearest("abcdefghi", {"xabcefghiy"}), "xabcefghiy");  // one gone, two added
+    EXPECT_EQ(nearest("abcdefghi", {"xbcdxfghx", "abcdefghj", "abcdefxyz"}), "abcdefghj");
+    const std::string longest(128, 'a');
+    EXPECT_EQ(nearest(longest, {longest + std::string(42, 'b')}), longest + std::string(42, 'b'));
+    EXPECT_FALSE(nearest(longest, {longest + std::string(43, 'b'), std::string(5000, 'a')}));
+    EXPECT_FALSE(nearest("", {"ab"}));
+}
+
 TEST(Text, WritesHexAndBigEndian) {
     EXPECT_EQ(to_hex(std::string_view("\x00\xff\x1a", 3)), "00ff1a");
     std::array<std::uint8_t, 6> bytes{};

@@ -216,7 +216,7 @@ private:
         // A caller that was answered already hears our own ringing tone.
         if (caller_.is_up() && !ringing_) {
             ringing_ = true;
-            spawn([](ChannelPtr who) -> Task<> { (void)co_await who->play_tone("ring"); }(caller_.shared_from_this()));
+            caller_.core().tasks.spawn([](ChannelPtr who) -> Task<> { (void)co_await who->play_tone("ring"); }(caller_.shared_from_this()));
         }
     }
 

@@ -111,7 +111,7 @@ Task<AppResult> record(Call& call, std::string_view args) {
     if (status == "HANGUP") {
         // What somebody did not finish to say is not kept, unless asked for.
         if (!options.has('k'))
-            spawn([](Recordings::Done done, std::string file) -> Task<> {
+            core.tasks.spawn([](Recordings::Done done, std::string file) -> Task<> {
                 (void)co_await done;
                 (void)io::remove_file(file);
             }(closed, *path));
@@ -195,7 +195,7 @@ Task<AppResult> mix_monitor(Call& call, std::string_view args) {
             ? args.substr(static_cast<std::size_t>(arguments[2].data() - args.data()))
             : std::string_view();
     if (!trim(command).empty())
-        spawn(run_afterwards(core, closed, unescape_variables(call, command), channel.name()));
+        core.tasks.spawn(run_afterwards(core, closed, unescape_variables(call, command), channel.name()));
     co_return AppResult::proceed;
 }
 

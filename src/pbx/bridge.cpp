@@ -113,7 +113,7 @@ void Bridge::release(const Channel& leaving, Released how) {
     if (!channel->hung_up()) {
         const auto where = channel->party();
         if (where)
-            spawn([](media::Engine& engine, media::Party party) -> Task<> {
+            core_.tasks.spawn([](media::Engine& engine, media::Party party) -> Task<> {
                 media::DisconnectRequest request{std::move(party)};
                 (void)co_await engine.disconnect(std::move(request));
             }(core_.engine, *where));
@@ -195,7 +195,7 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
         const auto peer = peer_of(channel);
         if (!peer) return;
         const auto ep = channel.endpoint();
-        spawn([](ChannelPtr other, bool on, std::string music) -> Task<> {
+        core_.tasks.spawn([](ChannelPtr other, bool on, std::string music) -> Task<> {
             if (on)
                 (void)co_await other->start_music(std::move(music));
             else
@@ -247,7 +247,7 @@ void Bridge::digit(Member& member, char pressed) {
         member.collecting_target = true;
         const auto peer = peer_of(*channel);
         if (peer)
-            spawn([](ChannelPtr waiting, ChannelPtr transferor) -> Task<> {
+            core_.tasks.spawn([](ChannelPtr waiting, ChannelPtr transferor) -> Task<> {
                 (void)co_await waiting->start_music(std::string());
                 const auto prompt = transferor->core().sounds.find("pbx-transfer", transferor->language);
                 if (!prompt) co_return;
@@ -281,7 +281,7 @@ void Bridge::finish_target(Channel& by) {
         return;
     }
     LOG_NOTICE(by.about(), "transfer to '{}@{}': no such extension", digits, context);
-    spawn([](std::shared_ptr<Bridge> self, ChannelPtr channel) -> Task<> {
+    core_.tasks.spawn([](std::shared_ptr<Bridge> self, ChannelPtr channel) -> Task<> {
         if (const auto peer = self->peer_of(*channel)) co_await peer->stop_playing();
         const auto prompt = channel->core().sounds.find("pbx-invalid", channel->language);
         if (!prompt) co_return;

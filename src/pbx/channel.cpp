@@ -16,6 +16,13 @@ std::string_view text_of(ChannelState state) {
     return "Unknown";
 }
 
+void Core::let_go_later(std::shared_ptr<const void> used) {
+    // A task, and not a post to the loop, which would keep it beyond the exchange's own end.
+    tasks.spawn([](io::Loop& rounds, std::shared_ptr<const void>) -> Task<> {
+        co_await rounds.sleep(std::chrono::microseconds{1});
+    }(loop, std::move(used)));
+}
+
 Channel::Channel(Core& core, std::string technology, std::string resource, std::string linkedid)
     : dialplan::Call(core.environment),
       core_(core),
@@ -34,7 +41,7 @@ Channel::~Channel() = default;
 void Channel::send_digit(char digit, Duration duration) {
     const auto where = party();
     if (!where) return;
-    spawn([](ChannelPtr self, media::PlayDtmfRequest request) -> Task<> {
+    core_.tasks.spawn([](ChannelPtr self, media::PlayDtmfRequest request) -> Task<> {
         auto sent = co_await self->core().engine.play_dtmf(std::move(request));
         if (!sent) LOG_VERBOSE(self->about(), "DTMF not sent: {}", sent.error().text());
     }(shared_from_this(), {*where, std::string(1, digit), duration}));

@@ -37,6 +37,10 @@ void Channels::remove(const Channel& channel) {
     last->inbox().clear();  // what nobody read holds the channel itself
 }
 
+void Channels::clear() {
+    for (const auto& channel : all()) remove(*channel);
+}
+
 const std::vector<const Channel*>& Channels::of_device(std::string_view device) const {
     static const std::vector<const Channel*> none;
     const auto found = by_device_.find(to_lower(device));

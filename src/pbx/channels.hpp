@@ -20,6 +20,7 @@ class Channels {
 public:
     void add(std::shared_ptr<Channel> channel);
     void remove(const Channel& channel);
+    void clear();  ///< removes all
 
     std::shared_ptr<Channel> find(std::string_view uniqueid) const;
     std::shared_ptr<Channel> find_by_name(std::string_view name) const;

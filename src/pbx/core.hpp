@@ -9,6 +9,7 @@
 #include "base/address.hpp"
 #include "base/events.hpp"
 #include "base/random.hpp"
+#include "base/task.hpp"
 #include "base/text.hpp"
 #include "io/dns.hpp"
 #include "io/loop.hpp"
@@ -44,8 +45,12 @@ struct Core {
     std::string recordings;                               ///< directory of relative recording names
     std::string state_directory;
     Recordings running_recordings = {};
+    /// Everything that runs without somebody waiting for it: cut when the exchange ends.
+    TaskScope tasks = {};
 
     Time now() const { return loop.now(); }
+    /// Keeps it for this round: whoever calls us may still use it.
+    void let_go_later(std::shared_ptr<const void> used);
 };
 
 }  // namespace strowger::pbx

@@ -111,7 +111,11 @@ Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::Local
       loaded_(loop.now()) {}
 
 Exchange::~Exchange() {
+    // Calls end as they always do; what then still waits, for media or for a name server, is cut while
+    // everything that it refers to is there.
     for (const auto& channel : channels_.all()) channel->hangup(Cause::normal_clearing);
+    core_.tasks.cancel();
+    channels_.clear();
 }
 
 Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options options) {
@@ -432,7 +436,7 @@ void Exchange::invite(const sip::RequestReceived& received) {
 
 // RFC 3891: the new call takes the place of one that we have.
 void Exchange::invite_with_replaces(std::shared_ptr<SipChannel> channel, std::string text) {
-    spawn([](std::shared_ptr<SipChannel> coming, std::string value, Channels& channels) -> Task<> {
+    core_.tasks.spawn([](std::shared_ptr<SipChannel> coming, std::string value, Channels& channels) -> Task<> {
         const auto replaces = sip::Replaces::parse(value);
         const auto leaving = replaces ? channels.find_by_tag(replaces->to_tag) : nullptr;
         if (!leaving || leaving->call_id() != replaces->call_id || !leaving->bridge) {
@@ -453,7 +457,7 @@ void Exchange::start_dialplan(ChannelPtr channel, dialplan::Position position) {
     channel->listen(nullptr);
     channel->set_position(std::move(position));
     ++channels_.calls;
-    spawn(run(std::move(channel)));
+    core_.tasks.spawn(run(std::move(channel)));
 }
 
 Task<> Exchange::run(ChannelPtr channel) {

@@ -292,7 +292,7 @@ Result<> mute_audio(Call& call, std::string_view args, std::string_view value) {
     const auto party = channel.party();
     if (!party) return fail("the channel has no media yet");
     const bool on = is_true(trim(value));
-    spawn([](ChannelPtr self, media::Party who, bool mute) -> Task<> {
+    channel.core().tasks.spawn([](ChannelPtr self, media::Party who, bool mute) -> Task<> {
         media::BlockRequest request{std::move(who), mute, false};
         const auto blocked = co_await self->core().engine.block(std::move(request));
         if (!blocked) self->report(log::Level::warning, blocked.error().text());

@@ -392,7 +392,7 @@ Result<> write_media_offer(Call& call, std::string_view, std::string_view value)
 Result<> send_refresh(Call& call, std::string_view, std::string_view value) {
     const auto sip = sip_of(call);
     if (!sip) return std::unexpected(sip.error());
-    spawn([](std::shared_ptr<SipChannel> self, bool update) -> Task<> {
+    (*sip)->core().tasks.spawn([](std::shared_ptr<SipChannel> self, bool update) -> Task<> {
         const auto sent = co_await self->refresh(update);
         if (!sent) self->report(log::Level::warning, sent.error().text());
     }(std::static_pointer_cast<SipChannel>((*sip)->shared_from_this()),

@@ -70,7 +70,7 @@ void LocalChannel::end(Cause why) {
     const auto self = shared_from_this();
     ended(why);
     core().channels.remove(*this);
-    core().loop.post([self] {});
+    core().let_go_later(self);
 }
 
 void LocalChannel::hangup(Cause why) {

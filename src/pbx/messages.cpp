@@ -168,12 +168,13 @@ int Messages::receive(const sip::ReceivedPtr& received, const config::Endpoint& 
     waiting_.push_back(std::move(channel));
     if (!running_) {
         running_ = true;
-        core_.loop.post([this] { spawn(run()); });
+        core_.tasks.spawn(run());
     }
     return 202;
 }
 
 Task<> Messages::run() {
+    co_await core_.loop.sleep(std::chrono::microseconds{1});  // the 202 goes out before
     while (!waiting_.empty()) {
         const auto channel = std::move(waiting_.front());
         waiting_.pop_front();

@@ -294,9 +294,8 @@ void Presence::drain(const std::string& tag) {
         }
         core_.signalling.detach(subscription.owner);
         // Its own timer or handler may be what runs.
-        auto gone = std::make_shared<std::unique_ptr<Subscription>>(std::move(found->second));
+        core_.let_go_later(std::move(found->second));
         subscriptions_.erase(found);
-        core_.loop.post([gone] {});
         return;
     }
     if (notifier.deadline() == Time::max()) {

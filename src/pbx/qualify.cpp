@@ -163,7 +163,7 @@ void Qualifier::ask(const std::string& name) {
     probe.from_tag = core_.random.token(12);
     probe.cseq = 0;
     probe.authenticated = false;
-    spawn(send(probe.key, {}, {}));
+    core_.tasks.spawn(send(probe.key, {}, {}));
 }
 
 Task<> Qualifier::send(std::string name, std::string authorization_name,
@@ -265,7 +265,7 @@ void Qualifier::answered(Probe& probe, const sip::Message& response) {
                                         response, "OPTIONS", probe.uri, core_.random);
         if (answer) {
             probe.authenticated = true;
-            spawn(send(probe.key, std::string(name_of(answer->header)), std::move(answer->value)));
+            core_.tasks.spawn(send(probe.key, std::string(name_of(answer->header)), std::move(answer->value)));
             return;
         }
         LOG_VERBOSE((log::About{"pbx", {}, aor->name}), "qualify: {}", answer.error().text());

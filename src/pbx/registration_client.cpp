@@ -191,7 +191,7 @@ void RegistrationClient::attempt(std::uint32_t expires) {
     transaction_ = {};
     if (const auto waiting = std::exchange(waiting_, std::nullopt))
         waiting->resolve({nullptr, "begun anew"});
-    spawn(run(expires, generation));
+    core_.tasks.spawn(run(expires, generation));
 }
 
 Task<> RegistrationClient::run(std::uint32_t expires, std::uint64_t generation) {

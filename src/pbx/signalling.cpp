@@ -148,7 +148,8 @@ void Signalling::receive(const sip::Flow& flow, std::string_view bytes) {
 void Signalling::touch() {
     if (touched_ || pumping_) return;
     touched_ = true;
-    loop_.at_round_end([this] {
+    loop_.at_round_end([this, alive = std::weak_ptr(alive_)] {
+        if (alive.expired()) return;
         touched_ = false;
         pump();
     });

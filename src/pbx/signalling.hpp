@@ -111,6 +111,7 @@ private:
     bool touched_ = false;
     bool pumping_ = false;
     std::uint64_t next_flow_ = 1;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< for what the loop still holds
 };
 
 }  // namespace strowger::pbx

@@ -357,7 +357,7 @@ void SipChannel::await_bye(Cause cause) {
 void SipChannel::finish(Cause cause) {
     if (hung_up()) return;
     ended(cause);
-    spawn([](std::shared_ptr<SipChannel> self) -> Task<> {
+    core().tasks.spawn([](std::shared_ptr<SipChannel> self) -> Task<> {
         co_await self->remove_media();
         self->maybe_remove();
     }(std::static_pointer_cast<SipChannel>(shared_from_this())));
@@ -393,7 +393,7 @@ void SipChannel::maybe_remove() {
     const auto self = shared_from_this();  // the registry's share may be the last
     core().channels.remove(*this);
     if (session_) core().channels.unbind_dialog(session_->local_tag());
-    core().loop.post([self] {});
+    core().let_go_later(self);
 }
 
 void SipChannel::handle(const sip::TransactionEvent& event) {
@@ -405,7 +405,7 @@ void SipChannel::handle(const sip::TransactionEvent& event) {
 void SipChannel::drain() {
     if (draining_) return;
     draining_ = true;
-    spawn([](std::shared_ptr<SipChannel> self) -> Task<> {
+    core().tasks.spawn([](std::shared_ptr<SipChannel> self) -> Task<> {
         co_await self->process();
         self->draining_ = false;
         self->arm();
@@ -643,7 +643,7 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
         return;
     }
     if (const auto replaces = target->replaces()) {
-        spawn([](std::shared_ptr<SipChannel> self, sip::session::RequestArrived asked, std::string text) -> Task<> {
+        core().tasks.spawn([](std::shared_ptr<SipChannel> self, sip::session::RequestArrived asked, std::string text) -> Task<> {
             co_await self->attended_transfer(std::move(asked), std::move(text));
             self->drain();
         }(std::static_pointer_cast<SipChannel>(shared_from_this()), event, *replaces));

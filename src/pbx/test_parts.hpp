@@ -76,6 +76,11 @@ struct Parts {
             events.subscribe([this](const events::Event& event) { happened.push_back(event); });
     }
 
+    ~Parts() {
+        if (core) core->tasks.cancel();
+        channels.clear();
+    }
+
     /// Reads a configuration and puts it in force, static contacts included.
     void load(std::string pjsip, std::string extensions = {}) {
         ini::MemoryFiles files(

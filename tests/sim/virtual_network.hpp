@@ -1,0 +1,79 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/random.hpp"
+#include "base/time.hpp"
+
+namespace strowger::sim {
+
+/// Hosts that send each other datagrams in virtual time, through weather and through NATs.
+///
+/// Nothing happens but in `run_until`, in the order of time; what happens at one time, in the order
+/// in which it was asked for. Seeded alike, it goes alike.
+class VirtualNetwork {
+public:
+    struct Weather {
+        Duration delay = std::chrono::milliseconds{20};  ///< each way
+        Duration jitter{};                               ///< up to so much on top: reorders
+        double loss = 0;
+        double duplication = 0;
+    };
+    using Receiver = std::function<void(const SocketAddress& from, std::string_view bytes)>;
+
+    VirtualNetwork(Weather weather, std::uint64_t seed) : weather_(weather), chance_(seed) {}
+
+    Time now() const { return now_; }
+    void attach(const SocketAddress& address, Receiver receiver);
+    /// Hosts `inside` are seen as ports of `outside`. A mapping serves every destination and lets
+    /// in only whom it has sent to (RFC 4787: endpoint-independent mapping, address- and
+    /// port-dependent filtering); without traffic from inside it is forgotten after `patience`.
+    void add_nat(const IpAddress& outside, const std::vector<IpAddress>& inside, Duration patience);
+    void send(SocketAddress from, const SocketAddress& to, std::string bytes);
+    void at(Time when, std::move_only_function<void()> fn);
+    void run_until(Time end);
+
+    struct Counters {
+        std::size_t sent = 0;
+        std::size_t lost = 0;      ///< by the weather
+        std::size_t filtered = 0;  ///< by a NAT
+        std::size_t nowhere = 0;   ///< to an address that nobody has
+    };
+    const Counters& counters() const { return counters_; }
+
+private:
+    struct Mapping {
+        SocketAddress outside;
+        std::set<SocketAddress> peers;
+        Time until;
+    };
+    struct Nat {
+        IpAddress outside;
+        Duration patience;
+        std::uint16_t next_port = 40000;
+        std::map<SocketAddress, Mapping> by_inside;
+        std::map<std::uint16_t, SocketAddress> by_port;
+    };
+
+    SocketAddress leave(Nat& nat, const SocketAddress& from, const SocketAddress& to);
+    void arrive(const SocketAddress& from, SocketAddress to, std::string_view bytes);
+
+    Weather weather_;
+    Random chance_;
+    Time now_{};
+    std::multimap<Time, std::move_only_function<void()>> due_;
+    std::unordered_map<SocketAddress, Receiver> hosts_;
+    std::vector<std::unique_ptr<Nat>> nats_;
+    std::unordered_map<IpAddress, Nat*> behind_, in_front_;
+    Counters counters_;
+};
+
+}  // namespace strowger::sim
