@@ -17,7 +17,9 @@
 #include "pbx/config/configuration.hpp"
 #include "pbx/dialplan/call.hpp"
 #include "pbx/location.hpp"
+#include "pbx/parking.hpp"
 #include "pbx/recordings.hpp"
+#include "pbx/ringing_calls.hpp"
 #include "pbx/signalling.hpp"
 #include "pbx/sounds.hpp"
 #include "pbx/trace.hpp"
@@ -44,6 +46,8 @@ struct Core {
     /// Host names of the configuration (external addresses) as they last resolved.
     std::unordered_map<std::string, IpAddress, TextHash, std::equal_to<>> resolved = {};
     Recordings running_recordings = {};
+    RingingCalls ringing = {};
+    Parking parking = {};
 
     Time now() const { return loop.now(); }
     /// An address literal, or a name from `resolved`.
