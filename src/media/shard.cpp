@@ -70,4 +70,10 @@ std::unique_ptr<Leg> Shard::release(Leg& leg) {
     return std::move(node.mapped());
 }
 
+// The poller forgets a socket that is closed without being told.
+void Shard::end(Leg& leg) {
+    leg.detach();
+    legs_.erase(&leg);
+}
+
 }  // namespace strowger::media

@@ -16,13 +16,6 @@ std::string_view text_of(ChannelState state) {
     return "Unknown";
 }
 
-std::optional<IpAddress> Core::address_of(std::string_view host) const {
-    if (const auto literal = IpAddress::parse(host)) return literal;
-    const auto found = resolved.find(host);
-    if (found == resolved.end()) return std::nullopt;
-    return found->second;
-}
-
 Channel::Channel(Core& core, std::string technology, std::string resource, std::string linkedid)
     : dialplan::Call(core.environment),
       core_(core),
