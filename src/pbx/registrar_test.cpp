@@ -225,7 +225,7 @@ TEST(Registrar, RewriteContactStoresWhereThePacketCameFrom) {
     Registry r;
     r.policy.rewrite_contact = true;
     r.register_with("Contact: <sip:alice@10.0.0.5:5060;ob;transport=UDP>\r\n");
-    EXPECT_EQ(r.bound(), Uris{"sip:alice@203.0.113.5:40000;ob"});
+    EXPECT_EQ(r.bound(), Uris{"sip:alice@203.0.113.5:40000;ob;transport=udp"});
     // And finds it again, to refresh and to remove it.
     EXPECT_EQ(
         r.register_with("Contact: <sip:alice@10.0.0.5:5060;ob;transport=UDP>;expires=0\r\n").status,
