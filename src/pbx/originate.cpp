@@ -28,6 +28,16 @@ std::string_view status_of(Cause cause) {
     }
 }
 
+// A Local half is answered just before the far one is joined with whoever answered there: what plays
+// now would not be heard. Where nobody is joined, a dialplan runs at the other end, and nothing is lost.
+Task<> until_heard(Channel& leg) {
+    static constexpr Duration longest = std::chrono::milliseconds{500};
+    static constexpr Duration step = std::chrono::milliseconds{10};
+    const Time until = leg.core().now() + longest;
+    while (leg.media_follows() && !leg.party() && leg.core().now() < until)
+        if (!co_await leg.wait(step)) co_return;
+}
+
 }  // namespace
 
 Task<Originated> originate(Core& core, Bridge::Starter starter, Origination wanted) {
@@ -89,6 +99,8 @@ Task<Originated> originate(Core& core, Bridge::Starter starter, Origination want
     core.events.publish(events::DialChanged{
         true, {}, leg->name(), {}, outcome.channel ? "ANSWER" : outcome.status});
     if (!outcome.channel) co_return outcome;
+    co_await until_heard(*leg);
+    if (leg->hung_up()) co_return outcome;
     if (wanted.application.name.empty())
         starter(leg, std::move(wanted.position));
     else

@@ -47,6 +47,20 @@ TEST(Originate, RunsTheDialplanWithItsVariables) {
     EXPECT_EQ(exchange.say("done"), "SUCCESS");
 }
 
+TEST(Originate, OfALocalChannelIsHeardByWhoAnswersAtItsFarEnd) {
+    TestExchange exchange(
+        "exten => 1,1,Originate(Local/31@test,app,Playback,long,,3,v(__COLOUR=red))\n"
+        "exten => 31,1,UserEvent(ran,is: ${COLOUR})\nsame => n,Dial(PJSIP/bob,20)\n");
+    TestCallee bob(exchange, "bob");
+    TestCaller alice(exchange);
+    alice.invite("1");
+    ASSERT_TRUE(bob.pick_up());
+    EXPECT_EQ(exchange.say("ran"), "red");
+    EXPECT_GE(bob.listen(300ms), 5);
+    bob.hang_up();
+    EXPECT_TRUE(exchange.loop.run_until([&] { return exchange.core().channels.size() == 0; }, 3s));
+}
+
 TEST(Originate, SaysWhyNobodyAnswered) {
     TestExchange exchange(plan);
     TestCallee bob(exchange, "bob");
