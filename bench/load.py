@@ -22,7 +22,7 @@ class Sipp:
         self.screen = open(folder / f"{scenario}.screen", "wb")
         self.process = subprocess.Popen(
             ["sipp", *arguments, "-sf", str(here / "sipp" / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port),
-             "-nostdin", "-trace_stat", "-stf", str(self.stats), "-fd", "1", "-max_socket", "1000"],
+             "-nostdin", "-trace_stat", "-stf", str(self.stats), "-fd", "1", "-max_socket", "1000", "-buff_size", "4194304"],
             stdin=subprocess.DEVNULL, stdout=self.screen, stderr=self.screen, cwd=folder)
 
     def wait(self, timeout):
@@ -65,7 +65,7 @@ class Called:
     def __init__(self, folder, server):
         self.port = free_port()
         register_one("called", self.port, server.port)
-        self.sipp = Sipp(folder, "answer", self.port, ["-mp", "40000"])
+        self.sipp = Sipp(folder, "answer", self.port, ["-mp", str(free_port())])
 
     def stop(self):
         self.sipp.stop()
@@ -103,7 +103,7 @@ def call(folder, server, accounts, count, rate, timeout, each_second=None):
     phones.write_text("SEQUENTIAL\n" + "".join(map(authentication, users(accounts))))
     sipp = Sipp(folder, "call", free_port(),
                 [f"127.0.0.1:{server.port}", "-inf", str(phones), "-s", server.called(), "-r", str(rate), "-m", str(count),
-                 "-l", "10000", "-mp", "50000"])
+                 "-l", "10000", "-mp", str(free_port())])
     deadline = time.monotonic() + timeout
     while sipp.process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)

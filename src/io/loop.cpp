@@ -22,6 +22,9 @@ constexpr Duration longest_idle = std::chrono::seconds{10};
 // Timers that set themselves anew for now must not keep the sockets waiting.
 constexpr int max_timers_a_round = 1000;
 
+// Nor must functions that queue themselves again for the end of the round.
+constexpr int max_round_ends = 8;
+
 bool earlier(const TimerNode* a, const TimerNode* b) {
     return a->when != b->when ? a->when < b->when : a->order < b->order;
 }
@@ -153,10 +156,14 @@ void Loop::at_round_end(std::move_only_function<void()> fn) {
     impl_->round_end.push_back(std::move(fn));
 }
 
+// What these functions queue in turn (a response, then the datagram it is sent in) still belongs to
+// this round, else each step would cost another look at the sockets.
 void Loop::Impl::end_round() {
-    std::swap(round_end, round_end_running);
-    for (auto& fn : round_end_running) fn();
-    round_end_running.clear();
+    for (int i = 0; i < max_round_ends && !round_end.empty(); ++i) {
+        std::swap(round_end, round_end_running);
+        for (auto& fn : round_end_running) fn();
+        round_end_running.clear();
+    }
 }
 
 // One wait, and at most one completion of Asio's: its run_one goes on with what a wait has found

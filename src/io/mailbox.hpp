@@ -23,12 +23,18 @@ public:
 
     /// From any thread.
     void post(Message message) {
+        put(std::move(message));
+        wake();
+    }
+
+    /// From any thread: a message that may wait for those after it, until `wake`.
+    void put(Message message) {
         Node* node = new Node;
         node->message.emplace(std::move(message));
         Node* before = newest_.exchange(node, std::memory_order_acq_rel);
         before->next.store(node, std::memory_order_release);
-        wake_.wake();
     }
+    void wake() { wake_.wake(); }
 
     /// By the owner, when `fd` is readable; then `take` until empty.
     void acknowledge() { wake_.acknowledge(); }

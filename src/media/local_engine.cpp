@@ -158,8 +158,8 @@ void LocalEngine::admit(std::unique_ptr<Record> record, std::unique_ptr<Leg> leg
     record->shard = &shard_for(record->party.call);
     record->leg = leg.get();
     by_id_[record->id] = record.get();
-    record->shard->post(
-        [shard = record->shard, leg = std::move(leg)]() mutable { shard->adopt(std::move(leg)); });
+    send(*record->shard,
+         [shard = record->shard, leg = std::move(leg)]() mutable { shard->adopt(std::move(leg)); });
     Call& call = calls_[record->party.call];
     call.push_back(std::move(record));
 }
@@ -172,7 +172,7 @@ sdp::Description LocalEngine::base_description(const Record& record) const {
 
 Task<Result<std::string>> LocalEngine::publish(PublishRequest request) {
     const auto offer = sdp::Session::parse(request.sdp);
-    if (!offer) co_return std::unexpected(offer.error().within("offer"));
+    if (!offer) co_return std::unexpected(Error(offer.error().within("offer").text(), 400));
 
     Record* known = find(request.party);
     std::unique_ptr<Record> fresh;
@@ -231,7 +231,7 @@ Task<Result<>> LocalEngine::create_answer(CreateAnswerRequest request) {
     const auto record = get(request.party);
     if (!record) co_return std::unexpected(record.error());
     const auto answer = sdp::Session::parse(request.sdp);
-    if (!answer) co_return std::unexpected(answer.error().within("answer"));
+    if (!answer) co_return std::unexpected(Error(answer.error().within("answer").text(), 400));
     const auto& offer = (*record)->history.last();
     if (!offer)
         co_return fail("media of call {}: an answer of '{}' without an offer to it",
@@ -263,12 +263,23 @@ void LocalEngine::apply(Record& record, const sdp::Agreement& agreement) {
     post(record, [terms = std::move(terms)](Leg& leg) mutable { leg.agree(std::move(terms)); });
 }
 
+void LocalEngine::send(Shard& shard, Work work) {
+    if (!options_.at_round_end) return shard.post(std::move(work));
+    shard.put(std::move(work));
+    if (std::exchange(wake_due_, true)) return;
+    options_.at_round_end([this, alive = std::weak_ptr(alive_)] {
+        if (alive.expired()) return;
+        wake_due_ = false;
+        for (const auto& each : shards_) each->wake();
+    });
+}
+
 void LocalEngine::post(Record& record, LegWork work) {
     if (record.moving) {
         record.waiting.push_back(std::move(work));
         return;
     }
-    record.shard->post([leg = record.leg, work = std::move(work)]() mutable { work(*leg); });
+    send(*record.shard, [leg = record.leg, work = std::move(work)]() mutable { work(*leg); });
 }
 
 // The leg travels as a message: from its shard to here, and on to the other. What is asked of it
@@ -277,7 +288,7 @@ void LocalEngine::move(Record& record, Shard& to) {
     Shard& from = *record.shard;
     record.shard = &to;
     record.moving = true;
-    from.post([this, &from, leg = record.leg, id = record.id] {
+    send(from, [this, &from, leg = record.leg, id = record.id] {
         mailbox_.post(
             [this, id, moved = from.release(*leg)]() mutable { arrived(id, std::move(moved)); });
     });
@@ -293,8 +304,8 @@ void LocalEngine::arrived(std::uint64_t id, std::unique_ptr<Leg> leg) {
         return;
     }
     Record& record = *found->second;
-    record.shard->post(
-        [shard = record.shard, leg = std::move(leg)]() mutable { shard->adopt(std::move(leg)); });
+    send(*record.shard,
+         [shard = record.shard, leg = std::move(leg)]() mutable { shard->adopt(std::move(leg)); });
     record.moving = false;
     for (auto& work : std::exchange(record.waiting, {})) post(record, std::move(work));
     for (auto& waiter : std::exchange(record.moved, {})) waiter.set(true);
@@ -322,7 +333,7 @@ Task<Result<>> LocalEngine::connect(ConnectRequest request) {
                            request.a.call, request.a.tag);
         if (!(*a)->moving && !(*b)->moving) {
             if ((*a)->shard == (*b)->shard) {
-                (*a)->shard->post([one = (*a)->leg, other = (*b)->leg] { one->join(*other); });
+                send(*(*a)->shard, [one = (*a)->leg, other = (*b)->leg] { one->join(*other); });
                 co_return Result<>{};
             }
             move(**b, *(*a)->shard);
@@ -522,13 +533,13 @@ Task<Result<PartyStats>> LocalEngine::remove(DeleteRequest request) {
     departing_[record->id] = std::move(*place);
     call->second.erase(place);
     if (call->second.empty()) calls_.erase(call);
-    record->shard->post([this, reply, shard = record->shard, leg = record->leg, id = record->id,
-                         local = record->local] {
+    send(*record->shard, [this, reply, shard = record->shard, leg = record->leg, id = record->id,
+                          local = record->local] {
         PartyStats stats = leg->stats();
         stats.local = local;
         leg->stop_play();
         leg->stop_record(0, "hangup");
-        shard->release(*leg).reset();
+        shard->end(*leg);
         mailbox_.post([this, reply, id, port = local.port, stats = std::move(stats)]() mutable {
             by_id_.erase(id);
             departing_.erase(id);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -35,6 +36,9 @@ public:
         std::optional<IpAddress> bind_address;        ///< else any, of the party's family
         std::optional<IpAddress> advertised_address;  ///< else the bound or the routed one
         std::size_t sound_cache_bytes = std::size_t{64} << 20;  ///< over an hour of prompts
+        /// Runs a function at the end of what the owner is doing now. With it, all that is asked of
+        /// a media thread meanwhile wakes that thread once; without it, each request does.
+        std::function<void(std::move_only_function<void()>)> at_round_end = {};
     };
 
     explicit LocalEngine(Options options);
@@ -100,6 +104,7 @@ private:
     sdp::Description base_description(const Record& record) const;
     void apply(Record& record, const sdp::Agreement& agreement);
 
+    void send(Shard& shard, Work work);
     void post(Record& record, LegWork work);
     void move(Record& record, Shard& to);
     void arrived(std::uint64_t id, std::unique_ptr<Leg> leg);
@@ -114,6 +119,9 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<Record>> departing_;  // until the leg is gone
     std::uint64_t next_id_ = 1;
     std::function<void(const Event&)> handler_;
+
+    bool wake_due_ = false;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // outlived by the owner's round
 
     io::Mailbox<Work> mailbox_;
     std::vector<std::unique_ptr<Shard>> shards_;  // post to the mailbox until they have stopped

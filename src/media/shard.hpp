@@ -33,9 +33,19 @@ public:
     /// From any thread.
     void post(Work work) { mailbox_.post(std::move(work)); }
 
+    /// From the engine's owner alone: work that is noticed with the next `wake`.
+    void put(Work work) {
+        mailbox_.put(std::move(work));
+        to_wake_ = true;
+    }
+    void wake() {
+        if (std::exchange(to_wake_, false)) mailbox_.wake();
+    }
+
     // From here on: on the shard's thread.
     Leg& adopt(std::unique_ptr<Leg> leg);
     std::unique_ptr<Leg> release(Leg& leg);
+    void end(Leg& leg);  ///< as `release`, and its sockets are closed
 
     Time now() const { return now_; }
     Timers& timers() { return timers_; }
@@ -65,6 +75,7 @@ private:
     std::array<std::uint8_t, max_packet> second_buffer_;
     Time now_{};
     bool stopping_ = false;
+    bool to_wake_ = false;  ///< the engine owner's: something was put since the last wake
     std::thread thread_;
 };
 

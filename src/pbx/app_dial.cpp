@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "pbx/dial_options.hpp"
 #include "pbx/dial_target.hpp"
 #include "pbx/dialplan/arguments.hpp"
 #include "pbx/dialplan/machine.hpp"
 #include "pbx/local_channel.hpp"
+#include "pbx/option_letters.hpp"
 
 namespace strowger::pbx {
 
@@ -21,10 +21,22 @@ constexpr std::size_t max_legs = 64;
 /// 302s followed for one Dial.
 constexpr int max_redirections = 5;
 
+/// L(ms[:warning[:repeat]]) or S(seconds): how long they may talk.
+std::optional<Duration> talk_limit(const OptionLetters& options) {
+    static constexpr std::int64_t longest_ms = std::int64_t{365} * 24 * 3600 * 1000;  // a year is for ever
+    std::int64_t ms = 0;
+    if (const auto limit = options.argument('L'))
+        ms = parse_number<std::int64_t>(trim(split_once(*limit, ':').first)).value_or(0);
+    else if (const auto limit_s = options.argument('S'))
+        ms = std::min(parse_number<std::int64_t>(trim(*limit_s)).value_or(0), longest_ms / 1000) * 1000;
+    if (ms <= 0 || ms >= longest_ms) return std::nullopt;
+    return std::chrono::milliseconds{ms};
+}
+
 /// One Dial while it rings.
 class Dialling {
 public:
-    Dialling(Channel& caller, const DialOptions& options, Bridge::Starter starter)
+    Dialling(Channel& caller, const OptionLetters& options, Bridge::Starter starter)
         : caller_(caller), options_(options), starter_(std::move(starter)), queue_(caller.core().loop) {}
 
     ~Dialling() {
@@ -80,7 +92,7 @@ public:
         if (legs_.empty()) co_return nullptr;
         if (options_.has('m')) {
             (void)co_await caller_.progress();
-            (void)co_await caller_.start_music(std::string(options_.value('m')));
+            (void)co_await caller_.start_music(std::string(options_.argument('m').value_or("")));
         } else if (options_.has('r')) {
             ring_back();
         }
@@ -176,7 +188,7 @@ private:
     // Option b: a subroutine on the leg before it is dialled; B: on the caller.
     Task<bool> before_dialling(Channel& leg) {
         if (options_.has('b')) {
-            std::string target = subroutine_target(options_.value('b'));
+            std::string target = subroutine_target(options_.argument('b').value_or(""));
             if (!co_await dialplan::Machine::run_subroutine(leg, std::move(target))) co_return !leg.hung_up();
         }
         co_return true;
@@ -260,7 +272,7 @@ private:
     }
 
     Channel& caller_;
-    const DialOptions& options_;
+    const OptionLetters& options_;
     Bridge::Starter starter_;
     EventQueue queue_;
     std::vector<ChannelPtr> legs_;
@@ -279,7 +291,7 @@ std::string caret_to_comma(std::string_view text) {
     return result;
 }
 
-Task<AppResult> talk(Channel& caller, ChannelPtr callee, const DialOptions& options, Bridge::Starter starter) {
+Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& options, Bridge::Starter starter) {
     auto& core = caller.core();
     set(caller, "DIALEDPEERNAME", callee->name());
     set(caller, "DIALEDPEERNUMBER", callee->dialled);
@@ -291,20 +303,20 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const DialOptions& opti
     co_await caller.stop_playing();
     // Options on the callee before the two are joined.
     if (options.has('A')) {
-        const auto file = core.sounds.find(options.value('A'), callee->language);
+        const auto file = core.sounds.find(options.argument('A').value_or(""), callee->language);
         if (file) {
             std::vector<std::string> files{*file};
             (void)co_await callee->play_and_wait(std::move(files));
         }
     }
     if (options.has('D')) {
-        for (const char digit : split_once(options.value('D'), ':').first) {
+        for (const char digit : split_once(options.argument('D').value_or(""), ':').first) {
             callee->send_digit(digit, std::chrono::milliseconds{100});
             (void)co_await callee->wait(std::chrono::milliseconds{200});
         }
     }
     if (options.has('U')) {
-        std::string target = caret_to_comma(options.value('U'));
+        std::string target = caret_to_comma(options.argument('U').value_or(""));
         if (target.find('(') == std::string::npos || target.find(',') == std::string::npos) {
             // "sub^args" names a context; its s,1 is run.
             const auto comma = target.find(',');
@@ -327,7 +339,7 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const DialOptions& opti
     }
     if (options.has('G')) {
         // Caller and callee go on in the dialplan, at the label and one after it.
-        auto place = dialplan::Machine::resolve(caller, caret_to_comma(options.value('G')));
+        auto place = dialplan::Machine::resolve(caller, caret_to_comma(options.argument('G').value_or("")));
         if (!place) {
             LOG_WARNING(caller.about(), "Dial option G: {}", place.error().text());
             callee->hangup(Cause::normal_clearing);
@@ -350,7 +362,7 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const DialOptions& opti
     }
     (*bridge)->allow(caller, {options.has('T'), options.has('H')});
     (*bridge)->allow(*callee, {options.has('t'), options.has('h')});
-    if (const auto limit = options.talk_limit()) (*bridge)->limit(*limit);
+    if (const auto limit = talk_limit(options)) (*bridge)->limit(*limit);
     const Time began = core.now();
     const auto shared = *bridge;
     bridge->reset();
@@ -367,8 +379,8 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const DialOptions& opti
         case Released::Why::peer_gone:
         case Released::Why::duration_over:
             if (options.has('F') && !callee->hung_up()) {
-                auto place = options.value('F').empty() ? Result<dialplan::Position>(fail("next"))
-                                                        : dialplan::Machine::resolve(caller, caret_to_comma(options.value('F')));
+                auto place = options.argument('F').value_or("").empty() ? Result<dialplan::Position>(fail("next"))
+                                                        : dialplan::Machine::resolve(caller, caret_to_comma(options.argument('F').value_or("")));
                 if (place) starter(callee, *place);
             }
             co_return options.has('g') && !caller.hung_up() ? AppResult::proceed : AppResult::hangup;
@@ -381,7 +393,7 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
     const ChannelPtr keep = caller.shared_from_this();
     const auto arguments = dialplan::split_arguments(text);
     const auto at = [&](std::size_t i) { return i < arguments.size() ? std::string_view(arguments[i]) : std::string_view(); };
-    const auto options = DialOptions::parse(at(2));
+    const OptionLetters options(at(2));
     auto& core = caller.core();
 
     set(caller, "DIALSTATUS", "");

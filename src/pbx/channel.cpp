@@ -16,13 +16,6 @@ std::string_view text_of(ChannelState state) {
     return "Unknown";
 }
 
-std::optional<IpAddress> Core::address_of(std::string_view host) const {
-    if (const auto literal = IpAddress::parse(host)) return literal;
-    const auto found = resolved.find(host);
-    if (found == resolved.end()) return std::nullopt;
-    return found->second;
-}
-
 void Core::let_go_later(std::shared_ptr<const void> used) {
     // A task, and not a post to the loop, which would keep it beyond the exchange's own end.
     tasks.spawn([](io::Loop& rounds, std::shared_ptr<const void>) -> Task<> {

@@ -17,6 +17,7 @@
 #include "pbx/channels.hpp"
 #include "pbx/config/configuration.hpp"
 #include "pbx/dialplan/call.hpp"
+#include "pbx/host_names.hpp"
 #include "pbx/location.hpp"
 #include "pbx/recordings.hpp"
 #include "pbx/signalling.hpp"
@@ -38,19 +39,16 @@ struct Core {
     Channels& channels;
     Trace& trace;
     Sounds& sounds;
+    HostNames& names;
     dialplan::Environment& environment;
     std::shared_ptr<const config::Configuration> config;  ///< the current one; calls may hold older ones
     std::string recordings;                               ///< directory of relative recording names
     std::string state_directory;
-    /// Host names of the configuration (external addresses) as they last resolved.
-    std::unordered_map<std::string, IpAddress, TextHash, std::equal_to<>> resolved = {};
     Recordings running_recordings = {};
     /// Everything that runs without somebody waiting for it: cut when the exchange ends.
     TaskScope tasks = {};
 
     Time now() const { return loop.now(); }
-    /// An address literal, or a name from `resolved`.
-    std::optional<IpAddress> address_of(std::string_view host) const;
     /// Keeps it for this round: whoever calls us may still use it.
     void let_go_later(std::shared_ptr<const void> used);
 };

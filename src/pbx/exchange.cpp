@@ -66,8 +66,10 @@ Result<LoadedConfiguration> read_configuration(const std::string& directory) {
     return loaded;
 }
 
-media::LocalEngine::Options engine_options(const config::Configuration& config, const Exchange::Options& options) {
+media::LocalEngine::Options engine_options(io::Loop& loop, const config::Configuration& config,
+                                           const Exchange::Options& options) {
     media::LocalEngine::Options engine;
+    engine.at_round_end = [&loop](std::move_only_function<void()> wake) { loop.at_round_end(std::move(wake)); };
     engine.threads = options.media_threads;
     engine.first_port = config.rtp.rtpstart;
     engine.last_port = config.rtp.rtpend;
@@ -86,6 +88,7 @@ Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::Local
       resolver_(std::make_unique<io::Resolver>(loop, io::Resolver::Options{})),
       engine_(std::move(engine)),
       sounds_(sound_directories(options_), music_directories(options_)),
+      names_(loop, *resolver_, random_),
       config_(std::move(config)),
       dialplan_(std::move(plan)),
       store_(std::move(store)),
@@ -101,7 +104,7 @@ Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::Local
                        return std::string(value ? value : "");
                    }},
       core_{loop,      random_, *signalling_, *resolver_,   *engine_, location_,           events_, channels_,
-            trace_,    sounds_, environment_, config_,      options_.recordings, options_.state_directory, {}},
+            trace_,    sounds_, names_,       environment_, config_,  options_.recordings, options_.state_directory},
       registrar_(location_),
       screening_(core_),
       started_(loop.now()),
@@ -120,7 +123,7 @@ Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options option
     if (auto made = io::make_directories(options.state_directory); !made) return std::unexpected(made.error());
     auto loaded = read_configuration(options.config_directory);
     if (!loaded) return std::unexpected(loaded.error());
-    auto engine = std::make_unique<media::LocalEngine>(engine_options(*loaded->config, options));
+    auto engine = std::make_unique<media::LocalEngine>(engine_options(loop, *loaded->config, options));
     std::unique_ptr<dialplan::Store> store;
     if (auto opened = SqliteStore::open(options.state_directory + "/database.db")) {
         store = std::move(*opened);
@@ -221,7 +224,7 @@ void Exchange::apply(std::shared_ptr<const config::Configuration> config, std::s
     screening_.configure(config_, [this](std::string_view token) { return registrations_->endpoint_of_line(token); });
     sounds_.forget();
     bind_static_contacts();
-    core_.tasks.spawn(resolve_names());
+    names_.configure(config_);
     registrations_->configure();
     qualifier_->configure();
     hints_->configure();
@@ -256,25 +259,6 @@ void Exchange::bind_static_contacts() {
             }
             location_.bind(aor.name, std::move(contact));
         }
-    }
-}
-
-// Names in transports and identifies, so that calls and requests never wait for DNS.
-Task<> Exchange::resolve_names() {
-    std::vector<std::string> names;
-    for (const auto& transport : config_->transports)
-        for (const auto& name : {transport.external_media_address, transport.external_signaling_address})
-            if (!name.empty() && !IpAddress::parse(name)) names.push_back(name);
-    for (const auto& identify : config_->identifies)
-        for (const auto& name : identify.match_names) names.push_back(name);
-    const auto config = config_;
-    for (const auto& name : names) {
-        auto found = co_await resolver_->addresses(name);
-        if (config != config_) co_return;  // a reload has begun its own
-        if (found && !found->empty())
-            core_.resolved[name] = found->front();
-        else
-            LOG_WARNING(about, "'{}' does not resolve; the local address is used instead", name);
     }
 }
 

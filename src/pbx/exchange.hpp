@@ -75,7 +75,6 @@ private:
     Result<> open_transports();
     void apply(std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan);
     void bind_static_contacts();
-    Task<> resolve_names();
     Result<> serve_http();
     void count_events();
     void expire();
@@ -105,6 +104,7 @@ private:
     Channels channels_;
     Trace trace_;
     Sounds sounds_;
+    HostNames names_;
     std::shared_ptr<const config::Configuration> config_;
     std::shared_ptr<const dialplan::Dialplan> dialplan_;
     dialplan::Functions functions_;

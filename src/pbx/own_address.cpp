@@ -9,7 +9,7 @@ std::string own_address(const Core& core, const sip::Flow& flow) {
     const auto* transport = core.signalling.transport_of(flow);
     if (transport && !transport->external_signaling_address.empty() &&
         transport->is_outside(flow.remote.ip)) {
-        if (const auto ip = core.address_of(transport->external_signaling_address)) {
+        if (const auto ip = core.names.address(transport->external_signaling_address)) {
             own.ip = *ip;
             if (transport->external_signaling_port != 0)
                 own.port = transport->external_signaling_port;

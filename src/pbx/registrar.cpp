@@ -19,11 +19,6 @@ std::uint32_t expiry_of(std::string_view text, std::uint32_t otherwise) {
     return parse_number<std::uint32_t>(text).value_or(otherwise);
 }
 
-void append_date(std::string& out, WallTime wall_now) {
-    const auto whole = std::chrono::floor<std::chrono::seconds>(wall_now);
-    fmt::format_to(std::back_inserter(out), "Date: {}\r\n", sip::date_text(whole));
-}
-
 std::uint32_t seconds_left(const Contact& contact, std::uint32_t if_static, Time now) {
     if (contact.expires == Time::max()) return if_static;
     const auto left = std::chrono::ceil<std::chrono::seconds>(contact.expires - now).count();
@@ -52,6 +47,15 @@ bool permitted(const sip::Uri& uri, const std::vector<const config::AccessRules*
 
 }  // namespace
 
+void Registrar::append_date(std::string& out, WallTime wall_now) {
+    const auto second = std::chrono::floor<std::chrono::seconds>(wall_now);
+    if (date_.empty() || dated_ != second) {
+        dated_ = second;
+        date_ = fmt::format("Date: {}\r\n", sip::date_text(second));
+    }
+    out += date_;
+}
+
 struct Registrar::Update {
     std::string uri;
     std::string instance;
@@ -72,13 +76,18 @@ std::string rewritten_contact(std::string_view text, const sip::Flow& flow) {
         result += '@';
     }
     result += flow.remote.text();
-    // Keep the parameters, but the transport is the one that was really used.
+    // Keep the parameters, but the transport is the one that was really used. A phone that wrote
+    // transport=udp looks for it in the answer (section 19.1.4: with and without are different URIs).
+    bool names_transport = flow.transport != sip::Transport::udp;
     for (const auto parameter : split(uri->parameters, ';')) {
         if (parameter.empty()) continue;
-        if (iequals(trim(split_once(parameter, '=').first), "transport")) continue;
+        if (iequals(trim(split_once(parameter, '=').first), "transport")) {
+            names_transport = true;
+            continue;
+        }
         (result += ';') += parameter;
     }
-    if (flow.transport != sip::Transport::udp) (result += ";transport=") += uri_name(flow.transport);
+    if (names_transport) (result += ";transport=") += uri_name(flow.transport);
     return result;
 }
 

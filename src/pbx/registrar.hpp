@@ -65,8 +65,11 @@ private:
                                                      const std::vector<Update>& updates,
                                                      const RegistrationPolicy& policy) const;
     std::string list_contacts(const std::string& aor, Time now) const;
+    void append_date(std::string& out, WallTime wall_now);
 
     Location& location_;
+    std::chrono::sys_seconds dated_{};  ///< the second of `date_`
+    std::string date_;                  ///< the Date line, the same for all answers of a second
 };
 
 /// The Contact URI as seen from outside: host, port and transport of where the packet came from.

@@ -1,7 +1,6 @@
 #include "pbx/screening.hpp"
 
 #include <algorithm>
-#include <regex>
 
 #include "wire/sip/builder.hpp"
 #include "wire/sip/uri.hpp"
@@ -59,6 +58,8 @@ void Screening::configure(const std::shared_ptr<const config::Configuration>& co
     }
     if (sha256) algorithms_.push_back(sip::Algorithm::sha256);
     algorithms_.push_back(sip::Algorithm::md5);
+    names_with_domain_ = std::any_of(config->endpoints.begin(), config->endpoints.end(),
+                                     [](const auto& endpoint) { return endpoint.name.find('@') != std::string::npos; });
     for (const auto& endpoint : config->endpoints)
         for (const auto& name : endpoint.auth)
             if (const auto* auth = config->auths.find(name)) by_auth_user_.emplace(auth->username, &endpoint);
@@ -83,10 +84,7 @@ const config::Endpoint* Screening::by_address(const sip::Message& request, const
     for (const auto& identify : config_->identifies) {
         bool matches = std::any_of(identify.match.begin(), identify.match.end(),
                                    [&](const Cidr& cidr) { return cidr.contains(flow.remote.ip); });
-        for (const auto& name : identify.match_names) {
-            const auto ip = core_.address_of(name);
-            matches |= ip && *ip == flow.remote.ip;
-        }
+        for (const auto& name : identify.match_names) matches |= core_.names.matches(name, flow.remote.ip);
         if (matches)
             if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
         if (identify.match_header.empty()) continue;
@@ -112,10 +110,12 @@ const config::Endpoint* Screening::by_line(const sip::Message& request) const {
 const config::Endpoint* Screening::by_username(const sip::Message& request) const {
     const auto from = from_parts(request);
     if (!from || from->user.empty()) return nullptr;
-    std::string name = from->user + '@' + std::string(from->host);
-    if (const auto* endpoint = config_->endpoints.find(name)) return endpoint;
-    if (const auto alias = domain_aliases_.find(to_lower(from->host)); alias != domain_aliases_.end())
-        if (const auto* endpoint = config_->endpoints.find(from->user + '@' + alias->second)) return endpoint;
+    if (names_with_domain_) {
+        const std::string name = from->user + '@' + std::string(from->host);
+        if (const auto* endpoint = config_->endpoints.find(name)) return endpoint;
+        if (const auto alias = domain_aliases_.find(to_lower(from->host)); alias != domain_aliases_.end())
+            if (const auto* endpoint = config_->endpoints.find(from->user + '@' + alias->second)) return endpoint;
+    }
     std::string_view user = from->user;
     if (config_->global.ignore_uri_user_options) user = split_once(user, ';').first;
     return config_->endpoints.find(user);
@@ -165,8 +165,12 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
     const auto& request = received.request->message();
     const auto& flow = received.request->flow();
     for (const auto& acl : config_->acls) {
-        // Objects of type=acl in pjsip.conf hold for everybody.
-        if (acl.access.allows(flow.remote.ip)) continue;
+        // Objects of type=acl in pjsip.conf hold for everybody, and may name lists of acl.conf.
+        if (acl.named_only) continue;
+        bool allows = acl.access.allows(flow.remote.ip);
+        for (const auto& name : acl.acl)
+            if (const auto* list = config_->acls.find(name)) allows &= list->access.allows(flow.remote.ip);
+        if (allows) continue;
         tell(events::Security::What::failed_acl, received, {}, acl.name);
         refuse(received, 403);
         return nullptr;
@@ -227,14 +231,27 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
         return nullptr;
     }
     if (tried && !stale) {
-        LOG_NOTICE((log::About{"pbx", request.call_id(), flow.remote.text()}), "{} for '{}' failed authentication",
-                   request.method_text(), endpoint->name);
+        log_failure(request, flow, *endpoint);
         tell(events::Security::What::challenge_response_failed, received, endpoint->name);
     } else {
         tell(events::Security::What::challenge_sent, received, endpoint->name);
     }
     challenge(received, first_realm, stale);
     return nullptr;
+}
+
+// A phone with an old password, or somebody guessing, must not fill the log: one line a second, which
+// then tells how many were left out.
+void Screening::log_failure(const sip::Message& request, const sip::Flow& flow, const config::Endpoint& endpoint) {
+    if (core_.now() < next_failure_line_) {
+        ++failures_unlogged_;
+        return;
+    }
+    next_failure_line_ = core_.now() + std::chrono::seconds{1};
+    const auto unlogged = std::exchange(failures_unlogged_, 0);
+    LOG_NOTICE((log::About{"pbx", request.call_id(), flow.remote.text()}), "{} for '{}' failed authentication{}",
+               request.method_text(), endpoint.name,
+               unlogged == 0 ? "" : fmt::format(" ({} more since the last line)", unlogged));
 }
 
 void Screening::challenge(const sip::RequestReceived& received, const std::string& realm, bool stale) {

@@ -36,6 +36,7 @@ private:
     sip::Authenticator& authenticator(const std::string& realm);
     void challenge(const sip::RequestReceived& received, const std::string& realm, bool stale);
     void refuse(const sip::RequestReceived& received, int status);
+    void log_failure(const sip::Message& request, const sip::Flow& flow, const config::Endpoint& endpoint);
     void tell(events::Security::What what, const sip::RequestReceived& received, std::string account,
               std::string detail = {}) const;
 
@@ -48,8 +49,11 @@ private:
     std::unordered_map<std::string, sip::Authenticator, TextHash, std::equal_to<>> authenticators_;
     std::unordered_map<std::string, const config::Endpoint*, TextHash, std::equal_to<>> by_auth_user_;
     std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> domain_aliases_;
+    bool names_with_domain_ = false;  ///< some endpoint is called user@domain
     std::string unknown_realm_;
     Lines lines_;
+    Time next_failure_line_{};
+    std::uint64_t failures_unlogged_ = 0;
 };
 
 }  // namespace strowger::pbx

@@ -9,6 +9,8 @@ namespace strowger::pbx {
 namespace {
 
 constexpr std::size_t max_cached_sources = 4096;
+// Half a second of a thousand calls a second; the kernel gives what net.core.rmem_max allows.
+constexpr int receive_buffer = 4 << 20;
 constexpr log::About about{"sip"};
 
 sip::Transport wire_transport(config::Transport::Protocol protocol) {
@@ -65,6 +67,7 @@ Result<> Signalling::open(const config::Transport& transport) {
             const auto id = next_flow_++;
             io::UdpSocket::Options options;
             options.tos = transport.tos;
+            options.receive_buffer = receive_buffer;
             auto socket = io::UdpSocket::bind(
                 loop_, transport.bind, options, [this, id](std::span<const io::UdpSocket::Datagram> datagrams) {
                     for (const auto& datagram : datagrams)

@@ -187,7 +187,7 @@ media::Profile SipChannel::profile() const {
         if (endpoint_->bind_rtp_to_media_address) profile.bind_address = fixed;
     } else if (const auto* transport = core().signalling.transport_of(flow);
                transport && !transport->external_media_address.empty() && transport->is_outside(flow.remote.ip)) {
-        profile.advertised_address = core().address_of(transport->external_media_address);
+        profile.advertised_address = core().names.address(transport->external_media_address);
     }
     profile.received_from = flow.remote.ip;
     profile.sdp_owner = endpoint_->sdp_owner;
@@ -317,7 +317,11 @@ sip::HeaderLines SipChannel::reason(Cause cause) const {
 }
 
 void SipChannel::hangup(Cause cause) {
-    if (hung_up()) return;
+    if (hung_up()) {
+        // Asked again while a transferor is still given time: no longer.
+        if (std::exchange(bye_timer_, {}).pending()) say_bye(cause);
+        return;
+    }
     const auto self = shared_from_this();
     if (!session_) {
         finish(cause);
@@ -328,10 +332,25 @@ void SipChannel::hangup(Cause cause) {
         (void)session_->reject(refusal_status.value_or(sip_status(cause)), now, reason(cause));
     else if (!is_caller_ && state() != ChannelState::up)
         session_->cancel(reason(cause), now);
+    else if (transferred_)
+        await_bye(cause);
     else
         session_->bye(now, reason(cause));
     finish(cause);
     drain();
+}
+
+void SipChannel::say_bye(Cause cause) {
+    session_->bye(core().now(), reason(cause));
+    drain();
+}
+
+// Whoever transferred hangs up by itself (RFC 5589 section 6.1); ours comes only if it forgets to.
+void SipChannel::await_bye(Cause cause) {
+    const std::weak_ptr<Channel> weak = weak_from_this();
+    bye_timer_ = core().loop.after(transferor_patience, [weak, cause] {
+        if (const auto self = std::static_pointer_cast<SipChannel>(weak.lock())) self->say_bye(cause);
+    });
 }
 
 // The leg is over for everybody but its own session, which may still have a BYE under way.
@@ -429,7 +448,7 @@ Task<> SipChannel::reoffer(std::string sdp) {
     auto answer = co_await core().engine.publish(std::move(request));
     if (!answer) {
         LOG_NOTICE(about(), "new offer refused: {}", answer.error().text());
-        session_->reject_offer(answer.error().code() == 488 ? 488 : 500, core().now());
+        session_->reject_offer(answer.error().code() >= 400 ? answer.error().code() : 500, core().now());
         co_return;
     }
     local_sdp_ = std::move(*answer);
@@ -586,8 +605,9 @@ void SipChannel::info(const sip::session::RequestArrived& event) {
     const char digit = signal.front() >= 'a' ? static_cast<char>(signal.front() - 32) : signal.front();
     core().events.publish(events::DtmfReceived{name(), uniqueid(), digit, duration});
     raise(channel::Digit{digit, duration});
+    // The bridge itself passes digits on to a Local half.
     if (bridge)
-        if (const auto peer = bridge->peer_of(*this)) peer->send_digit(digit, duration);
+        if (const auto peer = bridge->peer_of(*this); peer && !peer->media_follows()) peer->send_digit(digit, duration);
 }
 
 void SipChannel::send_digit(char digit, Duration duration) {
@@ -644,6 +664,7 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
         (void)peer->variables().set("SIPTRANSFER", "yes");
     }
     notify_refer("SIP/2.0 200 OK\r\n", true);
+    transferred_ = true;
     raise(channel::TransferAsked{{context, exten, 1}});
 }
 

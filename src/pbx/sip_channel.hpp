@@ -16,6 +16,9 @@ namespace strowger::pbx {
 /// dialplan sees.
 class SipChannel final : public Channel {
 public:
+    /// How long a phone that transferred its call may take to hang up.
+    static constexpr Duration transferor_patience = std::chrono::seconds{4};
+
     using EndpointPtr = std::shared_ptr<const config::Endpoint>;
 
     /// From an authenticated INVITE without To tag. Check `hung_up` afterwards: an INVITE that the
@@ -92,6 +95,8 @@ private:
     void notify_refer(std::string_view sipfrag, bool last);
     void arm();
     void finish(Cause cause);
+    void say_bye(Cause cause);
+    void await_bye(Cause cause);
     Task<> remove_media();
     void maybe_remove();
 
@@ -107,6 +112,7 @@ private:
     bool had_early_media_ = false;
     bool delayed_offer_ = false;
     bool on_hold_ = false;
+    bool transferred_ = false;  ///< it sent the other side elsewhere (REFER)
     bool draining_ = false;
     bool media_removed_ = false;
     bool removed_ = false;
@@ -115,7 +121,7 @@ private:
     std::string target_uri_;
     sip::ReceivedPtr last_response_;
     std::unordered_map<sip::TransactionId, io::Completion<int>> awaited_;  ///< statuses of our requests
-    io::Timer timer_;
+    io::Timer timer_, bye_timer_;
 };
 
 }  // namespace strowger::pbx

@@ -1,7 +1,6 @@
 #include "pbx/sounds.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "io/file.hpp"
 
@@ -14,6 +13,22 @@ constexpr std::array playable{".wav", ".ulaw", ".alaw", ".sln"};
 
 bool is_playable(const std::string& path) {
     return std::any_of(playable.begin(), playable.end(), [&](const char* s) { return path.ends_with(s); });
+}
+
+// Where the words of a language may lie, the nearest first. Debian names folders after the speaker
+// (en_US_f_Allison) and links "en" to one of them only when its package of links is installed.
+std::vector<std::string> language_folders(const std::string& directory, std::string_view language) {
+    const std::string generic(language.substr(0, language.find('_')));
+    const auto present = io::list_directory(directory);
+    std::vector<std::string> folders;
+    for (const auto& wanted : {std::string(language), generic, std::string("en")}) {
+        folders.push_back(wanted);
+        if (present && !wanted.empty())
+            std::copy_if(present->begin(), present->end(), std::back_inserter(folders),
+                         [&](const std::string& name) { return name.starts_with(wanted + "_"); });
+    }
+    folders.emplace_back();
+    return folders;
 }
 
 }  // namespace
@@ -39,9 +54,8 @@ std::optional<std::string> Sounds::search(std::string_view name, std::string_vie
     if (name.front() == '/') {
         stems.emplace_back(name);
     } else {
-        std::string generic(language.substr(0, language.find('_')));
         for (const auto& directory : directories_)
-            for (const auto& folder : {std::string(language), generic, std::string("en"), std::string()})
+            for (const auto& folder : language_folders(directory, language))
                 stems.push_back(directory + (folder.empty() ? "" : "/" + folder) + "/" + std::string(name));
     }
     for (const auto& stem : stems) {

@@ -51,6 +51,7 @@ struct Parts {
     Channels channels;
     Trace trace;
     Sounds sounds{{}, {}};
+    HostNames host_names{loop, resolver, random};
     dialplan::Functions functions;
     dialplan::Applications applications;
     dialplan::Globals globals;
@@ -100,10 +101,12 @@ struct Parts {
                                 channels,
                                 trace,
                                 sounds,
+                                host_names,
                                 environment,
                                 std::move(config),
                                 {},
                                 directory.path});
+        host_names.configure(core->config);
         location.clear_static();
         for (const auto& aor : core->config->aors)
             for (const auto& uri : aor.contact) {

@@ -55,29 +55,27 @@ double offset(const Trace::Call& call, Time at) { return std::max(0.0, seconds(a
 
 }  // namespace
 
-Trace::Call* Trace::by_linkedid(std::string_view linkedid) {
-    for (auto at = order_.rbegin(); at != order_.rend(); ++at)
-        if ((*at)->linkedid == linkedid) return at->get();
-    return nullptr;
+Trace::Call* Trace::by_linkedid(std::string_view linkedid) const {
+    const auto found = by_linkedid_.find(linkedid);
+    return found == by_linkedid_.end() ? nullptr : found->second.get();
 }
 
 void Trace::leg_began(const std::string& linkedid, Leg leg, Time now, WallTime wall_now) {
-    Call* call = by_linkedid(linkedid);
+    const auto known = by_linkedid_.find(linkedid);
+    std::shared_ptr<Call> call = known == by_linkedid_.end() ? nullptr : known->second;
     if (!call) {
         if (order_.size() >= max_calls) {
             for (const auto& old : order_.front()->legs) by_call_id_.erase(old.call_id);
+            by_linkedid_.erase(order_.front()->linkedid);
             order_.pop_front();
         }
-        order_.push_back(std::make_shared<Call>());
-        call = order_.back().get();
+        call = order_.emplace_back(std::make_shared<Call>());
         call->linkedid = linkedid;
         call->began = wall_now;
         call->start = now;
+        by_linkedid_.emplace(call->linkedid, call);
     }
     const auto index = call->legs.size();
-    std::shared_ptr<Call> shared;
-    for (auto at = order_.rbegin(); at != order_.rend() && !shared; ++at)
-        if (at->get() == call) shared = *at;
     const auto early = std::find_if(early_.begin(), early_.end(), [&](const Early& e) { return e.call_id == leg.call_id; });
     if (early != early_.end()) {
         for (auto& message : early->messages) {
@@ -87,7 +85,7 @@ void Trace::leg_began(const std::string& linkedid, Leg leg, Time now, WallTime w
         }
         early_.erase(early);
     }
-    by_call_id_[leg.call_id] = {shared, index};
+    by_call_id_[leg.call_id] = {call, index};
     call->legs.push_back(std::move(leg));
 }
 

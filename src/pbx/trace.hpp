@@ -79,9 +79,11 @@ private:
         std::string call_id;
         std::vector<Message> messages;
     };
-    Call* by_linkedid(std::string_view linkedid);
+    Call* by_linkedid(std::string_view linkedid) const;
 
     std::deque<std::shared_ptr<Call>> order_;
+    /// The keys are the calls' own; every step of every dialplan comes by here.
+    std::unordered_map<std::string_view, std::shared_ptr<Call>> by_linkedid_;
     std::unordered_map<std::string, std::pair<std::weak_ptr<Call>, std::size_t>, TextHash, std::equal_to<>> by_call_id_;
     std::deque<Early> early_;
 };

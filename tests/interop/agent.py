@@ -212,6 +212,12 @@ class Agent:
             self.inbox.append(message)
         raise Timeout(f"{self.user} waited {timeout} s for {wanted}\n" + "\n".join(self.log))
 
+    def settle(self):
+        """Answers whatever requests still come, so that nothing is repeated to somebody who left."""
+        while (message := self.receive(0.02)) is not None:
+            if message.is_request and message.method != "ACK":
+                Call.incoming(self, message, with_media=False).respond(200, "OK")
+
     def expect_none(self, *wanted, timeout=0.5):
         try:
             message = self.expect(*wanted, timeout=timeout)
@@ -298,10 +304,11 @@ class Call:
         self.last_remote_cseq = 0
 
     @classmethod
-    def incoming(cls, agent, request):
-        call = cls(agent, request.contact_uri(), call_id=request.call_id)
+    def incoming(cls, agent, request, with_media=True):
+        call = cls(agent, request.contact_uri() if request.header("contact") else "", call_id=request.call_id)
         call.local, call.remote = f"{request.header('to')};tag={token()}", request.header("from")
-        call.routes, call.request, call.rtp = request.all("record-route"), request, agent.rtp()
+        call.routes, call.request = request.all("record-route"), request
+        call.rtp = agent.rtp() if with_media else None
         return call
 
     # --- what the calling side does

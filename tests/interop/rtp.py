@@ -105,8 +105,10 @@ class Rtp:
         """Packets missing between the first and the last that came."""
         streams = {}
         for packet in self.voice_packets():
-            streams.setdefault(packet[4], []).append(packet[2])
-        return sum(((max(s) - min(s)) & 0xffff) + 1 - len(set(s)) for s in streams.values())
+            numbers = streams.setdefault(packet[4], [packet[2]])
+            ahead = (packet[2] - numbers[-1] + 0x8000 & 0xffff) - 0x8000  # they wrap at 65536
+            numbers.append(numbers[-1] + ahead)
+        return sum(max(n) - min(n) + 1 - len(set(n)) for n in streams.values())
 
     def close(self):
         self.running = self.sending = False

@@ -38,7 +38,9 @@ int run(int argc, char** argv) {
     pbx->add_option("--recordings", options.recordings, "directory of relative recording names (default: STATE/monitor)");
     pbx->add_option("--sounds", options.sound_directories, "directories of prompts, searched before the usual ones");
     pbx->add_option("--media-threads", options.media_threads, "threads that move packets; 0: one a core")->capture_default_str();
-    pbx->add_option("--log-level", level, "debug, verbose, notice, warning or error")->capture_default_str();
+    pbx->add_option("--log-level", level, "debug, verbose, notice, warning or error")
+        ->check(CLI::IsMember({"debug", "verbose", "notice", "warning", "error"}))
+        ->capture_default_str();
     pbx->add_option("--log-format", format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
     pbx->add_flag("--check", check, "only tell what is wrong with the configuration; status 1 when it would be refused");
 

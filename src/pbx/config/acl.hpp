@@ -24,6 +24,7 @@ struct AccessRules {
 struct Acl {
     std::string name;
     ini::Place place;
+    bool named_only = false;  ///< of acl.conf: counts where it is named, not for everybody
     AccessRules access;
     AccessRules contact_access;
     std::vector<std::string> acl;  ///< further named lists

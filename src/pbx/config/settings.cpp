@@ -280,6 +280,7 @@ void read_modules(const ini::Document& document, Configuration& configuration) {
 void read_acl(const ini::Document& document, Configuration& configuration) {
     for (const auto* section : document.sections()) {
         Acl acl;
+        acl.named_only = true;
         acl.name = section->name;
         acl.place = section->place;
         acl_schema().apply(acl, document, *section, configuration.diagnostics);

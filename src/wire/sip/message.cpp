@@ -313,10 +313,11 @@ private:
 
 Result<Message> Message::parse(std::string_view bytes) {
     Result<Message> message;
-    if (auto done = MessageParser(*message).parse(bytes); !done)
-        message = std::unexpected(std::move(done.error()));
+    if (auto done = message->read(bytes); !done) message = std::unexpected(std::move(done.error()));
     return message;
 }
+
+Result<> Message::read(std::string_view bytes) { return MessageParser(*this).parse(bytes); }
 
 std::span<const Header> Message::headers() const {
     if (header_count_ > inline_headers) return more_;

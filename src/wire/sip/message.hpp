@@ -104,6 +104,8 @@ public:
     /// The error names what is wrong and where. Its code is the status that section 8.2 asks a UAS
     /// to answer with (400, 413, 505, 513) or 0 when nothing can be answered.
     static Result<Message> parse(std::string_view bytes);
+    /// The same into this message, which must be new: one is 2 KB, too much to be moved about.
+    Result<> read(std::string_view bytes);
 
     bool is_request() const { return status_ == 0; }
     Method method() const { return method_; }  ///< of the request, or of a response's CSeq

@@ -249,8 +249,13 @@ void InviteSession::receive_request(TransactionId transaction, const ReceivedPtr
     const bool is_bye = request.method() == Method::bye;
     if (fork == forks_.end()) return respond(transaction, request, 481, now);
     if (state_ >= State::terminating) {
-        // Two BYEs may cross; anything else is too late.
-        return respond(transaction, request, is_bye ? 200 : 481, now);
+        respond(transaction, request, is_bye ? 200 : 481, now);  // anything but a BYE is too late
+        if (!is_bye) return;
+        // Two BYEs crossed. The other side has ended the dialog itself (section 15.1.2) and may leave
+        // ours without an answer.
+        const auto index = static_cast<std::size_t>(fork - forks_.begin());
+        std::erase_if(pending_, [&](const Pending& p) { return p.fork == index; });
+        return settle();
     }
     if (const int refusal = fork->dialog.receive_request(request); refusal != 0) {
         return respond(transaction, request, refusal, now);

@@ -50,9 +50,8 @@ Result<std::shared_ptr<const Received>> Received::parse(std::string_view bytes, 
     const bool is_response = bytes.starts_with("SIP/");
     auto received = std::make_shared<Received>(
         is_response ? std::string(bytes) : stamped(bytes, flow, force_rport), flow, at);
-    auto message = Message::parse(received->bytes_);
-    if (!message) return std::unexpected(std::move(message.error()));
-    received->message_ = std::move(*message);
+    if (auto read = received->message_.read(received->bytes_); !read)
+        return std::unexpected(std::move(read.error()));
     return received;
 }
 
