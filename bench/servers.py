@@ -1,7 +1,9 @@
 """The servers that bench/run measures: the exchange and its peer, each in a folder of its own."""
+import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -115,7 +117,7 @@ class Kamailio(Processes):
         self.log = open(folder / "log", "wb")
         self.process = subprocess.Popen(
             ["kamailio", "-f", str(config), "-DD", "-E", "-m", "256", "-M", "8", "-w", str(folder), "-Y", str(folder)],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True)
         super().__init__(self.process.pid)
         deadline = time.monotonic() + 10
         while not answers(self.port):
@@ -133,6 +135,9 @@ class Kamailio(Processes):
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        # One that is told to end while it still starts leaves its workers behind.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.log.close()
 
 

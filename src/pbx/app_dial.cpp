@@ -7,8 +7,8 @@
 #include "pbx/dial_target.hpp"
 #include "pbx/dialplan/arguments.hpp"
 #include "pbx/dialplan/machine.hpp"
-#include "pbx/local_channel.hpp"
 #include "pbx/option_letters.hpp"
+#include "pbx/ringing_calls.hpp"
 
 namespace strowger::pbx {
 
@@ -21,23 +21,57 @@ constexpr std::size_t max_legs = 64;
 /// 302s followed for one Dial.
 constexpr int max_redirections = 5;
 
-/// L(ms[:warning[:repeat]]) or S(seconds): how long they may talk.
-std::optional<Duration> talk_limit(const OptionLetters& options) {
+/// L(ms[:warning[:repeat]]) or S(seconds): how long they may talk, and when they are warned.
+std::optional<TalkLimit> talk_limit(const Channel& caller, const OptionLetters& options) {
     static constexpr std::int64_t longest_ms = std::int64_t{365} * 24 * 3600 * 1000;  // a year is for ever
+    const auto milliseconds = [](std::string_view text) {
+        return std::clamp(parse_number<std::int64_t>(trim(text)).value_or(0), std::int64_t{0}, longest_ms);
+    };
     std::int64_t ms = 0;
-    if (const auto limit = options.argument('L'))
-        ms = parse_number<std::int64_t>(trim(split_once(*limit, ':').first)).value_or(0);
-    else if (const auto limit_s = options.argument('S'))
-        ms = std::min(parse_number<std::int64_t>(trim(*limit_s)).value_or(0), longest_ms / 1000) * 1000;
+    TalkLimit limit;
+    if (const auto text = options.argument('L')) {
+        const auto [length, warnings] = split_once(*text, ':');
+        const auto [warning, repeat] = split_once(warnings, ':');
+        ms = milliseconds(length);
+        limit.warning = std::chrono::milliseconds{milliseconds(warning)};
+        limit.repeat = std::chrono::milliseconds{milliseconds(repeat)};
+    } else if (const auto text_s = options.argument('S')) {
+        ms = std::min(milliseconds(*text_s), longest_ms / 1000) * 1000;
+    }
     if (ms <= 0 || ms >= longest_ms) return std::nullopt;
-    return std::chrono::milliseconds{ms};
+    limit.length = std::chrono::milliseconds{ms};
+    limit.warns_caller = is_true(caller.variable("LIMIT_PLAYAUDIO_CALLER").value_or("yes"));
+    limit.warns_callee = is_true(caller.variable("LIMIT_PLAYAUDIO_CALLEE").value_or("no"));
+    const auto sound = caller.core().sounds.find(caller.variable("LIMIT_WARNING_FILE").value_or("beep"), caller.language);
+    if (sound)
+        limit.sound = *sound;
+    else
+        limit.warning = {};
+    // More often than this it would be a tone.
+    static constexpr Duration shortest_repeat = std::chrono::milliseconds{100};
+    if (limit.repeat > Duration{}) limit.repeat = std::max(limit.repeat, shortest_repeat);
+    return limit;
+}
+
+DigitFeatures caller_features(const OptionLetters& options) {
+    return {.transfer = options.has('T'), .disconnect = options.has('H'), .park = options.has('K'),
+            .record = options.has('W') || options.has('X')};
+}
+
+DigitFeatures callee_features(const OptionLetters& options) {
+    return {.transfer = options.has('t'), .disconnect = options.has('h'), .park = options.has('k'),
+            .record = options.has('w') || options.has('x')};
 }
 
 /// One Dial while it rings.
-class Dialling {
+class Dialling final : public RingingCall {
 public:
     Dialling(Channel& caller, const OptionLetters& options, Bridge::Starter starter)
-        : caller_(caller), options_(options), starter_(std::move(starter)), queue_(caller.core().loop) {}
+        : caller_(caller),
+          options_(options),
+          starter_(std::move(starter)),
+          queue_(caller.core().loop),
+          known_(caller.core().ringing.add(*this)) {}
 
     ~Dialling() {
         caller_.listen(nullptr);
@@ -53,38 +87,37 @@ public:
     }
 
     Task<> add(DialTarget target) {
-        auto& core = caller_.core();
         const std::string name = target.technology + '/' + target.resource;
-        std::shared_ptr<Channel> leg;
-        Result<> dialled;
-        if (iequals(target.technology, "Local")) {
-            auto local = LocalChannel::make(core, target.resource, caller_.linkedid());
-            if (!local) {
-                not_reached(name, local.error());
-                co_return;
-            }
-            leg = *local;
-            introduce(*leg, name);
-            dialled = (*local)->start(starter_);
-        } else {
-            std::string linkedid = caller_.linkedid();
-            auto prepared = co_await prepare_leg(core, std::move(target), std::move(linkedid));
-            if (!prepared) {
-                not_reached(name, prepared.error());
-                co_return;
-            }
-            leg = prepared->channel;
-            prepared->target.preferred = caller_.codecs();
-            introduce(*leg, name);
-            if (!co_await before_dialling(*leg)) co_return;
-            dialled = co_await prepared->channel->dial(std::move(prepared->target));
-        }
-        if (!dialled) {
-            leg->listen(nullptr);
-            not_reached(name, dialled.error());
+        std::string linkedid = caller_.linkedid();
+        auto leg = co_await OutgoingLeg::make(caller_.core(), std::move(target), std::move(linkedid));
+        if (!leg) {
+            not_reached(name, leg.error());
             co_return;
         }
-        legs_.push_back(std::move(leg));
+        const auto channel = leg->channel();
+        introduce(*channel, name);
+        if (!co_await before_dialling(*channel)) {
+            channel->listen(nullptr);
+            co_return;
+        }
+        // A Local leg may ring or answer before `dial` returns.
+        legs_.push_back(channel);
+        auto preferred = caller_.codecs();
+        const auto dialled = co_await leg->dial(starter_, std::move(preferred));
+        if (dialled) co_return;
+        std::erase(legs_, channel);
+        channel->listen(nullptr);
+        not_reached(name, dialled.error());
+    }
+
+    const Channel& caller() const override { return caller_; }
+    const std::vector<ChannelPtr>& ringing() const override { return legs_; }
+    void answered_by(ChannelPtr picker) override {
+        picker->listen(&queue_);
+        picker->connected = caller_.caller;
+        picked_up_ = true;
+        legs_.push_back(picker);
+        queue_.channel_event(*picker, channel::Answered{});
     }
 
     /// Rings until somebody answers (returned), nobody is left, the time is over or the caller leaves.
@@ -135,6 +168,7 @@ public:
                 if (!options_.has('m') && !options_.has('r') && !early_) co_await pass_early_media(leg);
             } else if (const auto* moved = std::get_if<channel::Redirected>(&item->event)) {
                 if (!options_.has('i') && redirections_++ < max_redirections) {
+                    if (options_.has('z')) until = Time::max();  // the other phone's time begins anew
                     DialTarget next{"Local", moved->target + "@" + forward_context()};
                     if (istarts_with(moved->target, "sip:")) {
                         const auto ep = leg->endpoint();
@@ -262,7 +296,8 @@ private:
         const auto legs = std::exchange(legs_, {});
         for (const auto& leg : legs) {
             leg->listen(nullptr);
-            leg->hangup(cause == Cause::answered_elsewhere && !options_.has('c') ? Cause::normal_clearing : cause);
+            const bool say_so = options_.has('c') || picked_up_;
+            leg->hangup(cause == Cause::answered_elsewhere && !say_so ? Cause::normal_clearing : cause);
             tell(leg.get(), true);
         }
     }
@@ -279,8 +314,10 @@ private:
     std::string status_;
     bool early_ = false;
     bool ringing_ = false;
+    bool picked_up_ = false;
     int redirections_ = 0;
     int busy_ = 0, congested_ = 0, no_answer_ = 0, others_ = 0;
+    std::shared_ptr<void> known_;
 };
 
 void set(Channel& channel, std::string_view name, std::string value) { (void)channel.variables().set(name, std::move(value)); }
@@ -360,9 +397,10 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
         callee->hangup(Cause::normal_circuit_congestion);
         co_return AppResult::hangup;
     }
-    (*bridge)->allow(caller, {options.has('T'), options.has('H')});
-    (*bridge)->allow(*callee, {options.has('t'), options.has('h')});
-    if (const auto limit = talk_limit(options)) (*bridge)->limit(*limit);
+    (*bridge)->allow(caller, caller_features(options));
+    (*bridge)->allow(*callee, callee_features(options));
+    if (auto limit = talk_limit(caller, options)) (*bridge)->limit(std::move(*limit));
+    (*bridge)->keep_last(options.has('F'));
     const Time began = core.now();
     const auto shared = *bridge;
     bridge->reset();
@@ -370,19 +408,33 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
     set(caller, "ANSWEREDTIME", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(core.now() - began).count()));
     set(caller, "BRIDGEPEER", callee->name());
     caller.cause = released.cause;
+    // F: the called party goes on when the caller has left.
+    shared->keep_last(false);
+    if (options.has('F') && caller.hung_up() && shared->has(*callee) && !shared->peer_of(*callee)) {
+        const auto text = caret_to_comma(options.argument('F').value_or(""));
+        auto next = caller.position();
+        ++next.priority;
+        const auto place = text.empty() ? Result<dialplan::Position>(next) : dialplan::Machine::resolve(caller, text);
+        if (!place) LOG_WARNING(caller.about(), "Dial option F: {}", place.error().text());
+        if (place && shared->step_out(*callee)) starter(callee, *place);
+    }
+    // e: `h` for the called party too, where the caller stands.
+    if (options.has('e')) {
+        shared->close();
+        if (callee->hung_up() && !callee->has_dialplan) {
+            callee->set_position(caller.position());
+            co_await dialplan::Machine::run_hangup(*callee);
+        }
+    }
     switch (released.why) {
         case Released::Why::transferred:
             if (released.target) caller.jump(*released.target);
             co_return AppResult::proceed;
         case Released::Why::self_gone: co_return AppResult::hangup;
         case Released::Why::feature_hangup:
+        case Released::Why::consultation:
         case Released::Why::peer_gone:
         case Released::Why::duration_over:
-            if (options.has('F') && !callee->hung_up()) {
-                auto place = options.argument('F').value_or("").empty() ? Result<dialplan::Position>(fail("next"))
-                                                        : dialplan::Machine::resolve(caller, caret_to_comma(options.argument('F').value_or("")));
-                if (place) starter(callee, *place);
-            }
             co_return options.has('g') && !caller.hung_up() ? AppResult::proceed : AppResult::hangup;
     }
     co_return AppResult::hangup;

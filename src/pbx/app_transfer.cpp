@@ -64,12 +64,7 @@ bool redirect(Channel& channel, dialplan::Position target, const Bridge::Starter
         const auto bridge = channel.bridge;
         if (const auto peer = bridge->peer_of(channel)) return bridge->transfer_peer(*peer, target);
     }
-    if (channel.has_dialplan) {
-        channel.redirect(std::move(target));
-        channel.raise(channel::Interrupted{});
-        return true;
-    }
-    if (!starter || !channel.is_up()) return false;
+    if (!starter || (!channel.has_dialplan && !channel.is_up())) return false;
     starter(channel.shared_from_this(), std::move(target));
     return true;
 }

@@ -1,5 +1,7 @@
 #include "pbx/applications.hpp"
 
+#include "pbx/originate.hpp"
+
 namespace strowger::pbx {
 
 void add_channel_applications(dialplan::Applications& applications, Bridge::Starter starter) {
@@ -11,7 +13,11 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_echo_applications(applications);
     add_wait_applications(applications);
     add_say_applications(applications);
-    add_transfer_applications(applications, std::move(starter));
+    add_transfer_applications(applications, starter);
+    add_pickup_applications(applications);
+    add_park_applications(applications, starter);
+    add_availability_applications(applications, starter);
+    add_originate_application(applications, std::move(starter));
     add_system_applications(applications);
 }
 
@@ -20,6 +26,9 @@ void add_channel_functions(dialplan::Functions& functions) {
     add_leg_functions(functions);
     add_pjsip_functions(functions);
     add_state_functions(functions);
+    add_group_functions(functions);
+    add_cdr_functions(functions);
+    add_file_functions(functions);
 }
 
 }  // namespace strowger::pbx

@@ -28,6 +28,12 @@ void add_echo_applications(dialplan::Applications& applications);
 void add_wait_applications(dialplan::Applications& applications);
 /// Transfer, BlindTransfer, ChannelRedirect.
 void add_transfer_applications(dialplan::Applications& applications, Bridge::Starter starter);
+/// Pickup, PickupChan.
+void add_pickup_applications(dialplan::Applications& applications);
+/// ChanIsAvail, Bridge.
+void add_availability_applications(dialplan::Applications& applications, Bridge::Starter starter);
+/// Park, ParkedCall.
+void add_park_applications(dialplan::Applications& applications, Bridge::Starter starter);
 /// System, TrySystem, UserEvent, DumpChan, SendText.
 void add_system_applications(dialplan::Applications& applications);
 
@@ -42,6 +48,12 @@ void add_leg_functions(dialplan::Functions& functions);
 void add_pjsip_functions(dialplan::Functions& functions);
 /// DEVICE_STATE, EXTENSION_STATE, HINT.
 void add_state_functions(dialplan::Functions& functions);
+/// GROUP, GROUP_COUNT, GROUP_MATCH_COUNT, GROUP_LIST, LOCK, TRYLOCK, UNLOCK.
+void add_group_functions(dialplan::Functions& functions);
+/// CDR.
+void add_cdr_functions(dialplan::Functions& functions);
+/// FILE, STAT, SYSINFO.
+void add_file_functions(dialplan::Functions& functions);
 /// All of them.
 void add_channel_functions(dialplan::Functions& functions);
 

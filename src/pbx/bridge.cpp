@@ -2,6 +2,11 @@
 
 #include <algorithm>
 
+#include "pbx/attended_transfer.hpp"
+#include "pbx/call_features.hpp"
+#include "pbx/dialplan/dialplan.hpp"
+#include "pbx/sip_channel.hpp"
+
 namespace strowger::pbx {
 
 Bridge::Bridge(Core& core, Starter starter) : core_(core), starter_(std::move(starter)), id_(core.random.token(12)) {}
@@ -10,7 +15,6 @@ Bridge::~Bridge() = default;
 
 Task<Result<std::shared_ptr<Bridge>>> Bridge::join(Core& core, Starter starter, ChannelPtr a, ChannelPtr b) {
     auto bridge = std::make_shared<Bridge>(core, std::move(starter));
-    bridge->told(events::BridgeChanged::What::created, nullptr);
     bridge->add(a);
     bridge->add(b);
     auto joined = co_await bridge->connect_media();
@@ -26,6 +30,7 @@ Task<Result<std::shared_ptr<Bridge>>> Bridge::join(Core& core, Starter starter, 
 }
 
 void Bridge::add(ChannelPtr channel) {
+    if (members_.empty()) told(events::BridgeChanged::What::created, nullptr);
     channel->listen(this);
     channel->bridge = shared_from_this();
     auto member = std::make_unique<Member>();
@@ -55,12 +60,33 @@ void Bridge::allow(const Channel& channel, DigitFeatures features) {
     if (auto* member = find(channel)) member->features = features;
 }
 
-void Bridge::limit(Duration duration) {
-    limit_ = core_.loop.after(duration, [weak = weak_from_this()] {
+void Bridge::limit(TalkLimit limit) {
+    talk_limit_ = std::move(limit);
+    const std::weak_ptr<Bridge> weak = weak_from_this();
+    limit_ = core_.loop.after(talk_limit_.length, [weak] {
         const auto self = weak.lock();
         if (!self || self->members_.empty()) return;
         const auto first = self->members_.front()->channel;
         self->release(*first, {Released::Why::duration_over, Cause::normal_clearing, {}});
+    });
+    if (talk_limit_.warning <= Duration{} || talk_limit_.warning >= talk_limit_.length) return;
+    warning_ = core_.loop.after(talk_limit_.length - talk_limit_.warning, [weak] {
+        if (const auto self = weak.lock()) self->warn();
+    });
+}
+
+// The caller is the member that came first, as long as it is there.
+void Bridge::warn() {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        if (!(i == 0 ? talk_limit_.warns_caller : talk_limit_.warns_callee)) continue;
+        core_.tasks.spawn([](ChannelPtr warned, std::string sound) -> Task<> {
+            std::vector<std::string> files{std::move(sound)};
+            (void)co_await warned->play(std::move(files));
+        }(members_[i]->channel, talk_limit_.sound));
+    }
+    if (talk_limit_.repeat <= Duration{}) return;
+    warning_ = core_.loop.after(talk_limit_.repeat, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->warn();
     });
 }
 
@@ -107,30 +133,13 @@ void Bridge::release(const Channel& leaving, Released how) {
     const auto self = shared_from_this();
     const auto* const who = find(leaving);
     if (!who) return;
-    const ChannelPtr channel = who->channel;
-    const auto waiting = who->waiting;
-    remove(*channel);
-    if (!channel->hung_up()) {
-        const auto where = channel->party();
-        if (where)
-            core_.tasks.spawn([](media::Engine& engine, media::Party party) -> Task<> {
-                media::DisconnectRequest request{std::move(party)};
-                (void)co_await engine.disconnect(std::move(request));
-            }(core_.engine, *where));
-    }
+    // Whoever consults leaves the other one waiting, whatever becomes of it.
+    const bool stays = how.why == Released::Why::transferred || who->features.consultation;
+    const auto seat = *step_out(leaving);
     const bool by_limit = how.why == Released::Why::duration_over;
     const Cause cause = how.cause;
-    const bool is_transfer = how.why == Released::Why::transferred;
-    const auto target = how.target;
-    if (waiting) {
-        waiting->resolve(std::move(how));
-    } else if (!channel->hung_up()) {
-        if (is_transfer && target)
-            starter_(channel, *target);
-        else
-            channel->hangup(cause);
-    }
-    if (members_.size() == 1 && !is_transfer) {
+    let_go(seat, std::move(how), starter_);
+    if (members_.size() == 1 && !stays && !keeps_last_) {
         const auto last = members_.front()->channel;
         release(*last, {by_limit ? Released::Why::duration_over : Released::Why::peer_gone, cause, {}});
     }
@@ -149,39 +158,87 @@ bool Bridge::transfer_peer(const Channel& by, const dialplan::Position& target) 
     return true;
 }
 
+void let_go(const Seat& seat, Released how, const std::function<void(ChannelPtr, dialplan::Position)>& starter) {
+    const auto& channel = seat.channel;
+    const auto cause = how.cause;
+    const auto target = how.why == Released::Why::transferred ? how.target : std::nullopt;
+    if (seat.waiting) {
+        seat.waiting->resolve(std::move(how));
+    } else if (!channel->hung_up()) {
+        if (target)
+            starter(channel, *target);
+        else
+            channel->hangup(cause);
+    }
+}
+
+std::optional<Seat> Bridge::step_out(const Channel& leaving) {
+    const auto self = shared_from_this();
+    const auto* const member = find(leaving);
+    if (!member) return std::nullopt;
+    const Seat seat{member->channel, member->waiting, member->features};
+    remove(*seat.channel);
+    const auto where = seat.channel->hung_up() ? std::nullopt : seat.channel->party();
+    if (where)
+        core_.tasks.spawn([](media::Engine& engine, media::Party party) -> Task<> {
+            media::DisconnectRequest request{std::move(party)};
+            (void)co_await engine.disconnect(std::move(request));
+        }(core_.engine, *where));
+    return seat;
+}
+
+Task<bool> Bridge::step_in(Seat seat) {
+    const auto self = shared_from_this();
+    const auto coming = seat.channel;
+    add(coming);
+    auto* const member = find(*coming);
+    member->waiting = seat.waiting;
+    member->features = seat.features;
+    const auto joined = co_await connect_media();
+    if (!joined) LOG_WARNING(coming->about(), "cannot be joined: {}", joined.error().text());
+    // It may have gone while nobody listened.
+    if (coming->hung_up()) channel_event(*coming, channel::HungUp{coming->hangup_cause()});
+    co_return joined.has_value();
+}
+
+void Bridge::close() {
+    const auto self = shared_from_this();
+    if (members_.size() != 1) return;
+    const auto last = members_.front()->channel;
+    release(*last, {Released::Why::peer_gone, Cause::normal_clearing, {}});
+}
+
 Task<bool> Bridge::replace(ChannelPtr leaving, ChannelPtr coming) {
     const auto self = shared_from_this();
-    if (!find(*leaving)) co_return false;
-    std::optional<io::Completion<Released>> waiting;
+    auto out = step_out(*leaving);
+    if (!out) co_return false;
+    const Seat seat = std::move(*out);
+    const bool joined = co_await admit(std::move(coming));
+    let_go(seat, {Released::Why::peer_gone, Cause::normal_clearing, {}}, starter_);
+    co_return joined;
+}
+
+Task<bool> Bridge::admit(ChannelPtr coming) {
+    const auto self = shared_from_this();
+    Seat seat{coming, {}, {}};
     const auto old_bridge = coming->bridge;
     if (old_bridge && old_bridge.get() != this) {
         // It goes on waiting, but here: whoever it talked to is released without it.
-        if (auto* member = old_bridge->find(*coming)) waiting = member->waiting;
-        const auto partner = old_bridge->peer_of(*coming);
-        old_bridge->remove(*coming);
-        if (partner) old_bridge->release(*partner, {Released::Why::peer_gone, Cause::normal_clearing, {}});
+        if (auto out = old_bridge->step_out(*coming)) seat.waiting = out->waiting;
+        old_bridge->close();
     }
-    auto* member = find(*leaving);
-    if (!member) co_return false;
-    const auto leaving_waits = member->waiting;
-    remove(*leaving);
-    add(coming);
-    if (auto* now = find(*coming)) now->waiting = waiting;
-    const auto joined = co_await connect_media();
-    if (!joined) LOG_WARNING(coming->about(), "attended transfer: {}", joined.error().text());
-    if (leaving_waits)
-        leaving_waits->resolve({Released::Why::peer_gone, Cause::normal_clearing, {}});
-    else if (!leaving->hung_up())
-        leaving->hangup(Cause::normal_clearing);
-    const auto peer = peer_of(*coming);
-    if (peer) {
-        peer->connected = coming->caller;
-        coming->connected = peer->caller;
-        peer->connected_line_changed();
-        coming->connected_line_changed();
+    const auto peer = members_.size() == 1 ? members_.front()->channel : nullptr;
+    if (!peer || coming->hung_up()) {
+        let_go(seat, {Released::Why::peer_gone, Cause::normal_clearing, {}}, starter_);
+        close();
+        co_return false;
     }
-    if (coming->hung_up()) channel_event(*coming, channel::HungUp{coming->hangup_cause()});
-    co_return joined.has_value();
+    const bool joined = co_await step_in(std::move(seat));
+    peer->connected = coming->caller;
+    coming->connected = peer->caller;
+    peer->connected_line_changed();
+    coming->connected_line_changed();
+    co_return joined;
 }
 
 void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
@@ -190,11 +247,21 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
     if (!member) return;
     if (const auto* gone = std::get_if<channel::HungUp>(&event)) {
         release(channel, {Released::Why::self_gone, gone->cause, {}});
+        if (watcher_) watcher_->channel_event(channel, event);
     } else if (const auto* held = std::get_if<channel::Held>(&event)) {
         member->on_hold = held->on;
         const auto peer = peer_of(channel);
         if (!peer) return;
         const auto ep = channel.endpoint();
+        // Passed on, where the other phone makes its own music or lamp of it.
+        const auto sip = std::dynamic_pointer_cast<SipChannel>(peer);
+        if (sip && sip->endpoint()->moh_passthrough) {
+            core_.tasks.spawn([](std::shared_ptr<SipChannel> other, bool on) -> Task<> {
+                const auto told = co_await other->refresh(false, on ? media::Direction::sendonly : media::Direction::sendrecv);
+                if (!told) LOG_NOTICE(other->about(), "hold not passed on: {}", told.error().text());
+            }(sip, held->on));
+            return;
+        }
         core_.tasks.spawn([](ChannelPtr other, bool on, std::string music) -> Task<> {
             if (on)
                 (void)co_await other->start_music(std::move(music));
@@ -211,62 +278,80 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
     }
 }
 
-// Feature codes (features.conf): digits are matched from the first one on; what fits none is forgotten.
 void Bridge::digit(Member& member, char pressed) {
-    const auto& features = core_.config->features;
-    const auto channel = member.channel;
     if (member.collecting_target) {
-        if (pressed == '#') {
-            finish_target(*channel);
-            return;
-        }
-        member.digits += pressed;
-        const auto context = channel->variable("TRANSFER_CONTEXT").value_or(channel->position().context);
-        const auto plan = channel->dialplan();
-        const auto query = channel->query();
-        if (plan->exists(context, member.digits, query) && !plan->could_match_longer(context, member.digits, query)) {
-            finish_target(*channel);
-            return;
-        }
-        member.digit_timer = core_.loop.after(std::chrono::seconds{features.transferdigittimeout},
-                                              [weak = weak_from_this(), channel] {
-                                                  if (const auto self = weak.lock()) self->finish_target(*channel);
-                                              });
+        target_digit(member, pressed);
         return;
     }
-    member.digits += pressed;
-    const auto matches = [&](const std::string& code, bool granted) {
-        return granted && !code.empty() && member.digits.ends_with(code);
-    };
-    if (matches(features.disconnect, member.features.disconnect)) {
-        release(*channel, {Released::Why::feature_hangup, Cause::normal_clearing, {}});
+    const auto config = core_.config;
+    if (const auto feature = member.digits.press(pressed, config->features, member.features)) {
+        member.digit_timer.cancel();
+        act(member, *feature);
         return;
     }
-    if (matches(features.blindxfer, member.features.transfer)) {
-        member.digits.clear();
-        member.collecting_target = true;
-        const auto peer = peer_of(*channel);
-        if (peer)
-            core_.tasks.spawn([](ChannelPtr waiting, ChannelPtr transferor) -> Task<> {
-                (void)co_await waiting->start_music(std::string());
-                const auto prompt = transferor->core().sounds.find("pbx-transfer", transferor->language);
-                if (!prompt) co_return;
-                std::vector<std::string> files{*prompt};
-                (void)co_await transferor->play(std::move(files));
-            }(peer, channel));
-        member.digit_timer = core_.loop.after(std::chrono::seconds{features.transferdigittimeout + 5},
-                                              [weak = weak_from_this(), channel] {
-                                                  if (const auto self = weak.lock()) self->finish_target(*channel);
-                                              });
-        return;
-    }
-    static constexpr std::size_t longest_code = 16;
-    if (member.digits.size() > longest_code) member.digits.erase(0, member.digits.size() - longest_code);
-    member.digit_timer = core_.loop.after(std::chrono::milliseconds{features.featuredigittimeout},
-                                          [weak = weak_from_this(), channel] {
+    member.digit_timer = core_.loop.after(std::chrono::milliseconds{config->features.featuredigittimeout},
+                                          [weak = weak_from_this(), channel = member.channel] {
                                               const auto self = weak.lock();
                                               auto* late = self ? self->find(*channel) : nullptr;
-                                              if (late && !late->collecting_target) late->digits.clear();
+                                              if (!late || late->collecting_target) return;
+                                              if (const auto feature = late->digits.pause(self->core_.config->features, late->features))
+                                                  self->act(*late, *feature);
+                                          });
+}
+
+void Bridge::act(Member& member, Feature feature) {
+    const auto self = shared_from_this();
+    const auto channel = member.channel;
+    switch (feature) {
+        case Feature::none: return;
+        case Feature::disconnect: release(*channel, {Released::Why::feature_hangup, Cause::normal_clearing, {}}); return;
+        case Feature::blind_transfer: begin_blind_transfer(member); return;
+        case Feature::attended_transfer: core_.tasks.spawn(attended_transfer(core_, starter_, self, channel)); return;
+        case Feature::park: core_.tasks.spawn(park_peer(core_, starter_, self, channel)); return;
+        case Feature::record: core_.tasks.spawn(toggle_recording(channel, peer_of(*channel))); return;
+        case Feature::abort:
+        case Feature::complete:
+        case Feature::swap:
+            release(*channel, {Released::Why::consultation, Cause::normal_clearing, {}, feature});
+            return;
+        case Feature::three_way:
+            LOG_NOTICE(channel->about(), "three cannot talk to each other without a conference");
+            core_.tasks.spawn(say(channel, "pbx-invalid"));
+            return;
+    }
+}
+
+void Bridge::begin_blind_transfer(Member& member) {
+    const auto channel = member.channel;
+    member.target.clear();
+    member.collecting_target = true;
+    if (const auto peer = peer_of(*channel))
+        core_.tasks.spawn([](ChannelPtr waiting) -> Task<> { (void)co_await waiting->start_music(std::string()); }(peer));
+    core_.tasks.spawn(say(channel, "pbx-transfer"));
+    member.digit_timer = core_.loop.after(std::chrono::seconds{core_.config->features.transferdigittimeout + 5},
+                                          [weak = weak_from_this(), channel] {
+                                              if (const auto self = weak.lock()) self->finish_target(*channel);
+                                          });
+}
+
+void Bridge::target_digit(Member& member, char pressed) {
+    const auto channel = member.channel;
+    if (pressed == '#') {
+        finish_target(*channel);
+        return;
+    }
+    member.target += pressed;
+    const auto context = transfer_context(*channel);
+    const auto plan = channel->dialplan();
+    const auto query = channel->query();
+    if (member.target.size() >= dialplan::max_exten ||
+        (plan->exists(context, member.target, query) && !plan->could_match_longer(context, member.target, query))) {
+        finish_target(*channel);
+        return;
+    }
+    member.digit_timer = core_.loop.after(std::chrono::seconds{core_.config->features.transferdigittimeout},
+                                          [weak = weak_from_this(), channel] {
+                                              if (const auto self = weak.lock()) self->finish_target(*channel);
                                           });
 }
 
@@ -274,8 +359,8 @@ void Bridge::finish_target(Channel& by) {
     auto* const member = find(by);
     if (!member || !member->collecting_target) return;
     member->collecting_target = false;
-    const std::string digits = std::exchange(member->digits, {});
-    const auto context = by.variable("TRANSFER_CONTEXT").value_or(by.position().context);
+    const std::string digits = std::exchange(member->target, {});
+    const auto context = transfer_context(by);
     if (!digits.empty() && by.dialplan()->exists(context, digits, by.query())) {
         (void)transfer_peer(by, {context, digits, 1});
         return;
@@ -283,10 +368,7 @@ void Bridge::finish_target(Channel& by) {
     LOG_NOTICE(by.about(), "transfer to '{}@{}': no such extension", digits, context);
     core_.tasks.spawn([](std::shared_ptr<Bridge> self, ChannelPtr channel) -> Task<> {
         if (const auto peer = self->peer_of(*channel)) co_await peer->stop_playing();
-        const auto prompt = channel->core().sounds.find("pbx-invalid", channel->language);
-        if (!prompt) co_return;
-        std::vector<std::string> files{*prompt};
-        (void)co_await channel->play(std::move(files));
+        co_await say(channel, "pbx-invalid");
     }(shared_from_this(), member->channel));
 }
 

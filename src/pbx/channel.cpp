@@ -164,6 +164,33 @@ Task<std::optional<char>> Channel::wait_digit(Duration timeout) {
     co_return std::nullopt;
 }
 
+Task<bool> Channel::wait_released(Time until) {
+    bool late = false;
+    io::Timer timer;
+    if (until != Time::max())
+        timer = core_.loop.at(until, [this, &late] {
+            late = true;
+            wake();
+        });
+    while (!hung_up_ && interrupted() == Interrupt::none && !late) {
+        const io::Completion<bool> done;
+        released_ = done;
+        (void)co_await done;
+    }
+    co_return !late || hung_up_;
+}
+
+void Channel::wake() {
+    if (const auto waiting = std::exchange(released_, std::nullopt)) waiting->resolve(true);
+}
+
+void Channel::send_on(dialplan::Position position) {
+    const auto self = shared_from_this();
+    redirect(std::move(position));
+    raise(channel::Interrupted{});
+    wake();
+}
+
 void Channel::listen(ChannelListener* listener) { listener_ = listener; }
 
 void Channel::raise(ChannelEvent event) {
@@ -177,6 +204,7 @@ void Channel::ended(Cause why) {
     hangup_cause_ = why;
     publish(events::ChannelChanged::What::hangup);
     raise(channel::HungUp{why});
+    wake();
 }
 
 void Channel::set_state(ChannelState state) {

@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "io/completion.hpp"
 #include "media/engine.hpp"
 #include "pbx/cause.hpp"
 #include "pbx/config/endpoint.hpp"
@@ -143,6 +144,11 @@ public:
     Task<bool> wait(Duration duration);  ///< false: hung up
     /// The next digit, or nothing after the time (or the call) is over.
     Task<std::optional<char>> wait_digit(Duration timeout);
+    /// While others lead the channel (a bridge, a Dial that was answered by it): until it is hung up, or
+    /// sent elsewhere. False: not before that time.
+    Task<bool> wait_released(Time until = Time::max());
+    /// The dialplan that runs on it goes on there, as soon as its application returns.
+    void send_on(dialplan::Position position);
 
     /// Who gets the events now; nullptr is the channel's own queue.
     void listen(ChannelListener* listener);
@@ -181,7 +187,10 @@ private:
     std::optional<Time> answered_at_;
     bool hung_up_ = false;
     Cause hangup_cause_ = Cause::none;
+    void wake();
+
     EventQueue inbox_;
+    std::optional<io::Completion<bool>> released_;  ///< somebody is in wait_released
     ChannelListener* listener_ = nullptr;
     std::uint64_t play_id_ = 0;  ///< from Channels::next_media_id, so that its end finds this channel
     bool playing_ = false;

@@ -56,5 +56,6 @@ std::string cli_socket(const std::string& state_directory);
 void add_core_commands(Cli& cli, Exchange& exchange);
 void add_pjsip_commands(Cli& cli, Exchange& exchange);
 void add_dialplan_commands(Cli& cli, Exchange& exchange);
+void add_parking_commands(Cli& cli, Exchange& exchange);
 
 }  // namespace strowger::pbx

@@ -4,6 +4,7 @@
 #include "pbx/bridge.hpp"
 #include "pbx/cli.hpp"
 #include "pbx/exchange.hpp"
+#include "pbx/originate.hpp"
 #include "pbx/version.hpp"
 
 namespace strowger::pbx {
@@ -100,6 +101,35 @@ Result<std::string> hang_up(Exchange& exchange, const Arguments& arguments) {
     return text;
 }
 
+// TECH/DEST application NAME [DATA] | TECH/DEST extension [EXTEN@CONTEXT]: does not wait for the answer.
+Result<std::string> originate_call(Exchange& exchange, const Arguments& arguments) {
+    const auto usage = "channel originate TECH/DEST application NAME [DATA] | extension [EXTEN@CONTEXT]\n";
+    if (arguments.size() < 2 || arguments[0].find('/') == std::string::npos) return fail("{}", usage);
+    const auto targets = DialTarget::parse_list(arguments[0]);
+    if (targets.size() != 1) return fail("{}", usage);
+    Origination wanted;
+    wanted.target = targets.front();
+    if (iequals(arguments[1], "application") && arguments.size() >= 3) {
+        wanted.application.name = arguments[2];
+        if (!exchange.applications().find(arguments[2])) return fail("there is no application '{}'\n", arguments[2]);
+        for (std::size_t i = 3; i < arguments.size(); ++i)
+            (wanted.application.arguments += i > 3 ? " " : "") += arguments[i];
+    } else if (iequals(arguments[1], "extension") && arguments.size() <= 3) {
+        const auto [exten, context] = split_once(arguments.size() == 3 ? arguments[2] : std::string_view(), '@');
+        wanted.position = {context.empty() ? "default" : std::string(context), exten.empty() ? "s" : std::string(exten), 1};
+    } else {
+        return fail("{}", usage);
+    }
+    exchange.core().tasks.spawn([](Core& core, Bridge::Starter starter, Origination request, std::string whom) -> Task<> {
+        const auto outcome = co_await originate(core, std::move(starter), std::move(request));
+        if (!outcome.channel)
+            LOG_NOTICE((log::About{"pbx", {}, whom}), "channel originate: {}{}{}", outcome.status,
+                       outcome.error.empty() ? "" : ": ", outcome.error);
+    }(exchange.core(), exchange.starter(), std::move(wanted), arguments[0]));
+    exchange.core().signalling.touch();
+    return std::string();
+}
+
 Result<std::string> show_call(Exchange& exchange, const Arguments& arguments) {
     const auto& trace = exchange.core().trace;
     const bool json = !arguments.empty() && arguments.back() == "json";
@@ -187,6 +217,8 @@ void add_core_commands(Cli& cli, Exchange& exchange) {
         return fmt::format("Core debug is now {}.\n", *level);
     });
     add("channel request hangup", "NAME|all", "End a channel", hang_up);
+    add("channel originate", "TECH/DEST application NAME [DATA] | extension [EXTEN@CONTEXT]",
+        "Call somebody, and run that when he answers", originate_call);
     add("call show", "[ID|last [json]]", "The last calls; one as SIP, dialplan and media saw it", show_call);
 }
 

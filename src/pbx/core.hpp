@@ -19,7 +19,9 @@
 #include "pbx/dialplan/call.hpp"
 #include "pbx/host_names.hpp"
 #include "pbx/location.hpp"
+#include "pbx/parking.hpp"
 #include "pbx/recordings.hpp"
+#include "pbx/ringing_calls.hpp"
 #include "pbx/signalling.hpp"
 #include "pbx/sounds.hpp"
 #include "pbx/trace.hpp"
@@ -45,6 +47,8 @@ struct Core {
     std::string recordings;                               ///< directory of relative recording names
     std::string state_directory;
     Recordings running_recordings = {};
+    RingingCalls ringing = {};
+    Parking parking = {};
     /// Everything that runs without somebody waiting for it: cut when the exchange ends.
     TaskScope tasks = {};
 

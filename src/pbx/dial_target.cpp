@@ -1,5 +1,6 @@
 #include "pbx/dial_target.hpp"
 
+#include "pbx/local_channel.hpp"
 #include "pbx/next_hop.hpp"
 #include "wire/sip/uri.hpp"
 
@@ -89,6 +90,27 @@ Task<Result<PreparedLeg>> prepare_leg(Core& core, DialTarget target, std::string
     }
     leg.channel = SipChannel::outgoing(core, std::shared_ptr<const config::Endpoint>(config, endpoint), std::move(linkedid));
     co_return leg;
+}
+
+Task<Result<OutgoingLeg>> OutgoingLeg::make(Core& core, DialTarget target, std::string linkedid) {
+    OutgoingLeg leg;
+    if (iequals(target.technology, "Local")) {
+        auto local = LocalChannel::make(core, target.resource, std::move(linkedid));
+        if (!local) co_return std::unexpected(local.error());
+        leg.channel_ = std::move(*local);
+        co_return leg;
+    }
+    auto prepared = co_await prepare_leg(core, std::move(target), std::move(linkedid));
+    if (!prepared) co_return std::unexpected(prepared.error());
+    leg.channel_ = std::move(prepared->channel);
+    leg.target_ = std::move(prepared->target);
+    co_return leg;
+}
+
+Task<Result<>> OutgoingLeg::dial(Bridge::Starter starter, std::vector<media::CodecSpec> preferred) {
+    if (auto* const local = dynamic_cast<LocalChannel*>(channel_.get())) co_return local->start(starter);
+    target_.preferred = std::move(preferred);
+    co_return co_await static_cast<SipChannel&>(*channel_).dial(std::move(target_));
 }
 
 }  // namespace strowger::pbx

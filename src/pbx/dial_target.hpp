@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "pbx/bridge.hpp"
 #include "pbx/core.hpp"
 #include "pbx/sip_channel.hpp"
 
@@ -29,5 +30,20 @@ struct PreparedLeg {
 
 /// Finds endpoint, contact and next hop. Fails with the reason why it cannot be reached.
 Task<Result<PreparedLeg>> prepare_leg(Core& core, DialTarget target, std::string linkedid);
+
+/// A leg of any technology, made but not dialled: whoever dials it sets first who calls, listens to it,
+/// and gives it variables.
+class OutgoingLeg {
+public:
+    static Task<Result<OutgoingLeg>> make(Core& core, DialTarget target, std::string linkedid);
+
+    const ChannelPtr& channel() const { return channel_; }
+    /// `preferred` are the codecs to be offered first. `starter` begins the far half of a Local pair.
+    Task<Result<>> dial(Bridge::Starter starter, std::vector<media::CodecSpec> preferred);
+
+private:
+    ChannelPtr channel_;
+    SipChannel::Target target_;  ///< of a SIP leg
+};
 
 }  // namespace strowger::pbx

@@ -10,8 +10,8 @@
 #include "pbx/applications.hpp"
 #include "pbx/bridge.hpp"
 #include "pbx/dialplan/machine.hpp"
-#include "pbx/hangup_handlers.hpp"
 #include "pbx/load_configuration.hpp"
+#include "pbx/run_call.hpp"
 #include "pbx/sqlite_store.hpp"
 #include "wire/sip/builder.hpp"
 #include "wire/sip/replaces.hpp"
@@ -138,13 +138,10 @@ Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options option
 }
 
 Result<> Exchange::begin() {
-    const auto starter = [this](ChannelPtr channel, dialplan::Position position) {
-        start_dialplan(std::move(channel), std::move(position));
-    };
     dialplan::add_builtin_functions(functions_);
     dialplan::add_builtin_applications(applications_);
-    add_dial_application(applications_, starter);
-    add_channel_applications(applications_, starter);
+    add_dial_application(applications_, starter());
+    add_channel_applications(applications_, starter());
     add_channel_functions(functions_);
     add_message_application(applications_);
     add_message_functions(functions_);
@@ -417,6 +414,15 @@ void Exchange::invite(const sip::RequestReceived& received) {
     }
     const dialplan::Query query{{}, io::wall_now()};
     std::string context = endpoint->context;
+    if (picks_up(*endpoint, exten)) {
+        const auto channel = SipChannel::incoming(core_, endpoint, received);
+        if (channel->hung_up()) return;
+        channel->dialled = exten;
+        channel->set_position({std::move(context), std::move(exten), 1});
+        channel->cause = Cause::call_rejected;  // when nothing rings
+        core_.tasks.spawn(run_call(channel, {"Pickup"}));
+        return;
+    }
     if (!dialplan_->exists(context, exten, query)) {
         const auto from = sip::NameAddress::parse(message.from());
         const std::string caller = from ? user_of(from->uri) : std::string();
@@ -432,6 +438,13 @@ void Exchange::invite(const sip::RequestReceived& received) {
     channel->dialled = exten;
     trace_.set_dialled(channel->linkedid(), exten);
     start_dialplan(channel, {std::move(context), std::move(exten), 1});
+}
+
+// features.conf pickupexten: a number that every context has, unless it says otherwise itself.
+bool Exchange::picks_up(const config::Endpoint& endpoint, std::string_view exten) const {
+    const bool may = !endpoint.pickup_group.empty() || !endpoint.named_pickup_group.empty();
+    return may && exten == config_->features.pickupexten &&
+           !dialplan_->exists(endpoint.context, exten, {{}, io::wall_now()});
 }
 
 // RFC 3891: the new call takes the place of one that we have.
@@ -455,29 +468,13 @@ void Exchange::invite_with_replaces(std::shared_ptr<SipChannel> channel, std::st
 
 void Exchange::start_dialplan(ChannelPtr channel, dialplan::Position position) {
     channel->listen(nullptr);
+    if (channel->has_dialplan) {
+        channel->send_on(std::move(position));
+        return;
+    }
     channel->set_position(std::move(position));
     ++channels_.calls;
-    core_.tasks.spawn(run(std::move(channel)));
-}
-
-Task<> Exchange::run(ChannelPtr channel) {
-    channel->has_dialplan = true;
-    auto* const sip = dynamic_cast<SipChannel*>(channel.get());
-    if (!sip || sip->state() != ChannelState::ring || co_await sip->accept_media()) {
-        const auto end = co_await dialplan::Machine::run(*channel);
-        if (!channel->hung_up()) {
-            Cause cause = channel->cause;
-            if (end == dialplan::End::busy) cause = Cause::user_busy;
-            if (end == dialplan::End::congestion) cause = Cause::normal_circuit_congestion;
-            if (cause == Cause::none && channel->state() == ChannelState::up) cause = Cause::normal_clearing;
-            channel->hangup(cause);
-        }
-    }
-    co_await dialplan::Machine::run_hangup(*channel);
-    co_await run_hangup_handlers(channel);
-    channel->has_dialplan = false;
-    if (sip) sip->dialplan_ended();
-    signalling_->touch();
+    core_.tasks.spawn(run_call(std::move(channel)));
 }
 
 void Exchange::stop() {

@@ -9,6 +9,7 @@
 #include "io/http_server.hpp"
 #include "media/local_engine.hpp"
 #include "pbx/cli.hpp"
+#include "pbx/bridge.hpp"
 #include "pbx/contact_store.hpp"
 #include "pbx/core.hpp"
 #include "pbx/device_state.hpp"
@@ -63,6 +64,11 @@ public:
     OutboundRegistrations& registrations() { return *registrations_; }
     Qualifier& qualifier() { return *qualifier_; }
     Hints& hints() { return *hints_; }
+    Bridge::Starter starter() {
+        return [this](ChannelPtr channel, dialplan::Position position) {
+            start_dialplan(std::move(channel), std::move(position));
+        };
+    }
     Time started() const { return started_; }
     Time loaded() const { return loaded_; }
 
@@ -85,12 +91,12 @@ private:
     void register_request(const sip::RequestReceived& received);
     void options_request(const sip::RequestReceived& received);
     void invite(const sip::RequestReceived& received);
+    bool picks_up(const config::Endpoint& endpoint, std::string_view exten) const;
     void invite_with_replaces(std::shared_ptr<SipChannel> channel, std::string replaces);
     void answer(const sip::RequestReceived& received, int status, std::string_view header_lines = {});
     void media_event(const media::Event& event);
 
     void start_dialplan(ChannelPtr channel, dialplan::Position position);
-    Task<> run(ChannelPtr channel);
 
     io::Loop& loop_;
     Options options_;

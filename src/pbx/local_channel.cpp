@@ -84,6 +84,16 @@ void LocalChannel::send_digit(char digit, Duration duration) {
     if (const auto far = other()) far->raise(channel::Digit{digit, duration});
 }
 
+// Whom the far half talks to learns whom this one does.
+void LocalChannel::connected_line_changed() {
+    const auto far = other();
+    const auto peer = far && far->bridge ? far->bridge->peer_of(*far) : nullptr;
+    if (!peer) return;
+    far->caller = connected;
+    peer->connected = connected;
+    peer->connected_line_changed();
+}
+
 std::optional<media::Party> LocalChannel::party() const {
     const auto far = other();
     if (!far || !far->bridge) return std::nullopt;

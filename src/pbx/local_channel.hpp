@@ -30,6 +30,7 @@ public:
     void send_digit(char digit, Duration duration) override;
     std::optional<media::Party> party() const override;
     std::vector<media::CodecSpec> codecs() const override;
+    void connected_line_changed() override;
     bool media_follows() const override { return true; }
 
     std::shared_ptr<LocalChannel> other() const { return other_.lock(); }

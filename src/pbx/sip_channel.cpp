@@ -719,10 +719,10 @@ void SipChannel::change_endpoint(const std::function<void(config::Endpoint&)>& c
     endpoint_ = EndpointPtr(changed, &changed->endpoint);
 }
 
-Task<Result<>> SipChannel::refresh(bool update) {
+Task<Result<>> SipChannel::refresh(bool update, media::Direction direction) {
     const auto self = shared_from_this();
     if (!is_up()) co_return fail("only an answered call can be offered anew");
-    media::CreateRequest request{{linkedid(), uniqueid()}, profile()};
+    media::CreateRequest request{{linkedid(), uniqueid()}, profile(), direction};
     auto offer = co_await core().engine.create(std::move(request));
     if (!offer) co_return std::unexpected(offer.error());
     if (hung_up()) co_return fail("hung up");

@@ -66,7 +66,7 @@ public:
     /// The account as this call alone sees it from now on (PJSIP_DTMF_MODE and its like).
     void change_endpoint(const std::function<void(config::Endpoint&)>& change);
     /// A new offer, by UPDATE or re-INVITE.
-    Task<Result<>> refresh(bool update);
+    Task<Result<>> refresh(bool update, media::Direction direction = media::Direction::sendrecv);
     const std::optional<media::PartyStats>& last_stats() const { return last_stats_; }
     /// Headers for the next INVITE or response that goes out (PJSIP_HEADER(add)).
     sip::HeaderLines extra_headers;

@@ -124,7 +124,7 @@ public:
         watch_ = std::make_unique<io::Watch>(exchange.loop, socket_);
         watch_->on_readable([this] { receive(); });
     }
-    ~TestCaller() {
+    virtual ~TestCaller() {
         watch_.reset();
         ::close(socket_);
     }
@@ -146,7 +146,14 @@ public:
              ">\r\n" + headers + "Content-Type: application/sdp\r\nContent-Length: " +
              std::to_string(sdp.size()) + "\r\n\r\n" + sdp);
     }
-    void hang_up() {
+    /// Puts the call that it made on hold (sendonly), or takes it back.
+    void hold(bool on) {
+        const auto sdp = phone.sdp("0 101", {"0 PCMU/8000", "101 telephone-event/8000"}, on ? "sendonly" : "sendrecv");
+        ++cseq_;
+        send(request("INVITE", "z9hG4bKh" + std::to_string(cseq_) + call_id_, cseq_) + "Contact: <sip:" + user_ + "@" + local_ +
+             ">\r\nContent-Type: application/sdp\r\nContent-Length: " + std::to_string(sdp.size()) + "\r\n\r\n" + sdp);
+    }
+    virtual void hang_up() {
         send(request("BYE", "z9hG4bKb" + call_id_, ++cseq_) + "Content-Length: 0\r\n\r\n");
     }
     bool wait_bye(Duration limit = std::chrono::seconds{3}) {
@@ -184,6 +191,16 @@ public:
     int listen(Duration duration) {
         while (phone.hear({})) {}
         pump(duration);
+        return count_heard();
+    }
+    /// Whether it hears what the other one says.
+    bool hears(TestCaller& speaker) {
+        while (phone.hear({})) {}
+        speaker.talk(6);
+        pump(std::chrono::milliseconds{40});
+        return count_heard() >= 3;
+    }
+    int count_heard() {
         int heard = 0;
         while (const auto packet = phone.hear({})) {
             if (packet->header.payload_type != 0)
@@ -205,7 +222,10 @@ public:
     std::map<std::string, std::string> requests;  ///< the last one of each method that came
     std::map<int, std::string> responses;         ///< to INVITE
 
-private:
+protected:
+    /// A request that came; false lets it be answered as any other: 202 to REFER, else 200.
+    virtual bool answer(const sip::Message&, const std::string&) { return false; }
+
     std::string request(const std::string& method, const std::string& branch, int cseq) const {
         return method + " sip:" + exten_ + "@" + exchange_.address().text() +
                " SIP/2.0\r\nVia: SIP/2.0/UDP " + local_ + ";branch=" + branch +
@@ -228,6 +248,7 @@ private:
         if (!message) return;
         if (message->is_request()) {
             requests[std::string(message->method_text())] = text;
+            if (answer(*message, text)) return;
             std::string answer = message->method_text() == "REFER" ? "SIP/2.0 202 Accepted\r\n"
                                                                    : "SIP/2.0 200 OK\r\n";
             for (const auto& header : message->headers())
@@ -245,7 +266,8 @@ private:
         if (!message->body().empty()) phone.call(std::string(message->body()));
         if (message->status() < 200) return;
         const auto branch = "z9hG4bK" + std::string(message->status() < 300 ? "a" : "") + call_id_;
-        send(request("ACK", branch, 1) + "Content-Length: 0\r\n\r\n");
+        send(request("ACK", message->cseq() == 1 ? branch : branch + std::to_string(message->cseq()), static_cast<int>(message->cseq())) +
+             "Content-Length: 0\r\n\r\n");
         final_status = message->status();
     }
 

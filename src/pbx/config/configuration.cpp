@@ -32,6 +32,12 @@ std::shared_ptr<Configuration> load(ini::FileSource& files, const std::string& d
     take("indications.conf", read_indications);
     take("musiconhold.conf", read_music);
     take("features.conf", read_features);
+    take("res_parking.conf", read_parking);
+    if (!c.parking_lots.find("default")) {
+        ParkingLot lot;
+        lot.name = "default";
+        c.parking_lots.add(std::move(lot));
+    }
     take("acl.conf", read_acl);
     c.pjsip = read(files, directory, "pjsip.conf", c.asterisk.execincludes, d);
     c.pjsip_wizard = read(files, directory, "pjsip_wizard.conf", c.asterisk.execincludes, d);

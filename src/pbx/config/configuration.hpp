@@ -13,6 +13,7 @@
 #include "pbx/config/acl.hpp"
 #include "pbx/config/endpoint.hpp"
 #include "pbx/config/global.hpp"
+#include "pbx/config/parking.hpp"
 #include "pbx/config/registration.hpp"
 #include "pbx/config/settings.hpp"
 #include "pbx/config/tones.hpp"
@@ -77,6 +78,7 @@ struct Configuration {
     Indications indications;
     Objects<MusicClass> music;
     Features features;
+    Objects<ParkingLot> parking_lots;
     Modules modules;
 
     /// extensions.conf with its includes, for dialplan::load (which adds its own diagnostics).

@@ -211,6 +211,31 @@ TEST(Settings, OfTheSmallFiles) {
               "logger.conf:3: unknown log level 'eror' (did you mean 'error'?)\n");
 }
 
+TEST(ParkingLots, AreSectionsAndTheDefaultOneExistsAnyway) {
+    const auto none = load_of({{"rtp.conf", ""}});
+    ASSERT_TRUE(none->parking_lots.find("default"));
+    EXPECT_EQ(none->parking_lots.find("default")->parkext, "700");
+    EXPECT_EQ(none->parking_lots.find("default")->last, 720u);
+    const auto c =
+        load_of({{"res_parking.conf",
+                  "[general]\nparkeddynamic=no\n[default]\nparkpos => 750-760\nfindslot => next\n"
+                  "[sales]\ncontext=lot\nparkext=800\nparkpos=801\ncomebacktoorigin=no\n"}});
+    EXPECT_TRUE(c->ok()) << c->diagnostics.text();
+    EXPECT_EQ(c->parking_lots.find("default")->first, 750u);
+    EXPECT_TRUE(c->parking_lots.find("default")->next_space);
+    const auto* sales = c->parking_lots.find("sales");
+    ASSERT_TRUE(sales);
+    EXPECT_EQ(sales->context, "lot");
+    EXPECT_EQ(sales->first, 801u);
+    EXPECT_EQ(sales->last, 801u);
+    EXPECT_FALSE(sales->comebacktoorigin);
+    for (const auto* wrong : {"720-701", "0-5", "1-99999", "x"})
+        EXPECT_FALSE(
+            load_of({{"res_parking.conf", std::string("[default]\nparkpos=") + wrong + "\n"}})
+                ->ok())
+            << wrong;
+}
+
 TEST(CallerId, IsNameAndNumber) {
     EXPECT_EQ(CallerId::parse("\"Ann B\" <101>").name, "Ann B");
     EXPECT_EQ(CallerId::parse("\"Ann B\" <101>").number, "101");

@@ -18,6 +18,7 @@ void read_indications(const ini::Document& document, Configuration& configuratio
 void read_music(const ini::Document& document, Configuration& configuration);
 void read_features(const ini::Document& document, Configuration& configuration);
 void read_modules(const ini::Document& document, Configuration& configuration);
+void read_parking(const ini::Document& document, Configuration& configuration);
 void read_acl(const ini::Document& document, Configuration& configuration);
 
 }  // namespace strowger::pbx::config

@@ -318,7 +318,7 @@ void Builder::add_extra_hint(const ExtraHint& extra) {
         context.extensions_.emplace_back().pattern = std::move(*pattern);
     }
     auto& extension = context.extensions_[it->second];
-    if (!extension.hint) extension.hint = parse_hint(extra.devices);
+    if (!extension.hint && !extra.devices.empty()) extension.hint = parse_hint(extra.devices);
     if (extra.application.empty() || extension.step(1)) return;
     const auto [application, arguments] = split_invocation(extra.application);
     const auto known = std::find(plan_->files_.begin(), plan_->files_.end(), extra.file);

@@ -185,6 +185,8 @@ Task<End> Machine::loop(Call& call, std::size_t least_frames, bool after_hangup)
 
 Task<End> Machine::run(Call& call) {
     call.jumped_ = true;
+    // Sent elsewhere by what ran before the dialplan.
+    if (call.interrupt_ != Call::Interrupt::none && !take_interrupt(call)) co_return End::hung_up;
     co_return co_await loop(call, 0, false);
 }
 

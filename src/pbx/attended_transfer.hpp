@@ -1,0 +1,18 @@
+#pragma once
+
+#include "base/task.hpp"
+#include "pbx/bridge.hpp"
+
+namespace strowger::pbx {
+
+/// A party asks by digits to consult somebody before it sends the other one there (features.conf
+/// atxfer).
+///
+/// The other party waits with music. `by` dials a number, and talks to whom answers; then
+/// atxferswap goes back and forth between the two, atxferabort returns to the first, and
+/// atxfercomplete, or hanging up, joins those two. Who hangs up while it still rings leaves the
+/// other one to wait for the answer.
+Task<> attended_transfer(Core& core, Bridge::Starter starter, std::shared_ptr<Bridge> bridge,
+                         ChannelPtr by);
+
+}  // namespace strowger::pbx
