@@ -70,10 +70,8 @@ std::unique_ptr<Leg> Shard::release(Leg& leg) {
     return std::move(node.mapped());
 }
 
-// The poller forgets a socket that is closed without being told.
-void Shard::end(Leg& leg) {
-    leg.detach();
-    legs_.erase(&leg);
-}
+// Closing would not do: between fork and exec a child of ours (System(), #exec) holds the sockets
+// too, and the poller would go on to tell of them with the address of a leg that is no more.
+void Shard::end(Leg& leg) { release(leg).reset(); }
 
 }  // namespace strowger::media

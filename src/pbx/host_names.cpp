@@ -7,15 +7,11 @@
 
 namespace strowger::pbx {
 
-HostNames::~HostNames() {
-    if (round_) *round_ = false;
-}
-
 void HostNames::configure(std::shared_ptr<const config::Configuration> config) {
     config_ = std::move(config);
     if (round_) *round_ = false;
     round_ = std::make_shared<bool>(true);
-    spawn(refresh(round_));
+    tasks_.spawn(refresh(round_));
 }
 
 Task<std::vector<IpAddress>> HostNames::look_up(std::string name, bool srv) {
@@ -49,7 +45,7 @@ Task<> HostNames::refresh(std::shared_ptr<bool> alive) {
     if (names.empty()) co_return;
     for (auto& name : names) {
         auto found = co_await look_up(name.text, name.srv);
-        if (!*alive) co_return;  // a reload has begun its own round, or the exchange is gone
+        if (!*alive) co_return;  // a reload has begun its own round
         if (!found.empty())
             addresses_[name.text] = std::move(found);
         else
@@ -57,7 +53,7 @@ Task<> HostNames::refresh(std::shared_ptr<bool> alive) {
                         addresses_.contains(name.text) ? "; its last addresses stay in use" : "");
     }
     timer_ = loop_.after(refresh_interval, [this, alive] {
-        if (*alive) spawn(refresh(alive));
+        if (*alive) tasks_.spawn(refresh(alive));
     });
 }
 

@@ -26,7 +26,6 @@ public:
 
     HostNames(io::Loop& loop, io::Resolver& resolver, Random& random)
         : loop_(loop), resolver_(resolver), random_(random) {}
-    ~HostNames();
 
     /// The names of that configuration from now on.
     void configure(std::shared_ptr<const config::Configuration> config);
@@ -47,6 +46,7 @@ private:
     std::unordered_map<std::string, std::vector<IpAddress>, TextHash, std::equal_to<>> addresses_;
     std::shared_ptr<bool> round_;  ///< of the refresh in progress; a newer one makes it stop
     io::Timer timer_;
+    TaskScope tasks_;
 };
 
 }  // namespace strowger::pbx
