@@ -17,7 +17,8 @@ int check_configuration(const std::string& directory);
 int ask_exchange(const std::string& state_directory, const std::string& command);
 /// `strowger -r`: commands from standard input until its end.
 int talk_to_exchange(const std::string& state_directory);
-/// `strowger compare SENT HEARD`: how much of the speech arrived. Failure when it is not the same speech.
+/// `strowger compare SENT HEARD`: how much of the speech arrived. Failure when it is not the same
+/// speech.
 int compare_speech(const std::string& sent, const std::string& heard, bool json);
 
 }  // namespace strowger::app

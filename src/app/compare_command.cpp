@@ -18,7 +18,8 @@ Result<std::vector<media::Sample>> read_all(const std::string& path) {
     while (samples.size() < media::max_compared) {
         const auto got = file->read(part);
         if (got == 0) break;
-        samples.insert(samples.end(), part.begin(), part.begin() + static_cast<std::ptrdiff_t>(got));
+        samples.insert(samples.end(), part.begin(),
+                       part.begin() + static_cast<std::ptrdiff_t>(got));
     }
     if (file->failed()) return fail("{}: read error", path);
     return samples;
@@ -36,11 +37,15 @@ int compare_speech(const std::string& sent_path, const std::string& heard_path, 
     const auto match = media::match_speech(*sent, *heard);
     const auto delay_ms = std::chrono::duration<double, std::milli>(match.delay).count();
     if (json)
-        fmt::print("{{\"similarity\": {:.4f}, \"matched_percent\": {:.2f}, \"delay_ms\": {:.1f}, \"level_db\": {:.2f}}}\n",
-                   match.similarity, match.matched * 100, delay_ms, match.level_change);
+        fmt::print(
+            "{{\"similarity\": {:.4f}, \"matched_percent\": {:.2f}, \"delay_ms\": {:.1f}, "
+            "\"level_db\": {:.2f}}}\n",
+            match.similarity, match.matched * 100, delay_ms, match.level_change);
     else
-        fmt::print("similarity {:.3f}, {:.1f} % of the speech matched, delay {:.1f} ms, level {:+.1f} dB\n", match.similarity,
-                   match.matched * 100, delay_ms, match.level_change);
+        fmt::print(
+            "similarity {:.3f}, {:.1f} % of the speech matched, delay {:.1f} ms, level {:+.1f} "
+            "dB\n",
+            match.similarity, match.matched * 100, delay_ms, match.level_change);
     return match.similarity > 0.9 ? success : failure;
 }
 

@@ -19,9 +19,11 @@ int run_pbx(pbx::Exchange::Options options) {
         fmt::print(stderr, "strowger pbx: {}\n", exchange.error().text());
         return failure;
     }
-    for (const int number : {SIGTERM, SIGINT}) loop.on_signal(number, [&](int) { (*exchange)->stop(); });
+    for (const int number : {SIGTERM, SIGINT})
+        loop.on_signal(number, [&](int) { (*exchange)->stop(); });
     loop.on_signal(SIGHUP, [&](int) { (void)(*exchange)->reload(); });
-    std::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its connection, not of ours
+    std::signal(SIGPIPE,
+                SIG_IGN);  // a peer that goes away is an error of its connection, not of ours
     loop.run();
     return success;
 }
@@ -30,8 +32,9 @@ int check_configuration(const std::string& directory) {
     const auto [config, plan] = pbx::load_configuration(directory);
     fmt::print("{}", config->diagnostics.text());
     const auto errors = config->diagnostics.errors();
-    fmt::print("{}: {} endpoints, {} contexts, {} priorities; {} errors, {} warnings\n", directory, config->endpoints.size(),
-               plan->contexts().size(), plan->steps(), errors, config->diagnostics.all().size() - errors);
+    fmt::print("{}: {} endpoints, {} contexts, {} priorities; {} errors, {} warnings\n", directory,
+               config->endpoints.size(), plan->contexts().size(), plan->steps(), errors,
+               config->diagnostics.all().size() - errors);
     return errors == 0 ? success : failure;
 }
 
@@ -52,7 +55,8 @@ int talk_to_exchange(const std::string& state_directory) {
         fmt::print(stderr, "{}\n", version.error().text());
         return failure;
     } else {
-        fmt::print("{}Connected. 'core show help' lists the commands; end with 'exit'.\n", *version);
+        fmt::print("{}Connected. 'core show help' lists the commands; end with 'exit'.\n",
+                   *version);
     }
     std::string line;
     for (;;) {

@@ -45,7 +45,8 @@ bool IpAddress::is_unspecified() const {
 
 bool IpAddress::is_loopback() const {
     if (is_v4()) return bytes_[0] == 127;
-    return bytes_[15] == 1 && std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto b) { return b == 0; });
+    return bytes_[15] == 1 &&
+           std::all_of(bytes_.begin(), bytes_.end() - 1, [](auto b) { return b == 0; });
 }
 
 bool IpAddress::is_multicast() const {
@@ -60,7 +61,8 @@ std::string IpAddress::text() const {
 
 std::string IpAddress::host_text() const { return v6_ ? '[' + text() + ']' : text(); }
 
-std::optional<SocketAddress> SocketAddress::parse(std::string_view text, std::uint16_t default_port) {
+std::optional<SocketAddress> SocketAddress::parse(std::string_view text,
+                                                  std::uint16_t default_port) {
     std::string_view host = text;
     std::string_view port;
     if (text.starts_with('[')) {
@@ -70,7 +72,8 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text, std::ui
         port = text.substr(close + 1);
         if (!port.empty() && port.front() != ':') return std::nullopt;
     } else if (const auto colon = text.find(':');
-               colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos) {
+               colon != std::string_view::npos &&
+               text.find(':', colon + 1) == std::string_view::npos) {
         host = text.substr(0, colon);
         port = text.substr(colon);
     }
@@ -93,7 +96,8 @@ Result<Cidr> Cidr::parse(std::string_view text) {
     const auto bits = static_cast<unsigned>(ip->size() * 8);
     cidr.prefix_ = bits;
     if (mask.empty()) {
-        if (text.find('/') != std::string_view::npos) return fail("'{}' has no prefix length after '/'", text);
+        if (text.find('/') != std::string_view::npos)
+            return fail("'{}' has no prefix length after '/'", text);
         return cidr;
     }
     if (const auto prefix = parse_number<unsigned>(trim(mask))) {
@@ -107,7 +111,8 @@ Result<Cidr> Cidr::parse(std::string_view text) {
     unsigned prefix = 0;
     while (prefix < 32 && (netmask->data()[prefix / 8] >> (7 - prefix % 8) & 1)) ++prefix;
     for (unsigned bit = prefix; bit < 32; ++bit)
-        if (netmask->data()[bit / 8] >> (7 - bit % 8) & 1) return fail("'{}': the netmask has holes", text);
+        if (netmask->data()[bit / 8] >> (7 - bit % 8) & 1)
+            return fail("'{}': the netmask has holes", text);
     cidr.prefix_ = prefix;
     return cidr;
 }

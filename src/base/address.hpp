@@ -45,7 +45,8 @@ struct SocketAddress {
     std::uint16_t port = 0;
 
     /// "192.0.2.1:5060", "[2001:db8::1]:5060"; without a port, `default_port`.
-    static std::optional<SocketAddress> parse(std::string_view text, std::uint16_t default_port = 0);
+    static std::optional<SocketAddress> parse(std::string_view text,
+                                              std::uint16_t default_port = 0);
     std::string text() const;
     auto operator<=>(const SocketAddress&) const = default;
 };

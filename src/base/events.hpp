@@ -13,8 +13,8 @@
 
 namespace strowger::events {
 
-/// What happens in the exchange (contract 2). Plain values; whoever reads them (AMI, CDR, metrics, the
-/// console, tests) sees the same stream, and those that publish know none of the readers.
+/// What happens in the exchange (contract 2). Plain values; whoever reads them (AMI, CDR, metrics,
+/// the console, tests) sees the same stream, and those that publish know none of the readers.
 
 struct RegistrationChanged {
     std::string endpoint;
@@ -37,7 +37,7 @@ struct ContactStatus {
 struct ChannelChanged {
     enum class What { created, state, caller_id, dialplan_step, hangup };
     What what;
-    std::string channel;   ///< "PJSIP/alice-00000001"
+    std::string channel;  ///< "PJSIP/alice-00000001"
     std::string uniqueid;
     std::string linkedid;  ///< the uniqueid of the channel that began the call
     std::string call_id;   ///< SIP Call-ID of the leg
@@ -88,7 +88,11 @@ struct MediaQuality {
 /// Failed and successful authentication, as readers that ban or audit want it.
 struct Security {
     enum class What {
-        failed_acl, invalid_account, challenge_response_failed, challenge_sent, successful_auth,
+        failed_acl,
+        invalid_account,
+        challenge_response_failed,
+        challenge_sent,
+        successful_auth,
         request_not_supported,
     };
     What what;
@@ -120,9 +124,9 @@ struct ConfigurationLoaded {
     std::size_t warnings;
 };
 
-using Event = std::variant<RegistrationChanged, ContactStatus, ChannelChanged, DialChanged, BridgeChanged,
-                           DtmfReceived, MediaQuality, Security, DeviceStateChanged, UserEvent,
-                           ConfigurationLoaded>;
+using Event = std::variant<RegistrationChanged, ContactStatus, ChannelChanged, DialChanged,
+                           BridgeChanged, DtmfReceived, MediaQuality, Security, DeviceStateChanged,
+                           UserEvent, ConfigurationLoaded>;
 
 /// The one stream of a process; belongs to one thread.
 class Stream {

@@ -346,7 +346,8 @@ void Reader::take_directive(std::string_view line, std::size_t depth) {
     if (argument.empty()) return error(fmt::format("#{} wants a name", name));
     if (runaway_) return;
     if (depth + 1 > max_include_depth) {
-        // Two includes of oneself would be followed 2^10 times. It is an error already: once is enough.
+        // Two includes of oneself would be followed 2^10 times. It is an error already: once is
+        // enough.
         runaway_ = true;
         return error(fmt::format("'{}': files include each other deeper than {}", argument,
                                  max_include_depth));

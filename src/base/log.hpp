@@ -33,10 +33,10 @@ void write(Level level, const About& about, std::string_view text);
 }  // namespace strowger::log
 
 // The arguments are evaluated only when the level is enabled.
-#define STROWGER_LOG(level_, about_, ...)                                              \
-    do {                                                                               \
-        if (::strowger::log::enabled(level_))                                          \
-            ::strowger::log::write(level_, about_, ::fmt::format(__VA_ARGS__));        \
+#define STROWGER_LOG(level_, about_, ...)                                       \
+    do {                                                                        \
+        if (::strowger::log::enabled(level_))                                   \
+            ::strowger::log::write(level_, about_, ::fmt::format(__VA_ARGS__)); \
     } while (false)
 /// LOG_WARNING((log::About{"pbx", call_id, peer}), "fmt {}", x)
 #define LOG_DEBUG(about_, ...) STROWGER_LOG(::strowger::log::Level::debug, about_, __VA_ARGS__)

@@ -10,9 +10,9 @@ namespace strowger {
 
 /// A coroutine that starts when awaited and resumes its awaiter when done (one thread, no locks).
 ///
-/// Destroying a Task destroys its frame and everything it awaits, so a service ends a piece of logic
-/// by letting go of it. Where logic must be able to clean up, the awaited operation returns an error
-/// instead (a channel that was hung up answers every operation with that).
+/// Destroying a Task destroys its frame and everything it awaits, so a service ends a piece of
+/// logic by letting go of it. Where logic must be able to clean up, the awaited operation returns
+/// an error instead (a channel that was hung up answers every operation with that).
 template <typename T = void>
 class [[nodiscard]] Task;
 
@@ -128,16 +128,16 @@ struct Detached {
 
 }  // namespace detail
 
-/// Runs a task that nobody waits for; it owns itself until it ends. Only for logic that is sure to end,
-/// as in a test: what may still wait when its surroundings go belongs to a TaskScope.
+/// Runs a task that nobody waits for; it owns itself until it ends. Only for logic that is sure to
+/// end, as in a test: what may still wait when its surroundings go belongs to a TaskScope.
 inline void spawn(Task<> task) {
     [](Task<> body) -> detail::Detached { co_await std::move(body); }(std::move(task));
 }
 
 /// Owns the tasks that nobody waits for: each ends by itself, or with the scope at the latest.
 ///
-/// So a task may refer to whatever outlives the scope, and nothing is left waiting for an answer that
-/// will not come any more. The scope must not be cancelled by one of its own tasks.
+/// So a task may refer to whatever outlives the scope, and nothing is left waiting for an answer
+/// that will not come any more. The scope must not be cancelled by one of its own tasks.
 class TaskScope {
 public:
     TaskScope() = default;

@@ -7,9 +7,8 @@
 namespace strowger {
 
 bool iequals(std::string_view a, std::string_view b) {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(),
-                      [](char x, char y) { return lower(x) == lower(y); });
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                              [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool istarts_with(std::string_view text, std::string_view prefix) {
@@ -71,8 +70,8 @@ namespace {
 
 constexpr std::size_t longest_word = 128;  // beyond it nobody mistyped a key
 
-// Levenshtein, one row at a time; `limit` for any that is not below it. Only cells nearer than that to
-// the diagonal can matter, which for words is a handful.
+// Levenshtein, one row at a time; `limit` for any that is not below it. Only cells nearer than that
+// to the diagonal can matter, which for words is a handful.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
     if (a.size() >= b.size() + limit || b.size() >= a.size() + limit) return limit;
     std::array<std::size_t, 2 * longest_word> row;  // b is shorter than a and the limit together

@@ -31,15 +31,16 @@ enum class DtmfMode { rfc4733, info, inband, automatic, none };
 
 /// How the engine is to speak to one party. Comes from the endpoint's configuration.
 struct Profile {
-    std::vector<CodecSpec> codecs;  ///< allowed, in order of preference; empty allows all known ones
+    std::vector<CodecSpec>
+        codecs;  ///< allowed, in order of preference; empty allows all known ones
     DtmfMode dtmf = DtmfMode::rfc4733;
-    bool symmetric = false;         ///< send to where media comes from (rtp_symmetric)
-    std::optional<IpAddress> bind_address;        ///< local address of the sockets
+    bool symmetric = false;                 ///< send to where media comes from (rtp_symmetric)
+    std::optional<IpAddress> bind_address;  ///< local address of the sockets
     std::optional<IpAddress> advertised_address;  ///< in SDP, when it differs (NAT)
     std::optional<IpAddress> received_from;       ///< where the party's signalling came from
     std::string sdp_owner = "-";
     std::string sdp_session = "Strowger";
-    Duration rtp_timeout{};       ///< no packet for this long: MediaTimeout; zero: never
+    Duration rtp_timeout{};  ///< no packet for this long: MediaTimeout; zero: never
     Duration rtp_timeout_hold{};
     int tos = 0;
 };
@@ -48,75 +49,137 @@ struct Profile {
 struct PlayFiles {
     std::vector<std::string> paths;  ///< full paths with suffix; played one after the other
     bool loop = false;
-    Duration start{};                ///< skip this much of the first file
+    Duration start{};  ///< skip this much of the first file
 };
 struct PlayTone {
     std::string spec;  ///< indications.conf syntax: "425/1000,0/4000", "!440+480/100"
     bool loop = true;
 };
 
-struct PublishRequest { Party party; std::string sdp; Profile profile; Direction direction = Direction::sendrecv; };
+struct PublishRequest {
+    Party party;
+    std::string sdp;
+    Profile profile;
+    Direction direction = Direction::sendrecv;
+};
 struct CreateRequest {
     Party party;
     Profile profile;
     Direction direction = Direction::sendrecv;
     std::vector<CodecSpec> preferred = {};  ///< put these first, as far as the profile allows them
 };
-struct CreateAnswerRequest { Party party; std::string sdp; };
-struct ConnectRequest { Party a; Party b; };  ///< both ways; each leaves whoever it was joined to
-struct DisconnectRequest { Party party; };
-struct PlayRequest { Party party; std::variant<PlayFiles, PlayTone> source; std::uint64_t id = 0; };
-struct StopPlayRequest { Party party; };
-struct EchoRequest { Party party; bool on = true; };
+struct CreateAnswerRequest {
+    Party party;
+    std::string sdp;
+};
+struct ConnectRequest {
+    Party a;
+    Party b;
+};  ///< both ways; each leaves whoever it was joined to
+struct DisconnectRequest {
+    Party party;
+};
+struct PlayRequest {
+    Party party;
+    std::variant<PlayFiles, PlayTone> source;
+    std::uint64_t id = 0;
+};
+struct StopPlayRequest {
+    Party party;
+};
+struct EchoRequest {
+    Party party;
+    bool on = true;
+};
 /// Records what the party hears and says, mixed (MixMonitor), or only what it says (Record).
 struct RecordRequest {
     Party party;
-    std::string path;                  ///< WAV; suffix .wav
+    std::string path;  ///< WAV; suffix .wav
     bool both_directions = true;
     bool append = false;
-    Duration max_duration{};           ///< zero: unlimited
-    Duration max_silence{};            ///< zero: silence does not end it
+    Duration max_duration{};  ///< zero: unlimited
+    Duration max_silence{};   ///< zero: silence does not end it
     std::uint64_t id = 0;
 };
-struct StopRecordRequest { Party party; std::uint64_t id = 0; };
-struct PlayDtmfRequest { Party party; std::string digits; Duration duration = std::chrono::milliseconds{250}; Duration pause = std::chrono::milliseconds{100}; };
-struct BlockRequest { Party party; bool media = false; bool dtmf = false; };  ///< false, false: unblock
-struct DeleteRequest { Party party; };  ///< this party only; the call goes with its last party
-struct QueryRequest { Party party; };
+struct StopRecordRequest {
+    Party party;
+    std::uint64_t id = 0;
+};
+struct PlayDtmfRequest {
+    Party party;
+    std::string digits;
+    Duration duration = std::chrono::milliseconds{250};
+    Duration pause = std::chrono::milliseconds{100};
+};
+struct BlockRequest {
+    Party party;
+    bool media = false;
+    bool dtmf = false;
+};  ///< false, false: unblock
+struct DeleteRequest {
+    Party party;
+};  ///< this party only; the call goes with its last party
+struct QueryRequest {
+    Party party;
+};
 
 /// RFC 3550 figures of one direction of one party's audio.
 struct StreamStats {
     std::uint64_t packets = 0;
-    std::uint64_t bytes = 0;      ///< RTP payload bytes
-    std::uint64_t lost = 0;       ///< expected less received, never negative
+    std::uint64_t bytes = 0;  ///< RTP payload bytes
+    std::uint64_t lost = 0;   ///< expected less received, never negative
     std::uint64_t reordered = 0;
     std::uint64_t duplicates = 0;
     double jitter_ms = 0;
     double loss_percent = 0;
-    double mos = 0;               ///< E-model estimate, 1.0 to 4.5; 0 when nothing was received
+    double mos = 0;  ///< E-model estimate, 1.0 to 4.5; 0 when nothing was received
 };
 struct PartyStats {
-    StreamStats received;         ///< from the party, measured here
-    StreamStats sent;             ///< to the party; loss and jitter as its RTCP reports them
-    double round_trip_ms = 0;     ///< from RTCP, 0 when unknown
+    StreamStats received;      ///< from the party, measured here
+    StreamStats sent;          ///< to the party; loss and jitter as its RTCP reports them
+    double round_trip_ms = 0;  ///< from RTCP, 0 when unknown
     std::string codec;
     SocketAddress local;
-    SocketAddress remote;         ///< where we send now, learnt or from SDP
-    std::string mode;             ///< how packets go: "forward", "transcode", "echo", "idle"
-    std::string why;              ///< why it is not a faster one
+    SocketAddress remote;  ///< where we send now, learnt or from SDP
+    std::string mode;      ///< how packets go: "forward", "transcode", "echo", "idle"
+    std::string why;       ///< why it is not a faster one
 };
 
 // What happens, told on the thread that owns the engine.
-struct DtmfEvent { Party party; char digit; Duration duration; bool end; };
-struct PlayFinished { Party party; std::uint64_t id; bool completed; std::string error; Duration played; };
-struct RecordFinished { Party party; std::uint64_t id; std::string path; Duration duration; std::string reason; };
-struct MediaStarted { Party party; SocketAddress from; };
-struct MediaTimeout { Party party; Duration silence; };
+struct DtmfEvent {
+    Party party;
+    char digit;
+    Duration duration;
+    bool end;
+};
+struct PlayFinished {
+    Party party;
+    std::uint64_t id;
+    bool completed;
+    std::string error;
+    Duration played;
+};
+struct RecordFinished {
+    Party party;
+    std::uint64_t id;
+    std::string path;
+    Duration duration;
+    std::string reason;
+};
+struct MediaStarted {
+    Party party;
+    SocketAddress from;
+};
+struct MediaTimeout {
+    Party party;
+    Duration silence;
+};
 using Event = std::variant<DtmfEvent, PlayFinished, RecordFinished, MediaStarted, MediaTimeout>;
 
 /// The media plane as signalling sees it (contract 1): typed NG requests, answered at once by the
 /// engine in this process or later by one elsewhere. All calls and all events happen on the owner's
-/// thread. Requests for an unknown party fail; `remove` of one succeeds, so that clean-up is simple.
+/// thread. Requests for an unknown party fail; `remove` of one succeeds, so that clean-up is
+/// simple.
 class Engine {
 public:
     virtual ~Engine() = default;
@@ -130,7 +193,8 @@ public:
     virtual Task<Result<>> create_answer(CreateAnswerRequest) = 0;
     virtual Task<Result<>> connect(ConnectRequest) = 0;
     virtual Task<Result<>> disconnect(DisconnectRequest) = 0;
-    virtual Task<Result<>> play(PlayRequest) = 0;  ///< replaces what is playing; ends in PlayFinished
+    virtual Task<Result<>> play(
+        PlayRequest) = 0;  ///< replaces what is playing; ends in PlayFinished
     virtual Task<Result<>> stop_play(StopPlayRequest) = 0;
     virtual Task<Result<>> echo(EchoRequest) = 0;
     virtual Task<Result<>> record(RecordRequest) = 0;  ///< ends in RecordFinished

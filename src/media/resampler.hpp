@@ -29,9 +29,9 @@ private:
 
     std::uint64_t up_ = 1, down_ = 1;
     std::size_t phases_ = 0, taps_ = 0;  // taps are per phase
-    std::vector<float> filter_;   // phase after phase
-    std::vector<float> history_;  // samples not used up
-    std::size_t at_ = 0;          // index into history_ of the first tap
+    std::vector<float> filter_;          // phase after phase
+    std::vector<float> history_;         // samples not used up
+    std::size_t at_ = 0;                 // index into history_ of the first tap
     std::uint64_t phase_ = 0;
     std::uint64_t taken_ = 0, given_ = 0;
 };

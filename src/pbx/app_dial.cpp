@@ -23,9 +23,11 @@ constexpr int max_redirections = 5;
 
 /// L(ms[:warning[:repeat]]) or S(seconds): how long they may talk, and when they are warned.
 std::optional<TalkLimit> talk_limit(const Channel& caller, const OptionLetters& options) {
-    static constexpr std::int64_t longest_ms = std::int64_t{365} * 24 * 3600 * 1000;  // a year is for ever
+    static constexpr std::int64_t longest_ms =
+        std::int64_t{365} * 24 * 3600 * 1000;  // a year is for ever
     const auto milliseconds = [](std::string_view text) {
-        return std::clamp(parse_number<std::int64_t>(trim(text)).value_or(0), std::int64_t{0}, longest_ms);
+        return std::clamp(parse_number<std::int64_t>(trim(text)).value_or(0), std::int64_t{0},
+                          longest_ms);
     };
     std::int64_t ms = 0;
     TalkLimit limit;
@@ -42,7 +44,8 @@ std::optional<TalkLimit> talk_limit(const Channel& caller, const OptionLetters& 
     limit.length = std::chrono::milliseconds{ms};
     limit.warns_caller = is_true(caller.variable("LIMIT_PLAYAUDIO_CALLER").value_or("yes"));
     limit.warns_callee = is_true(caller.variable("LIMIT_PLAYAUDIO_CALLEE").value_or("no"));
-    const auto sound = caller.core().sounds.find(caller.variable("LIMIT_WARNING_FILE").value_or("beep"), caller.language);
+    const auto sound = caller.core().sounds.find(
+        caller.variable("LIMIT_WARNING_FILE").value_or("beep"), caller.language);
     if (sound)
         limit.sound = *sound;
     else
@@ -54,12 +57,16 @@ std::optional<TalkLimit> talk_limit(const Channel& caller, const OptionLetters& 
 }
 
 DigitFeatures caller_features(const OptionLetters& options) {
-    return {.transfer = options.has('T'), .disconnect = options.has('H'), .park = options.has('K'),
+    return {.transfer = options.has('T'),
+            .disconnect = options.has('H'),
+            .park = options.has('K'),
             .record = options.has('W') || options.has('X')};
 }
 
 DigitFeatures callee_features(const OptionLetters& options) {
-    return {.transfer = options.has('t'), .disconnect = options.has('h'), .park = options.has('k'),
+    return {.transfer = options.has('t'),
+            .disconnect = options.has('h'),
+            .park = options.has('k'),
             .record = options.has('w') || options.has('x')};
 }
 
@@ -89,7 +96,8 @@ public:
     Task<> add(DialTarget target) {
         const std::string name = target.technology + '/' + target.resource;
         std::string linkedid = caller_.linkedid();
-        auto leg = co_await OutgoingLeg::make(caller_.core(), std::move(target), std::move(linkedid));
+        auto leg =
+            co_await OutgoingLeg::make(caller_.core(), std::move(target), std::move(linkedid));
         if (!leg) {
             not_reached(name, leg.error());
             co_return;
@@ -120,7 +128,8 @@ public:
         queue_.channel_event(*picker, channel::Answered{});
     }
 
-    /// Rings until somebody answers (returned), nobody is left, the time is over or the caller leaves.
+    /// Rings until somebody answers (returned), nobody is left, the time is over or the caller
+    /// leaves.
     Task<ChannelPtr> ring(Time until) {
         if (legs_.empty()) co_return nullptr;
         if (options_.has('m')) {
@@ -165,10 +174,12 @@ public:
             if (std::holds_alternative<channel::Ringing>(item->event)) {
                 if (!options_.has('m') && !options_.has('r')) ring_back();
             } else if (std::holds_alternative<channel::Progress>(item->event)) {
-                if (!options_.has('m') && !options_.has('r') && !early_) co_await pass_early_media(leg);
+                if (!options_.has('m') && !options_.has('r') && !early_)
+                    co_await pass_early_media(leg);
             } else if (const auto* moved = std::get_if<channel::Redirected>(&item->event)) {
                 if (!options_.has('i') && redirections_++ < max_redirections) {
-                    if (options_.has('z')) until = Time::max();  // the other phone's time begins anew
+                    if (options_.has('z'))
+                        until = Time::max();  // the other phone's time begins anew
                     DialTarget next{"Local", moved->target + "@" + forward_context()};
                     if (istarts_with(moved->target, "sip:")) {
                         const auto ep = leg->endpoint();
@@ -214,16 +225,19 @@ private:
         leg.listen(&queue_);
         leg.set_position(caller_.position());
         if (auto* sip = dynamic_cast<SipChannel*>(&leg)) {
-            if (const auto ep = sip->endpoint(); ep && !ep->callerid.number.empty()) leg.caller = {ep->callerid.number, ep->callerid.name};
+            if (const auto ep = sip->endpoint(); ep && !ep->callerid.number.empty())
+                leg.caller = {ep->callerid.number, ep->callerid.name};
         }
-        caller_.core().events.publish(events::DialChanged{false, caller_.name(), leg.name(), name, {}});
+        caller_.core().events.publish(
+            events::DialChanged{false, caller_.name(), leg.name(), name, {}});
     }
 
     // Option b: a subroutine on the leg before it is dialled; B: on the caller.
     Task<bool> before_dialling(Channel& leg) {
         if (options_.has('b')) {
             std::string target = subroutine_target(options_.argument('b').value_or(""));
-            if (!co_await dialplan::Machine::run_subroutine(leg, std::move(target))) co_return !leg.hung_up();
+            if (!co_await dialplan::Machine::run_subroutine(leg, std::move(target)))
+                co_return !leg.hung_up();
         }
         co_return true;
     }
@@ -237,11 +251,13 @@ private:
 
     void not_reached(const std::string& name, const Error& error) {
         LOG_NOTICE(caller_.about(), "cannot dial {}: {}", name, error.text());
-        caller_.core().trace.step(caller_.linkedid(), caller_.name(), fmt::format("cannot dial {}: {}", name, error.text()),
+        caller_.core().trace.step(caller_.linkedid(), caller_.name(),
+                                  fmt::format("cannot dial {}: {}", name, error.text()),
                                   caller_.core().now());
         ++others_;
         if (caller_.cause == Cause::none) caller_.cause = Cause::subscriber_absent;
-        if (error.text().starts_with("there is no endpoint")) caller_.cause = Cause::no_route_destination;
+        if (error.text().starts_with("there is no endpoint"))
+            caller_.cause = Cause::no_route_destination;
     }
 
     void ring_back() {
@@ -250,7 +266,9 @@ private:
         // A caller that was answered already hears our own ringing tone.
         if (caller_.is_up() && !ringing_) {
             ringing_ = true;
-            caller_.core().tasks.spawn([](ChannelPtr who) -> Task<> { (void)co_await who->play_tone("ring"); }(caller_.shared_from_this()));
+            caller_.core().tasks.spawn([](ChannelPtr who) -> Task<> {
+                (void)co_await who->play_tone("ring");
+            }(caller_.shared_from_this()));
         }
     }
 
@@ -288,7 +306,8 @@ private:
     void remember(const Channel& leg, Cause cause) {
         std::string text = "SIP 408 Request Timeout";
         if (const auto* sip = dynamic_cast<const SipChannel*>(&leg); sip && sip->last_response())
-            text = fmt::format("SIP {} {}", sip->last_response()->message().status(), sip->last_response()->message().reason());
+            text = fmt::format("SIP {} {}", sip->last_response()->message().status(),
+                               sip->last_response()->message().reason());
         caller_.leg_outcomes.push_back({leg.name(), cause, std::move(text)});
     }
 
@@ -297,13 +316,15 @@ private:
         for (const auto& leg : legs) {
             leg->listen(nullptr);
             const bool say_so = options_.has('c') || picked_up_;
-            leg->hangup(cause == Cause::answered_elsewhere && !say_so ? Cause::normal_clearing : cause);
+            leg->hangup(cause == Cause::answered_elsewhere && !say_so ? Cause::normal_clearing
+                                                                      : cause);
             tell(leg.get(), true);
         }
     }
 
     void tell(const Channel* leg, bool ended) {
-        caller_.core().events.publish(events::DialChanged{ended, caller_.name(), leg->name(), {}, status_});
+        caller_.core().events.publish(
+            events::DialChanged{ended, caller_.name(), leg->name(), {}, status_});
     }
 
     Channel& caller_;
@@ -320,7 +341,9 @@ private:
     std::shared_ptr<void> known_;
 };
 
-void set(Channel& channel, std::string_view name, std::string value) { (void)channel.variables().set(name, std::move(value)); }
+void set(Channel& channel, std::string_view name, std::string value) {
+    (void)channel.variables().set(name, std::move(value));
+}
 
 std::string caret_to_comma(std::string_view text) {
     std::string result(text);
@@ -328,7 +351,8 @@ std::string caret_to_comma(std::string_view text) {
     return result;
 }
 
-Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& options, Bridge::Starter starter) {
+Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& options,
+                     Bridge::Starter starter) {
     auto& core = caller.core();
     set(caller, "DIALEDPEERNAME", callee->name());
     set(caller, "DIALEDPEERNUMBER", callee->dialled);
@@ -360,14 +384,19 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
             const std::string args = comma == std::string::npos ? "" : target.substr(comma + 1);
             target = target.substr(0, comma) + ",s,1(" + args + ")";
         }
-        const bool returned = co_await dialplan::Machine::run_subroutine(*callee, std::move(target));
+        const bool returned =
+            co_await dialplan::Machine::run_subroutine(*callee, std::move(target));
         const auto verdict = callee->variable("GOSUB_RESULT").value_or("");
-        if (!returned || callee->hung_up() || verdict == "ABORT" || verdict == "BUSY" || verdict == "CONGESTION" ||
-            verdict == "CONTINUE" || istarts_with(verdict, "GOTO:")) {
+        if (!returned || callee->hung_up() || verdict == "ABORT" || verdict == "BUSY" ||
+            verdict == "CONGESTION" || verdict == "CONTINUE" || istarts_with(verdict, "GOTO:")) {
             callee->hangup(Cause::normal_clearing);
-            set(caller, "DIALSTATUS", verdict == "BUSY" ? "BUSY" : verdict == "CONGESTION" ? "CONGESTION" : "ANSWER");
+            set(caller, "DIALSTATUS",
+                verdict == "BUSY"         ? "BUSY"
+                : verdict == "CONGESTION" ? "CONGESTION"
+                                          : "ANSWER");
             if (istarts_with(verdict, "GOTO:")) {
-                auto place = dialplan::Machine::resolve(caller, caret_to_comma(std::string_view(verdict).substr(5)));
+                auto place = dialplan::Machine::resolve(
+                    caller, caret_to_comma(std::string_view(verdict).substr(5)));
                 if (place) caller.jump(*place);
                 co_return AppResult::proceed;
             }
@@ -376,7 +405,8 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
     }
     if (options.has('G')) {
         // Caller and callee go on in the dialplan, at the label and one after it.
-        auto place = dialplan::Machine::resolve(caller, caret_to_comma(options.argument('G').value_or("")));
+        auto place =
+            dialplan::Machine::resolve(caller, caret_to_comma(options.argument('G').value_or("")));
         if (!place) {
             LOG_WARNING(caller.about(), "Dial option G: {}", place.error().text());
             callee->hangup(Cause::normal_clearing);
@@ -393,7 +423,8 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
     ChannelPtr caller_share = caller.shared_from_this();
     auto bridge = co_await Bridge::join(core, starter, caller_share, callee);
     if (!bridge) {
-        LOG_WARNING(caller.about(), "cannot join {} and {}: {}", caller.name(), callee->name(), bridge.error().text());
+        LOG_WARNING(caller.about(), "cannot join {} and {}: {}", caller.name(), callee->name(),
+                    bridge.error().text());
         callee->hangup(Cause::normal_circuit_congestion);
         co_return AppResult::hangup;
     }
@@ -405,7 +436,9 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
     const auto shared = *bridge;
     bridge->reset();
     const auto released = co_await shared->talk(caller_share);
-    set(caller, "ANSWEREDTIME", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(core.now() - began).count()));
+    set(caller, "ANSWEREDTIME",
+        std::to_string(
+            std::chrono::duration_cast<std::chrono::seconds>(core.now() - began).count()));
     set(caller, "BRIDGEPEER", callee->name());
     caller.cause = released.cause;
     // F: the called party goes on when the caller has left.
@@ -414,7 +447,8 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
         const auto text = caret_to_comma(options.argument('F').value_or(""));
         auto next = caller.position();
         ++next.priority;
-        const auto place = text.empty() ? Result<dialplan::Position>(next) : dialplan::Machine::resolve(caller, text);
+        const auto place = text.empty() ? Result<dialplan::Position>(next)
+                                        : dialplan::Machine::resolve(caller, text);
         if (!place) LOG_WARNING(caller.about(), "Dial option F: {}", place.error().text());
         if (place && shared->step_out(*callee)) starter(callee, *place);
     }
@@ -435,7 +469,8 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
         case Released::Why::consultation:
         case Released::Why::peer_gone:
         case Released::Why::duration_over:
-            co_return options.has('g') && !caller.hung_up() ? AppResult::proceed : AppResult::hangup;
+            co_return options.has('g') && !caller.hung_up() ? AppResult::proceed
+                                                            : AppResult::hangup;
     }
     co_return AppResult::hangup;
 }
@@ -444,7 +479,9 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
     auto& caller = static_cast<Channel&>(call);
     const ChannelPtr keep = caller.shared_from_this();
     const auto arguments = dialplan::split_arguments(text);
-    const auto at = [&](std::size_t i) { return i < arguments.size() ? std::string_view(arguments[i]) : std::string_view(); };
+    const auto at = [&](std::size_t i) {
+        return i < arguments.size() ? std::string_view(arguments[i]) : std::string_view();
+    };
     const OptionLetters options(at(2));
     auto& core = caller.core();
 
@@ -459,8 +496,10 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
         co_return AppResult::proceed;
     }
     Time until = Time::max();
-    if (const auto wanted = parse_number<double>(trim(at(1))); wanted && *wanted > 0 && *wanted < 1e6)
-        until = core.now() + std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*wanted));
+    if (const auto wanted = parse_number<double>(trim(at(1)));
+        wanted && *wanted > 0 && *wanted < 1e6)
+        until = core.now() +
+                std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*wanted));
     const Time began = core.now();
     ChannelPtr callee;
     std::string status;
@@ -472,7 +511,9 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
         status = dialling.status();
     }
     set(caller, "DIALSTATUS", status);
-    set(caller, "DIALEDTIME", std::to_string(std::chrono::duration_cast<std::chrono::seconds>(core.now() - began).count()));
+    set(caller, "DIALEDTIME",
+        std::to_string(
+            std::chrono::duration_cast<std::chrono::seconds>(core.now() - began).count()));
     if (callee) co_return co_await talk(caller, std::move(callee), options, std::move(starter));
     co_await caller.stop_playing();
     co_return caller.hung_up() ? AppResult::hangup : AppResult::proceed;
@@ -493,12 +534,15 @@ Task<AppResult> retry_dial(dialplan::Call& call, std::string_view text, Bridge::
     for (unsigned tried = 0; retries == 0 || tried <= retries; ++tried) {
         const auto result = co_await dial(call, dial_text, starter);
         const auto status = caller.variable("DIALSTATUS").value_or("");
-        if (result == AppResult::hangup || status == "ANSWER" || caller.hung_up() || caller.jumped()) co_return result;
+        if (result == AppResult::hangup || status == "ANSWER" || caller.hung_up() ||
+            caller.jumped())
+            co_return result;
         if (const auto file = caller.core().sounds.find(announce, caller.language)) {
             std::vector<std::string> files{*file};
             (void)co_await caller.play_and_wait(std::move(files));
         }
-        if (!co_await caller.wait(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::clamp(pause, 0.1, 3600.0)))))
+        if (!co_await caller.wait(std::chrono::duration_cast<Duration>(
+                std::chrono::duration<double>(std::clamp(pause, 0.1, 3600.0)))))
             co_return AppResult::hangup;
     }
     co_return AppResult::proceed;
@@ -507,10 +551,18 @@ Task<AppResult> retry_dial(dialplan::Call& call, std::string_view text, Bridge::
 }  // namespace
 
 void add_dial_application(dialplan::Applications& applications, Bridge::Starter starter) {
-    const auto dial_with = [starter](dialplan::Call& call, std::string_view args) { return dial(call, args, starter); };
-    applications.add("Dial", "Dial(Tech/Res[&...],timeout,options): ring, and talk to who answers first", dial_with);
-    const auto retry_with = [starter](dialplan::Call& call, std::string_view args) { return retry_dial(call, args, starter); };
-    applications.add("RetryDial", "RetryDial(announce,sleep,retries,destination...): Dial again and again", retry_with);
+    const auto dial_with = [starter](dialplan::Call& call, std::string_view args) {
+        return dial(call, args, starter);
+    };
+    applications.add("Dial",
+                     "Dial(Tech/Res[&...],timeout,options): ring, and talk to who answers first",
+                     dial_with);
+    const auto retry_with = [starter](dialplan::Call& call, std::string_view args) {
+        return retry_dial(call, args, starter);
+    };
+    applications.add("RetryDial",
+                     "RetryDial(announce,sleep,retries,destination...): Dial again and again",
+                     retry_with);
 }
 
 }  // namespace strowger::pbx

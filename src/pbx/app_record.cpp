@@ -195,7 +195,8 @@ Task<AppResult> mix_monitor(Call& call, std::string_view args) {
             ? args.substr(static_cast<std::size_t>(arguments[2].data() - args.data()))
             : std::string_view();
     if (!trim(command).empty())
-        core.tasks.spawn(run_afterwards(core, closed, unescape_variables(call, command), channel.name()));
+        core.tasks.spawn(
+            run_afterwards(core, closed, unescape_variables(call, command), channel.name()));
     co_return AppResult::proceed;
 }
 

@@ -9,11 +9,13 @@
 
 namespace strowger::pbx {
 
-Bridge::Bridge(Core& core, Starter starter) : core_(core), starter_(std::move(starter)), id_(core.random.token(12)) {}
+Bridge::Bridge(Core& core, Starter starter)
+    : core_(core), starter_(std::move(starter)), id_(core.random.token(12)) {}
 
 Bridge::~Bridge() = default;
 
-Task<Result<std::shared_ptr<Bridge>>> Bridge::join(Core& core, Starter starter, ChannelPtr a, ChannelPtr b) {
+Task<Result<std::shared_ptr<Bridge>>> Bridge::join(Core& core, Starter starter, ChannelPtr a,
+                                                   ChannelPtr b) {
     auto bridge = std::make_shared<Bridge>(core, std::move(starter));
     bridge->add(a);
     bridge->add(b);
@@ -25,7 +27,8 @@ Task<Result<std::shared_ptr<Bridge>>> Bridge::join(Core& core, Starter starter, 
     }
     // One may have gone while the media was being joined, before we listened to it.
     for (const auto& channel : {a, b})
-        if (channel->hung_up()) bridge->channel_event(*channel, channel::HungUp{channel->hangup_cause()});
+        if (channel->hung_up())
+            bridge->channel_event(*channel, channel::HungUp{channel->hangup_cause()});
     co_return bridge;
 }
 
@@ -40,8 +43,9 @@ void Bridge::add(ChannelPtr channel) {
 }
 
 Bridge::Member* Bridge::find(const Channel& channel) {
-    const auto found = std::find_if(members_.begin(), members_.end(),
-                                    [&](const auto& member) { return member->channel.get() == &channel; });
+    const auto found = std::find_if(members_.begin(), members_.end(), [&](const auto& member) {
+        return member->channel.get() == &channel;
+    });
     return found == members_.end() ? nullptr : found->get();
 }
 
@@ -118,8 +122,9 @@ Task<Released> Bridge::talk(ChannelPtr channel) {
 }
 
 void Bridge::remove(const Channel& channel) {
-    const auto found = std::find_if(members_.begin(), members_.end(),
-                                    [&](const auto& member) { return member->channel.get() == &channel; });
+    const auto found = std::find_if(members_.begin(), members_.end(), [&](const auto& member) {
+        return member->channel.get() == &channel;
+    });
     if (found == members_.end()) return;
     const auto member = std::move(*found);
     members_.erase(found);
@@ -141,7 +146,8 @@ void Bridge::release(const Channel& leaving, Released how) {
     let_go(seat, std::move(how), starter_);
     if (members_.size() == 1 && !stays && !keeps_last_) {
         const auto last = members_.front()->channel;
-        release(*last, {by_limit ? Released::Why::duration_over : Released::Why::peer_gone, cause, {}});
+        release(*last,
+                {by_limit ? Released::Why::duration_over : Released::Why::peer_gone, cause, {}});
     }
 }
 
@@ -154,11 +160,13 @@ bool Bridge::transfer_peer(const Channel& by, const dialplan::Position& target) 
     (void)peer->variables().set("BLINDTRANSFER", transferor->name());
     release(*peer, {Released::Why::transferred, Cause::normal_clearing, target});
     // Whoever transferred is alone now, and hangs up by itself (REFER) or is let go of (digits).
-    if (find(*transferor)) release(*transferor, {Released::Why::peer_gone, Cause::normal_clearing, {}});
+    if (find(*transferor))
+        release(*transferor, {Released::Why::peer_gone, Cause::normal_clearing, {}});
     return true;
 }
 
-void let_go(const Seat& seat, Released how, const std::function<void(ChannelPtr, dialplan::Position)>& starter) {
+void let_go(const Seat& seat, Released how,
+            const std::function<void(ChannelPtr, dialplan::Position)>& starter) {
     const auto& channel = seat.channel;
     const auto cause = how.cause;
     const auto target = how.why == Released::Why::transferred ? how.target : std::nullopt;
@@ -257,8 +265,10 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
         const auto sip = std::dynamic_pointer_cast<SipChannel>(peer);
         if (sip && sip->endpoint()->moh_passthrough) {
             core_.tasks.spawn([](std::shared_ptr<SipChannel> other, bool on) -> Task<> {
-                const auto told = co_await other->refresh(false, on ? media::Direction::sendonly : media::Direction::sendrecv);
-                if (!told) LOG_NOTICE(other->about(), "hold not passed on: {}", told.error().text());
+                const auto told = co_await other->refresh(
+                    false, on ? media::Direction::sendonly : media::Direction::sendrecv);
+                if (!told)
+                    LOG_NOTICE(other->about(), "hold not passed on: {}", told.error().text());
             }(sip, held->on));
             return;
         }
@@ -271,7 +281,8 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
     } else if (const auto* transfer = std::get_if<channel::TransferAsked>(&event)) {
         (void)transfer_peer(channel, transfer->target);
     } else if (const auto* pressed = std::get_if<channel::Digit>(&event)) {
-        if (const auto peer = peer_of(channel); peer && peer->media_follows()) peer->send_digit(pressed->digit, pressed->duration);
+        if (const auto peer = peer_of(channel); peer && peer->media_follows())
+            peer->send_digit(pressed->digit, pressed->duration);
         digit(*member, pressed->digit);
     } else if (std::holds_alternative<channel::Interrupted>(event)) {
         release(channel, {Released::Why::self_gone, Cause::normal_clearing, {}});
@@ -289,14 +300,16 @@ void Bridge::digit(Member& member, char pressed) {
         act(member, *feature);
         return;
     }
-    member.digit_timer = core_.loop.after(std::chrono::milliseconds{config->features.featuredigittimeout},
-                                          [weak = weak_from_this(), channel = member.channel] {
-                                              const auto self = weak.lock();
-                                              auto* late = self ? self->find(*channel) : nullptr;
-                                              if (!late || late->collecting_target) return;
-                                              if (const auto feature = late->digits.pause(self->core_.config->features, late->features))
-                                                  self->act(*late, *feature);
-                                          });
+    member.digit_timer =
+        core_.loop.after(std::chrono::milliseconds{config->features.featuredigittimeout},
+                         [weak = weak_from_this(), channel = member.channel] {
+                             const auto self = weak.lock();
+                             auto* late = self ? self->find(*channel) : nullptr;
+                             if (!late || late->collecting_target) return;
+                             if (const auto feature = late->digits.pause(
+                                     self->core_.config->features, late->features))
+                                 self->act(*late, *feature);
+                         });
 }
 
 void Bridge::act(Member& member, Feature feature) {
@@ -304,11 +317,17 @@ void Bridge::act(Member& member, Feature feature) {
     const auto channel = member.channel;
     switch (feature) {
         case Feature::none: return;
-        case Feature::disconnect: release(*channel, {Released::Why::feature_hangup, Cause::normal_clearing, {}}); return;
+        case Feature::disconnect:
+            release(*channel, {Released::Why::feature_hangup, Cause::normal_clearing, {}});
+            return;
         case Feature::blind_transfer: begin_blind_transfer(member); return;
-        case Feature::attended_transfer: core_.tasks.spawn(attended_transfer(core_, starter_, self, channel)); return;
+        case Feature::attended_transfer:
+            core_.tasks.spawn(attended_transfer(core_, starter_, self, channel));
+            return;
         case Feature::park: core_.tasks.spawn(park_peer(core_, starter_, self, channel)); return;
-        case Feature::record: core_.tasks.spawn(toggle_recording(channel, peer_of(*channel))); return;
+        case Feature::record:
+            core_.tasks.spawn(toggle_recording(channel, peer_of(*channel)));
+            return;
         case Feature::abort:
         case Feature::complete:
         case Feature::swap:
@@ -326,12 +345,15 @@ void Bridge::begin_blind_transfer(Member& member) {
     member.target.clear();
     member.collecting_target = true;
     if (const auto peer = peer_of(*channel))
-        core_.tasks.spawn([](ChannelPtr waiting) -> Task<> { (void)co_await waiting->start_music(std::string()); }(peer));
+        core_.tasks.spawn([](ChannelPtr waiting) -> Task<> {
+            (void)co_await waiting->start_music(std::string());
+        }(peer));
     core_.tasks.spawn(say(channel, "pbx-transfer"));
-    member.digit_timer = core_.loop.after(std::chrono::seconds{core_.config->features.transferdigittimeout + 5},
-                                          [weak = weak_from_this(), channel] {
-                                              if (const auto self = weak.lock()) self->finish_target(*channel);
-                                          });
+    member.digit_timer =
+        core_.loop.after(std::chrono::seconds{core_.config->features.transferdigittimeout + 5},
+                         [weak = weak_from_this(), channel] {
+                             if (const auto self = weak.lock()) self->finish_target(*channel);
+                         });
 }
 
 void Bridge::target_digit(Member& member, char pressed) {
@@ -345,14 +367,16 @@ void Bridge::target_digit(Member& member, char pressed) {
     const auto plan = channel->dialplan();
     const auto query = channel->query();
     if (member.target.size() >= dialplan::max_exten ||
-        (plan->exists(context, member.target, query) && !plan->could_match_longer(context, member.target, query))) {
+        (plan->exists(context, member.target, query) &&
+         !plan->could_match_longer(context, member.target, query))) {
         finish_target(*channel);
         return;
     }
-    member.digit_timer = core_.loop.after(std::chrono::seconds{core_.config->features.transferdigittimeout},
-                                          [weak = weak_from_this(), channel] {
-                                              if (const auto self = weak.lock()) self->finish_target(*channel);
-                                          });
+    member.digit_timer =
+        core_.loop.after(std::chrono::seconds{core_.config->features.transferdigittimeout},
+                         [weak = weak_from_this(), channel] {
+                             if (const auto self = weak.lock()) self->finish_target(*channel);
+                         });
 }
 
 void Bridge::finish_target(Channel& by) {
@@ -374,7 +398,8 @@ void Bridge::finish_target(Channel& by) {
 
 void Bridge::told(events::BridgeChanged::What what, const Channel* channel) const {
     if (!core_.events.has_readers()) return;
-    core_.events.publish(events::BridgeChanged{what, id_, channel ? channel->name() : "", channel ? channel->uniqueid() : ""});
+    core_.events.publish(events::BridgeChanged{what, id_, channel ? channel->name() : "",
+                                               channel ? channel->uniqueid() : ""});
 }
 
 }  // namespace strowger::pbx

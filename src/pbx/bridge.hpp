@@ -14,7 +14,14 @@ namespace strowger::pbx {
 
 /// How a member's time in a bridge ended.
 struct Released {
-    enum class Why { self_gone, peer_gone, transferred, feature_hangup, duration_over, consultation };
+    enum class Why {
+        self_gone,
+        peer_gone,
+        transferred,
+        feature_hangup,
+        duration_over,
+        consultation
+    };
     Why why = Why::peer_gone;
     Cause cause = Cause::normal_clearing;
     std::optional<dialplan::Position> target;  ///< transferred: where to go on
@@ -37,27 +44,29 @@ struct TalkLimit {
     bool warns_caller = true, warns_callee = false;
 };
 
-/// Tells whoever waits for a seat that its time is over, or does for a channel without a dialplan what
-/// follows from that: it goes where it was sent, or hangs up.
-void let_go(const Seat& seat, Released how, const std::function<void(ChannelPtr, dialplan::Position)>& starter);
+/// Tells whoever waits for a seat that its time is over, or does for a channel without a dialplan
+/// what follows from that: it goes where it was sent, or hangs up.
+void let_go(const Seat& seat, Released how,
+            const std::function<void(ChannelPtr, dialplan::Position)>& starter);
 
-/// Two channels that talk. Joins their media, listens to both, and lets go of each when the other has
-/// gone or been sent elsewhere.
+/// Two channels that talk. Joins their media, listens to both, and lets go of each when the other
+/// has gone or been sent elsewhere.
 ///
-/// A member with a dialplan waits in `talk`; one without (a leg that was dialled) is hung up when it is
-/// left alone, or starts a dialplan of its own when it is transferred. Members may be exchanged while
-/// they talk (attended transfer), which the one that stays does not notice.
+/// A member with a dialplan waits in `talk`; one without (a leg that was dialled) is hung up when
+/// it is left alone, or starts a dialplan of its own when it is transferred. Members may be
+/// exchanged while they talk (attended transfer), which the one that stays does not notice.
 class Bridge : public ChannelListener, public std::enable_shared_from_this<Bridge> {
 public:
-    /// Has a channel go on at a place in the dialplan, whether or not it runs one already: given by the
-    /// exchange.
+    /// Has a channel go on at a place in the dialplan, whether or not it runs one already: given by
+    /// the exchange.
     using Starter = std::function<void(ChannelPtr, dialplan::Position)>;
 
     Bridge(Core& core, Starter starter);
     ~Bridge() override;
 
     /// Two channels, both answered. Fails when their media cannot be joined.
-    static Task<Result<std::shared_ptr<Bridge>>> join(Core& core, Starter starter, ChannelPtr a, ChannelPtr b);
+    static Task<Result<std::shared_ptr<Bridge>>> join(Core& core, Starter starter, ChannelPtr a,
+                                                      ChannelPtr b);
     void allow(const Channel& member, DigitFeatures features);
     /// Ends the talk then. The caller is who came first.
     void limit(TalkLimit limit);
@@ -68,8 +77,8 @@ public:
     /// REFER with Replaces, or the end of an attended transfer: `leaving` (who goes) is replaced by
     /// `coming`, which leaves the bridge that it is in.
     Task<bool> replace(ChannelPtr leaving, ChannelPtr coming);
-    /// Takes a member out for a while: the other stays, alone, and nobody is told. Nothing when it is not
-    /// here.
+    /// Takes a member out for a while: the other stays, alone, and nobody is told. Nothing when it
+    /// is not here.
     std::optional<Seat> step_out(const Channel& member);
     /// Back on its seat, or another on one; their media are joined. False when that failed.
     Task<bool> step_in(Seat seat);
@@ -77,8 +86,8 @@ public:
     Task<bool> admit(ChannelPtr coming);
     /// Whoever is here alone will stay so.
     void close();
-    /// Whether the last member is kept when the other one goes, for an owner who has something in store
-    /// for it. Not as a rule.
+    /// Whether the last member is kept when the other one goes, for an owner who has something in
+    /// store for it. Not as a rule.
     void keep_last(bool keep) { keeps_last_ = keep; }
     /// Is told when a member hangs up, after it was dealt with; nullptr ends that.
     void watch(ChannelListener* watcher) { watcher_ = watcher; }

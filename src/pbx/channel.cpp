@@ -52,9 +52,13 @@ const std::string& Channel::call_id() const {
     return none;
 }
 
-Task<Result<int>> Channel::transfer_away(std::string) { co_return fail("{} channels cannot be transferred", technology_); }
+Task<Result<int>> Channel::transfer_away(std::string) {
+    co_return fail("{} channels cannot be transferred", technology_);
+}
 
-Result<> Channel::send_text(std::string_view) { return fail("{} channels take no text", technology_); }
+Result<> Channel::send_text(std::string_view) {
+    return fail("{} channels take no text", technology_);
+}
 
 Task<bool> Channel::play(std::vector<std::string> files, bool loop, Duration start) {
     const auto where = party();
@@ -100,7 +104,8 @@ Task<> Channel::stop_playing() {
     (void)co_await core_.engine.stop_play(std::move(request));
 }
 
-Task<Channel::Played> Channel::play_and_wait(std::vector<std::string> files, std::string interrupt) {
+Task<Channel::Played> Channel::play_and_wait(std::vector<std::string> files,
+                                             std::string interrupt) {
     if (co_await play(std::move(files))) co_return co_await wait_played(std::move(interrupt));
     Played result;
     result.error = "not started";
@@ -113,7 +118,8 @@ Task<Channel::Played> Channel::wait_played(std::string interrupt) {
     while (!hung_up_) {
         const auto item = co_await inbox_.next(Time::max());
         if (!item) continue;
-        if (const auto* done = std::get_if<channel::PlayDone>(&item->event); done && done->id == id) {
+        if (const auto* done = std::get_if<channel::PlayDone>(&item->event);
+            done && done->id == id) {
             playing_ = false;
             result.completed = done->completed;
             result.error = done->error;
@@ -137,7 +143,8 @@ Task<Channel::Played> Channel::wait_played(std::string interrupt) {
 Task<bool> Channel::start_music(std::string wanted) {
     auto files = core_.sounds.music(*core_.config, wanted.empty() ? music_class : wanted);
     if (files.empty()) {
-        LOG_WARNING(about(), "hold music class '{}' has no files that can be played", wanted.empty() ? music_class : wanted);
+        LOG_WARNING(about(), "hold music class '{}' has no files that can be played",
+                    wanted.empty() ? music_class : wanted);
         co_return false;
     }
     co_return co_await play(std::move(files), true);
@@ -241,12 +248,18 @@ std::optional<std::string> Channel::builtin(std::string_view variable) const {
     if (variable == "CHANNEL") return name_;
     if (variable == "UNIQUEID") return uniqueid_;
     if (variable == "LINKEDID") return linkedid_;
-    if (variable == "HANGUPCAUSE") return std::to_string(static_cast<int>(hung_up_ && cause == Cause::none ? hangup_cause_ : cause));
+    if (variable == "HANGUPCAUSE")
+        return std::to_string(
+            static_cast<int>(hung_up_ && cause == Cause::none ? hangup_cause_ : cause));
     if (variable == "SYSTEMNAME") return core_.config->asterisk.systemname;
     if (variable == "ANSWEREDTIME") return std::nullopt;  // set by Dial
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 6> directories{{
-        {"ASTETCDIR", "astetcdir"}, {"ASTSPOOLDIR", "astspooldir"}, {"ASTLOGDIR", "astlogdir"},
-        {"ASTDATADIR", "astdatadir"}, {"ASTVARLIBDIR", "astvarlibdir"}, {"ASTAGIDIR", "astagidir"},
+        {"ASTETCDIR", "astetcdir"},
+        {"ASTSPOOLDIR", "astspooldir"},
+        {"ASTLOGDIR", "astlogdir"},
+        {"ASTDATADIR", "astdatadir"},
+        {"ASTVARLIBDIR", "astvarlibdir"},
+        {"ASTAGIDIR", "astagidir"},
     }};
     for (const auto& [name, key] : directories) {
         if (variable != name) continue;
@@ -259,13 +272,15 @@ std::optional<std::string> Channel::builtin(std::string_view variable) const {
 
 void Channel::report(log::Level level, std::string_view text) {
     if (log::enabled(level)) log::write(level, about(), text);
-    if (level >= log::Level::warning) core_.trace.step(linkedid_, name_, std::string(text), core_.now());
+    if (level >= log::Level::warning)
+        core_.trace.step(linkedid_, name_, std::string(text), core_.now());
 }
 
 void Channel::stepping(const dialplan::Step& step, std::string_view arguments) {
     last_application = step.application;
     last_arguments = arguments;
-    core_.trace.step(linkedid_, name_, fmt::format("{} {}({})", position().text(), step.application, arguments),
+    core_.trace.step(linkedid_, name_,
+                     fmt::format("{} {}({})", position().text(), step.application, arguments),
                      core_.now());
     LOG_VERBOSE(about(), "{} {}({})", position().text(), step.application, arguments);
     if (!core_.events.has_readers()) return;

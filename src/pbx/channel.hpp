@@ -32,12 +32,12 @@ struct PartyId {
 enum class ChannelState : std::uint8_t { down, ring, ringing, up };
 std::string_view text_of(ChannelState state);  ///< "Down", "Ring", "Ringing", "Up"
 
-/// One leg of a call: a phone, a trunk, or the half of a Local pair; and the place where its dialplan
-/// runs.
+/// One leg of a call: a phone, a trunk, or the half of a Local pair; and the place where its
+/// dialplan runs.
 ///
-/// Signalling is what derived classes do; media, waiting and the dialplan's view are common. After the
-/// far end has gone every operation returns at once, so that logic written straight down ends by
-/// itself; `hung_up` tells.
+/// Signalling is what derived classes do; media, waiting and the dialplan's view are common. After
+/// the far end has gone every operation returns at once, so that logic written straight down ends
+/// by itself; `hung_up` tells.
 class Channel : public dialplan::Call, public std::enable_shared_from_this<Channel> {
 public:
     Channel(Core& core, std::string technology, std::string resource, std::string linkedid);
@@ -53,8 +53,8 @@ public:
     std::optional<Time> answered_at() const { return answered_at_; }
     Core& core() const { return core_; }
 
-    PartyId caller;     ///< who this channel is, or calls as
-    PartyId connected;  ///< whom it talks to
+    PartyId caller;       ///< who this channel is, or calls as
+    PartyId connected;    ///< whom it talks to
     std::string dialled;  ///< the number that was dialled: CALLERID(dnid)
     std::string ani;      ///< the number that pays; empty: the caller's
     std::string caller_tag;
@@ -83,7 +83,8 @@ public:
     std::vector<LegOutcome> leg_outcomes;
     /// SHARED(): variables that other channels see.
     std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> shared_variables;
-    /// CHANNEL(hangup_handler_push): "ctx,ext,prio(args)", the newest last. See run_hangup_handlers.
+    /// CHANNEL(hangup_handler_push): "ctx,ext,prio(args)", the newest last. See
+    /// run_hangup_handlers.
     std::vector<std::string> hangup_handlers;
     std::vector<std::uint64_t> monitors;  ///< MixMonitors that run, by their ids in Recordings
     std::string userfield, tone_zone;
@@ -91,14 +92,16 @@ public:
     Time absolute_timeout_at = Time::max();
 
     // Signalling, by the derived class. Nothing happens when it makes no sense any more.
-    virtual void ring() = 0;                            ///< towards a caller: 180
-    virtual Task<Result<>> progress() = 0;              ///< towards a caller: early media, 183
-    virtual Task<Result<>> answer() = 0;                ///< towards a caller: 200
-    virtual void hangup(Cause cause) = 0;               ///< either way, in any state
+    virtual void ring() = 0;                ///< towards a caller: 180
+    virtual Task<Result<>> progress() = 0;  ///< towards a caller: early media, 183
+    virtual Task<Result<>> answer() = 0;    ///< towards a caller: 200
+    virtual void hangup(Cause cause) = 0;   ///< either way, in any state
     virtual void send_digit(char digit, Duration duration);
-    virtual const std::string& call_id() const;         ///< SIP Call-ID; empty when there is none
+    virtual const std::string& call_id() const;  ///< SIP Call-ID; empty when there is none
     virtual std::shared_ptr<const config::Endpoint> endpoint() const { return nullptr; }
-    virtual std::optional<std::string> signalling_field(std::string_view) const { return std::nullopt; }
+    virtual std::optional<std::string> signalling_field(std::string_view) const {
+        return std::nullopt;
+    }
     /// The other side is now `connected`: tell the phone, if it wants to know.
     virtual void connected_line_changed() {}
     /// Asks the phone to call somebody else (302, or REFER once it is answered). The status of its
@@ -112,7 +115,8 @@ public:
     /// Where its media is; nothing before there is any. A Local half answers with the party at the
     /// far end of its pair.
     virtual std::optional<media::Party> party() const = 0;
-    /// True: it has no media of its own, and a missing party only means that the far end is not joined yet.
+    /// True: it has no media of its own, and a missing party only means that the far end is not
+    /// joined yet.
     virtual bool media_follows() const { return false; }
     /// The codec that it has agreed on, or is going to offer first.
     virtual std::vector<media::CodecSpec> codecs() const { return {}; }
@@ -144,8 +148,8 @@ public:
     Task<bool> wait(Duration duration);  ///< false: hung up
     /// The next digit, or nothing after the time (or the call) is over.
     Task<std::optional<char>> wait_digit(Duration timeout);
-    /// While others lead the channel (a bridge, a Dial that was answered by it): until it is hung up, or
-    /// sent elsewhere. False: not before that time.
+    /// While others lead the channel (a bridge, a Dial that was answered by it): until it is hung
+    /// up, or sent elsewhere. False: not before that time.
     Task<bool> wait_released(Time until = Time::max());
     /// The dialplan that runs on it goes on there, as soon as its application returns.
     void send_on(dialplan::Position position);
@@ -192,7 +196,8 @@ private:
     EventQueue inbox_;
     std::optional<io::Completion<bool>> released_;  ///< somebody is in wait_released
     ChannelListener* listener_ = nullptr;
-    std::uint64_t play_id_ = 0;  ///< from Channels::next_media_id, so that its end finds this channel
+    std::uint64_t play_id_ =
+        0;  ///< from Channels::next_media_id, so that its end finds this channel
     bool playing_ = false;
 };
 

@@ -12,32 +12,55 @@ namespace strowger::pbx {
 
 class Channel;
 
-/// What a channel tells whoever is responsible for it at the moment: its dialplan, a Dial that rings
-/// it, or the bridge that it is in.
+/// What a channel tells whoever is responsible for it at the moment: its dialplan, a Dial that
+/// rings it, or the bridge that it is in.
 namespace channel {
 
-struct Ringing {};                    ///< the dialled phone rings
-struct Progress {};                   ///< it sends early media
+struct Ringing {};   ///< the dialled phone rings
+struct Progress {};  ///< it sends early media
 struct Answered {};
-struct Redirected { std::string target; };  ///< 302: the user (or URI) to try instead
-struct Digit { char digit; Duration duration; };
-struct PlayDone { std::uint64_t id; bool completed; std::string error; Duration played; };
-struct RecordDone { std::uint64_t id; std::string path; Duration duration; std::string reason; };
-struct Held { bool on; };
-struct MediaLost { Duration silence; };
+struct Redirected {
+    std::string target;
+};  ///< 302: the user (or URI) to try instead
+struct Digit {
+    char digit;
+    Duration duration;
+};
+struct PlayDone {
+    std::uint64_t id;
+    bool completed;
+    std::string error;
+    Duration played;
+};
+struct RecordDone {
+    std::uint64_t id;
+    std::string path;
+    Duration duration;
+    std::string reason;
+};
+struct Held {
+    bool on;
+};
+struct MediaLost {
+    Duration silence;
+};
 /// The party asks for the other one to be sent elsewhere (REFER without Replaces, or by digits).
-struct TransferAsked { dialplan::Position target; };
+struct TransferAsked {
+    dialplan::Position target;
+};
 /// The far end is gone, or we ended it. Comes once and last.
-struct HungUp { Cause cause; };
+struct HungUp {
+    Cause cause;
+};
 /// The wait was ended from outside (SoftHangup, a timeout that outranks it).
 struct Interrupted {};
 
 }  // namespace channel
 
 using ChannelEvent =
-    std::variant<channel::Ringing, channel::Progress, channel::Answered, channel::Redirected, channel::Digit,
-                 channel::PlayDone, channel::RecordDone, channel::Held, channel::MediaLost,
-                 channel::TransferAsked, channel::HungUp, channel::Interrupted>;
+    std::variant<channel::Ringing, channel::Progress, channel::Answered, channel::Redirected,
+                 channel::Digit, channel::PlayDone, channel::RecordDone, channel::Held,
+                 channel::MediaLost, channel::TransferAsked, channel::HungUp, channel::Interrupted>;
 
 class ChannelListener {
 public:

@@ -83,8 +83,9 @@ std::vector<std::shared_ptr<Channel>> Channels::all() const {
 }
 
 std::string Channels::next_uniqueid(WallTime now) {
-    return fmt::format("{}.{}", std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count(),
-                       ++created_);
+    return fmt::format(
+        "{}.{}", std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count(),
+        ++created_);
 }
 
 std::string Channels::next_name(std::string_view technology, std::string_view resource) {

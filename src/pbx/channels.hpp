@@ -30,7 +30,9 @@ public:
     std::size_t size() const { return by_id_.size(); }
 
     /// SIP legs by the tag that we gave them, for requests within their dialogs and for Replaces.
-    void bind_dialog(const std::string& local_tag, std::weak_ptr<SipChannel> channel) { by_tag_[local_tag] = std::move(channel); }
+    void bind_dialog(const std::string& local_tag, std::weak_ptr<SipChannel> channel) {
+        by_tag_[local_tag] = std::move(channel);
+    }
     void unbind_dialog(const std::string& local_tag) { by_tag_.erase(local_tag); }
     std::shared_ptr<SipChannel> find_by_tag(std::string_view local_tag) const;
 
@@ -38,8 +40,8 @@ public:
     std::string next_uniqueid(WallTime now);
     /// "PJSIP/alice-00000001".
     std::string next_name(std::string_view technology, std::string_view resource);
-    /// A number for a play or a recording, by which its end finds the channel that asked for it: the
-    /// party that is played to may be another's (Local halves).
+    /// A number for a play or a recording, by which its end finds the channel that asked for it:
+    /// the party that is played to may be another's (Local halves).
     std::uint64_t next_media_id(const Channel& channel);
     std::shared_ptr<Channel> find_by_media_id(std::uint64_t id) const;
     void forget_media_id(std::uint64_t id) { media_ids_.erase(id); }
@@ -53,7 +55,8 @@ private:
     std::unordered_map<std::string, std::shared_ptr<Channel>, TextHash, std::equal_to<>> by_id_;
     std::unordered_map<std::string, std::weak_ptr<SipChannel>, TextHash, std::equal_to<>> by_tag_;
     /// Lower case, without the running number: device states must not walk through every call.
-    std::unordered_map<std::string, std::vector<const Channel*>, TextHash, std::equal_to<>> by_device_;
+    std::unordered_map<std::string, std::vector<const Channel*>, TextHash, std::equal_to<>>
+        by_device_;
     std::unordered_map<std::uint64_t, std::string> media_ids_;  ///< to uniqueid
     std::uint64_t last_media_id_ = 0;
     std::uint64_t created_ = 0;

@@ -48,12 +48,15 @@ Cli::Cli(Exchange& exchange) : exchange_(exchange) {
     add_pjsip_commands(*this, exchange_);
     add_dialplan_commands(*this, exchange_);
     add_parking_commands(*this, exchange_);
-    add({"core show help", "[words]", "this list", [this](const std::vector<std::string>& arguments) -> Result<std::string> {
+    add({"core show help", "[words]", "this list",
+         [this](const std::vector<std::string>& arguments) -> Result<std::string> {
              std::string wanted, text;
-             for (const auto& argument : arguments) wanted += (wanted.empty() ? "" : " ") + argument;
+             for (const auto& argument : arguments)
+                 wanted += (wanted.empty() ? "" : " ") + argument;
              for (const auto& command : commands_)
                  if (command.words.starts_with(wanted))
-                     text += fmt::format("{:44} {}\n", command.words + " " + command.usage, command.summary);
+                     text += fmt::format("{:44} {}\n", command.words + " " + command.usage,
+                                         command.summary);
              return text;
          }});
 }
@@ -61,8 +64,9 @@ Cli::Cli(Exchange& exchange) : exchange_(exchange) {
 Cli::~Cli() = default;
 
 void Cli::add(Command command) {
-    const auto place = std::lower_bound(commands_.begin(), commands_.end(), command,
-                                        [](const Command& a, const Command& b) { return a.words < b.words; });
+    const auto place =
+        std::lower_bound(commands_.begin(), commands_.end(), command,
+                         [](const Command& a, const Command& b) { return a.words < b.words; });
     commands_.insert(place, std::move(command));
 }
 
@@ -81,7 +85,8 @@ Result<std::string> Cli::execute(std::string_view line) const {
             exact &= iequals(parts[i], words[i]);
         }
         if (!fits) continue;
-        const bool better = !best || parts.size() > best_words || (parts.size() == best_words && exact && !best_exact);
+        const bool better = !best || parts.size() > best_words ||
+                            (parts.size() == best_words && exact && !best_exact);
         if (better) {
             best = &command;
             best_words = parts.size();
@@ -111,17 +116,17 @@ Result<> Cli::listen(const std::string& path) {
             auto client = std::make_shared<Client>();
             const std::weak_ptr<Client> weak = client;
             client->lines = std::make_unique<io::LineStream>(
-                std::move(stream), io::LineStream::Handlers{
-                                       .line =
-                                           [this, weak](std::string_view line) {
-                                               const auto self = weak.lock();
-                                               if (self) self->lines->send(frame(execute(line)));
-                                           },
-                                       .closed =
-                                           [this, weak](const Error&) {
-                                               const auto self = weak.lock();
-                                               std::erase(clients_, self);
-                                           }});
+                std::move(stream),
+                io::LineStream::Handlers{.line =
+                                             [this, weak](std::string_view line) {
+                                                 const auto self = weak.lock();
+                                                 if (self) self->lines->send(frame(execute(line)));
+                                             },
+                                         .closed =
+                                             [this, weak](const Error&) {
+                                                 const auto self = weak.lock();
+                                                 std::erase(clients_, self);
+                                             }});
             clients_.push_back(std::move(client));
         });
     if (!listener) return std::unexpected(listener.error());
@@ -145,7 +150,9 @@ Result<std::string> ask(const std::string& socket_path, const std::string& comma
                  const auto end = reply.find('\n');
                  if (expected != std::string::npos || end == std::string::npos) return;
                  start = end + 1;
-                 const auto size = end > 2 ? parse_number<std::size_t>(std::string_view(reply).substr(2, end - 2)) : std::nullopt;
+                 const auto size =
+                     end > 2 ? parse_number<std::size_t>(std::string_view(reply).substr(2, end - 2))
+                             : std::nullopt;
                  expected = size ? start + *size : 0;
              },
          .closed =
@@ -158,7 +165,8 @@ Result<std::string> ask(const std::string& socket_path, const std::string& comma
     stream->send(line + '\n');
     (void)loop.run_until([&] { return closed || reply.size() >= expected; }, patience);
     if (reply.size() < expected || expected < start)
-        return fail("Unable to connect to a running strowger at {}: {}", socket_path, error.empty() ? "no answer" : error);
+        return fail("Unable to connect to a running strowger at {}: {}", socket_path,
+                    error.empty() ? "no answer" : error);
     if (reply.front() != '0') return fail("{}", reply.substr(start));
     return reply.substr(start);
 }

@@ -18,8 +18,8 @@ class Exchange;
 class Cli {
 public:
     struct Command {
-        std::string words;    ///< "pjsip show endpoints"
-        std::string usage;    ///< what may follow: "[like pattern]"
+        std::string words;  ///< "pjsip show endpoints"
+        std::string usage;  ///< what may follow: "[like pattern]"
         std::string summary;
         /// The words that follow, and the answer. An Error is shown and makes the exit status 1.
         std::function<Result<std::string>(const std::vector<std::string>& arguments)> run;
@@ -32,8 +32,8 @@ public:
     Result<> listen(const std::string& path);
 
     void add(Command command);
-    /// "pjsip show endpoint alice": the longest command that fits runs; abbreviated words do when only
-    /// one command fits. Aliases of cli_aliases.conf may be added the same way.
+    /// "pjsip show endpoint alice": the longest command that fits runs; abbreviated words do when
+    /// only one command fits. Aliases of cli_aliases.conf may be added the same way.
     Result<std::string> execute(std::string_view line) const;
     const std::vector<Command>& commands() const { return commands_; }
 

@@ -17,19 +17,23 @@ struct Entry {
 
 // RFC 3551's clock rate for G.722 is 8000, whatever it samples at.
 constexpr std::array entries{
-    Entry{"ulaw", "PCMU", 8000, 1},      Entry{"alaw", "PCMA", 8000, 1},      Entry{"g722", "G722", 8000, 1},
-    Entry{"g729", "G729", 8000, 1},      Entry{"g723", "G723", 8000, 1},      Entry{"gsm", "GSM", 8000, 1},
-    Entry{"g726", "G726-32", 8000, 1},   Entry{"ilbc", "iLBC", 8000, 1},      Entry{"opus", "opus", 48000, 2},
-    Entry{"speex", "speex", 8000, 1},    Entry{"speex16", "speex", 16000, 1}, Entry{"speex32", "speex", 32000, 1},
-    Entry{"slin", "L16", 8000, 1},       Entry{"slin16", "L16", 16000, 1},    Entry{"siren7", "G7221", 16000, 1},
-    Entry{"siren14", "G7221", 32000, 1}, Entry{"amr", "AMR", 8000, 1},        Entry{"amrwb", "AMR-WB", 16000, 1},
+    Entry{"ulaw", "PCMU", 8000, 1},      Entry{"alaw", "PCMA", 8000, 1},
+    Entry{"g722", "G722", 8000, 1},      Entry{"g729", "G729", 8000, 1},
+    Entry{"g723", "G723", 8000, 1},      Entry{"gsm", "GSM", 8000, 1},
+    Entry{"g726", "G726-32", 8000, 1},   Entry{"ilbc", "iLBC", 8000, 1},
+    Entry{"opus", "opus", 48000, 2},     Entry{"speex", "speex", 8000, 1},
+    Entry{"speex16", "speex", 16000, 1}, Entry{"speex32", "speex", 32000, 1},
+    Entry{"slin", "L16", 8000, 1},       Entry{"slin16", "L16", 16000, 1},
+    Entry{"siren7", "G7221", 16000, 1},  Entry{"siren14", "G7221", 32000, 1},
+    Entry{"amr", "AMR", 8000, 1},        Entry{"amrwb", "AMR-WB", 16000, 1},
 };
 
 }  // namespace
 
 std::optional<media::CodecSpec> codec_by_name(std::string_view name) {
     for (const auto& entry : entries)
-        if (iequals(entry.name, name)) return media::CodecSpec{std::string(entry.sdp_name), entry.clock_rate, entry.channels};
+        if (iequals(entry.name, name))
+            return media::CodecSpec{std::string(entry.sdp_name), entry.clock_rate, entry.channels};
     return std::nullopt;
 }
 

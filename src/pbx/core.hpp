@@ -28,8 +28,8 @@
 
 namespace strowger::pbx {
 
-/// What the parts of one signalling shard share. Made by Exchange, outlives every channel; belongs to
-/// one thread.
+/// What the parts of one signalling shard share. Made by Exchange, outlives every channel; belongs
+/// to one thread.
 struct Core {
     io::Loop& loop;
     Random& random;
@@ -43,8 +43,9 @@ struct Core {
     Sounds& sounds;
     HostNames& names;
     dialplan::Environment& environment;
-    std::shared_ptr<const config::Configuration> config;  ///< the current one; calls may hold older ones
-    std::string recordings;                               ///< directory of relative recording names
+    std::shared_ptr<const config::Configuration>
+        config;              ///< the current one; calls may hold older ones
+    std::string recordings;  ///< directory of relative recording names
     std::string state_directory;
     Recordings running_recordings = {};
     RingingCalls ringing = {};

@@ -72,23 +72,27 @@ Task<Result<PreparedLeg>> prepare_leg(Core& core, DialTarget target, std::string
                 if (known.uri == uri) contact = &known;
     }
     if (contact) {
-        auto reached = co_await contact_target(core, *contact, endpoint->outbound_proxy, endpoint->transport);
+        auto reached =
+            co_await contact_target(core, *contact, endpoint->outbound_proxy, endpoint->transport);
         if (!reached) co_return std::unexpected(reached.error());
         leg.target.uri = std::move(reached->uri);
         leg.target.flow = reached->flow;
         leg.target.route = std::move(reached->route);
         if (!user.empty()) leg.target.uri = with_user(leg.target.uri, user);
     } else {
-        if (!istarts_with(uri, "sip:") && !istarts_with(uri, "sips:")) co_return fail("'{}' is not a SIP URI", uri);
+        if (!istarts_with(uri, "sip:") && !istarts_with(uri, "sips:"))
+            co_return fail("'{}' is not a SIP URI", uri);
         std::string hop = endpoint->outbound_proxy.empty() ? uri : endpoint->outbound_proxy;
         std::string transport = endpoint->transport;
         auto flow = co_await next_hop(core, std::move(hop), transport);
         if (!flow) co_return std::unexpected(flow.error());
         leg.target.uri = uri;
         leg.target.flow = *flow;
-        if (!endpoint->outbound_proxy.empty()) leg.target.route.push_back(route_value(endpoint->outbound_proxy));
+        if (!endpoint->outbound_proxy.empty())
+            leg.target.route.push_back(route_value(endpoint->outbound_proxy));
     }
-    leg.channel = SipChannel::outgoing(core, std::shared_ptr<const config::Endpoint>(config, endpoint), std::move(linkedid));
+    leg.channel = SipChannel::outgoing(
+        core, std::shared_ptr<const config::Endpoint>(config, endpoint), std::move(linkedid));
     co_return leg;
 }
 
@@ -108,7 +112,8 @@ Task<Result<OutgoingLeg>> OutgoingLeg::make(Core& core, DialTarget target, std::
 }
 
 Task<Result<>> OutgoingLeg::dial(Bridge::Starter starter, std::vector<media::CodecSpec> preferred) {
-    if (auto* const local = dynamic_cast<LocalChannel*>(channel_.get())) co_return local->start(starter);
+    if (auto* const local = dynamic_cast<LocalChannel*>(channel_.get()))
+        co_return local->start(starter);
     target_.preferred = std::move(preferred);
     co_return co_await static_cast<SipChannel&>(*channel_).dial(std::move(target_));
 }

@@ -12,8 +12,8 @@
 
 namespace strowger::pbx {
 
-/// One destination of Dial: "PJSIP/bob", "PJSIP/bob/sip:bob@192.0.2.7:5060", "PJSIP/0701234567@trunk",
-/// "Local/100@from-internal/n".
+/// One destination of Dial: "PJSIP/bob", "PJSIP/bob/sip:bob@192.0.2.7:5060",
+/// "PJSIP/0701234567@trunk", "Local/100@from-internal/n".
 struct DialTarget {
     std::string technology;
     std::string resource;
@@ -31,14 +31,15 @@ struct PreparedLeg {
 /// Finds endpoint, contact and next hop. Fails with the reason why it cannot be reached.
 Task<Result<PreparedLeg>> prepare_leg(Core& core, DialTarget target, std::string linkedid);
 
-/// A leg of any technology, made but not dialled: whoever dials it sets first who calls, listens to it,
-/// and gives it variables.
+/// A leg of any technology, made but not dialled: whoever dials it sets first who calls, listens to
+/// it, and gives it variables.
 class OutgoingLeg {
 public:
     static Task<Result<OutgoingLeg>> make(Core& core, DialTarget target, std::string linkedid);
 
     const ChannelPtr& channel() const { return channel_; }
-    /// `preferred` are the codecs to be offered first. `starter` begins the far half of a Local pair.
+    /// `preferred` are the codecs to be offered first. `starter` begins the far half of a Local
+    /// pair.
     Task<Result<>> dial(Bridge::Starter starter, std::vector<media::CodecSpec> preferred);
 
 private:

@@ -38,7 +38,9 @@ public:
         ~Next() {
             if (queue_.waiter_ == this) queue_.waiter_ = nullptr;
         }
-        bool await_ready() const { return !queue_.items_.empty() || deadline_ <= queue_.loop_.now(); }
+        bool await_ready() const {
+            return !queue_.items_.empty() || deadline_ <= queue_.loop_.now();
+        }
         void await_suspend(std::coroutine_handle<> handle);
         std::optional<Item> await_resume();
 

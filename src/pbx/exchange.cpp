@@ -26,7 +26,8 @@ using sip::Method;
 
 constexpr log::About about{"pbx"};
 constexpr std::string_view allowed_methods =
-    "OPTIONS, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, MESSAGE, INFO, REFER";
+    "OPTIONS, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, "
+    "MESSAGE, INFO, REFER";
 constexpr std::string_view supported_options = "100rel, timer, replaces, norefersub, path";
 
 std::vector<std::string> sound_directories(const Exchange::Options& options) {
@@ -62,14 +63,17 @@ Result<LoadedConfiguration> read_configuration(const std::string& directory) {
             LOG_WARNING(about, "{}", diagnostic.message());
     }
     if (!diagnostics.ok())
-        return fail("the configuration in {} has {} errors:\n{}", directory, diagnostics.errors(), diagnostics.text());
+        return fail("the configuration in {} has {} errors:\n{}", directory, diagnostics.errors(),
+                    diagnostics.text());
     return loaded;
 }
 
 media::LocalEngine::Options engine_options(io::Loop& loop, const config::Configuration& config,
                                            const Exchange::Options& options) {
     media::LocalEngine::Options engine;
-    engine.at_round_end = [&loop](std::move_only_function<void()> wake) { loop.at_round_end(std::move(wake)); };
+    engine.at_round_end = [&loop](std::move_only_function<void()> wake) {
+        loop.at_round_end(std::move(wake));
+    };
     engine.threads = options.media_threads;
     engine.first_port = config.rtp.rtpstart;
     engine.last_port = config.rtp.rtpend;
@@ -79,7 +83,8 @@ media::LocalEngine::Options engine_options(io::Loop& loop, const config::Configu
 }  // namespace
 
 Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::LocalEngine> engine,
-                   std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan,
+                   std::shared_ptr<const config::Configuration> config,
+                   std::shared_ptr<const dialplan::Dialplan> plan,
                    std::unique_ptr<dialplan::Store> store)
     : loop_(loop),
       options_(std::move(options)),
@@ -103,16 +108,29 @@ Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::Local
                        const char* value = std::getenv(std::string(name).c_str());
                        return std::string(value ? value : "");
                    }},
-      core_{loop,      random_, *signalling_, *resolver_,   *engine_, location_,           events_, channels_,
-            trace_,    sounds_, names_,       environment_, config_,  options_.recordings, options_.state_directory},
+      core_{loop,
+            random_,
+            *signalling_,
+            *resolver_,
+            *engine_,
+            location_,
+            events_,
+            channels_,
+            trace_,
+            sounds_,
+            names_,
+            environment_,
+            config_,
+            options_.recordings,
+            options_.state_directory},
       registrar_(location_),
       screening_(core_),
       started_(loop.now()),
       loaded_(loop.now()) {}
 
 Exchange::~Exchange() {
-    // Calls end as they always do; what then still waits, for media or for a name server, is cut while
-    // everything that it refers to is there.
+    // Calls end as they always do; what then still waits, for media or for a name server, is cut
+    // while everything that it refers to is there.
     for (const auto& channel : channels_.all()) channel->hangup(Cause::normal_clearing);
     core_.tasks.cancel();
     channels_.clear();
@@ -120,10 +138,12 @@ Exchange::~Exchange() {
 
 Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options options) {
     if (options.recordings.empty()) options.recordings = options.state_directory + "/monitor";
-    if (auto made = io::make_directories(options.state_directory); !made) return std::unexpected(made.error());
+    if (auto made = io::make_directories(options.state_directory); !made)
+        return std::unexpected(made.error());
     auto loaded = read_configuration(options.config_directory);
     if (!loaded) return std::unexpected(loaded.error());
-    auto engine = std::make_unique<media::LocalEngine>(engine_options(loop, *loaded->config, options));
+    auto engine =
+        std::make_unique<media::LocalEngine>(engine_options(loop, *loaded->config, options));
     std::unique_ptr<dialplan::Store> store;
     if (auto opened = SqliteStore::open(options.state_directory + "/database.db")) {
         store = std::move(*opened);
@@ -131,8 +151,9 @@ Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options option
         LOG_ERROR(about, "the database will not survive a restart: {}", opened.error().text());
         store = std::make_unique<dialplan::MemoryStore>();
     }
-    std::unique_ptr<Exchange> exchange(new Exchange(loop, std::move(options), std::move(engine), loaded->config,
-                                                    loaded->plan, std::move(store)));
+    std::unique_ptr<Exchange> exchange(new Exchange(loop, std::move(options), std::move(engine),
+                                                    loaded->config, loaded->plan,
+                                                    std::move(store)));
     if (auto begun = exchange->begin(); !begun) return std::unexpected(begun.error());
     return exchange;
 }
@@ -151,19 +172,23 @@ Result<> Exchange::begin() {
     engine_watch_->on_readable([this] { engine_->dispatch(); });
     engine_->on_event([this](const media::Event& event) { media_event(event); });
 
-    signalling_->on_request([this](const sip::TransactionEvent& event) { transaction_event(event); });
+    signalling_->on_request(
+        [this](const sip::TransactionEvent& event) { transaction_event(event); });
     signalling_->on_message([this](const sip::Flow&, std::string_view bytes, bool sent) {
         trace_.message(bytes, sent, loop_.now());
     });
     signalling_->on_flow_closed([this](std::uint64_t flow) { location_.unbind_flow(flow); });
     if (auto opened = open_transports(); !opened) return opened;
 
-    location_.on_change([this](const std::string& aor, const Contact& contact, Location::Change change) {
-        if (!events_.has_readers() || contact.is_static) return;
-        const bool registered = change == Location::Change::added || change == Location::Change::refreshed;
-        events_.publish(events::RegistrationChanged{aor, aor, contact.uri, contact.user_agent, contact.flow.remote, registered,
-                                                    registered ? contact.expires - loop_.now() : Duration{}});
-    });
+    location_.on_change(
+        [this](const std::string& aor, const Contact& contact, Location::Change change) {
+            if (!events_.has_readers() || contact.is_static) return;
+            const bool registered =
+                change == Location::Change::added || change == Location::Change::refreshed;
+            events_.publish(events::RegistrationChanged{
+                aor, aor, contact.uri, contact.user_agent, contact.flow.remote, registered,
+                registered ? contact.expires - loop_.now() : Duration{}});
+        });
     auto contacts = ContactStore::open(core_, options_.state_directory + "/contacts.db");
     if (!contacts)
         LOG_ERROR(about, "registrations will not survive a restart: {}", contacts.error().text());
@@ -185,7 +210,8 @@ Result<> Exchange::begin() {
 }
 
 Result<> Exchange::open_transports() {
-    std::vector<config::Transport> transports(config_->transports.begin(), config_->transports.end());
+    std::vector<config::Transport> transports(config_->transports.begin(),
+                                              config_->transports.end());
     if (transports.empty()) {
         config::Transport udp;
         udp.name = "default-udp";
@@ -207,18 +233,22 @@ Result<> Exchange::open_transports() {
     }
     if (open == 0) return fail("no transport could be opened:\n{}", errors);
     for (const auto& listening : signalling_->listening())
-        LOG_NOTICE(about, "listening on {} {} ({})", via_name(listening.transport), listening.address.text(), listening.name);
+        LOG_NOTICE(about, "listening on {} {} ({})", via_name(listening.transport),
+                   listening.address.text(), listening.name);
     return {};
 }
 
-void Exchange::apply(std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan) {
+void Exchange::apply(std::shared_ptr<const config::Configuration> config,
+                     std::shared_ptr<const dialplan::Dialplan> plan) {
     config_ = std::move(config);
     dialplan_ = std::move(plan);
     core_.config = config_;
     loaded_ = loop_.now();
     if (dialplan_->clearglobalvars()) globals_.clear();
     dialplan::load_globals(*dialplan_, environment_);
-    screening_.configure(config_, [this](std::string_view token) { return registrations_->endpoint_of_line(token); });
+    screening_.configure(config_, [this](std::string_view token) {
+        return registrations_->endpoint_of_line(token);
+    });
     sounds_.forget();
     bind_static_contacts();
     names_.configure(config_);
@@ -269,7 +299,8 @@ void Exchange::media_event(const media::Event& event) {
         channel = channels_.find_by_media_id(record->id);
         channels_.forget_media_id(record->id);
     } else {
-        channel = channels_.find(std::visit([](const auto& e) -> const std::string& { return e.party.tag; }, event));
+        channel = channels_.find(
+            std::visit([](const auto& e) -> const std::string& { return e.party.tag; }, event));
     }
     if (channel) channel->media_event(event);
     signalling_->touch();
@@ -279,7 +310,8 @@ void Exchange::transaction_event(const sip::TransactionEvent& event) {
     if (const auto* received = std::get_if<sip::RequestReceived>(&event)) {
         request(*received);
     } else if (const auto* ack = std::get_if<sip::AckReceived>(&event)) {
-        if (const auto channel = channels_.find_by_tag(ack->ack->message().to_tag())) channel->handle(event);
+        if (const auto channel = channels_.find_by_tag(ack->ack->message().to_tag()))
+            channel->handle(event);
     }
 }
 
@@ -300,7 +332,8 @@ void Exchange::request(const sip::RequestReceived& received) {
         case Method::invite: invite(received); return;
         case Method::options: options_request(received); return;
         case Method::subscribe:
-            if (auto endpoint = screening_.screen(received)) presence_->subscribe(received, std::move(endpoint));
+            if (auto endpoint = screening_.screen(received))
+                presence_->subscribe(received, std::move(endpoint));
             return;
         case Method::bye:
         case Method::cancel:
@@ -309,22 +342,27 @@ void Exchange::request(const sip::RequestReceived& received) {
         case Method::info:
         case Method::notify: answer(received, 481); return;
         case Method::message:
-            if (const auto endpoint = screening_.screen(received)) answer(received, messages_->receive(received.request, *endpoint));
+            if (const auto endpoint = screening_.screen(received))
+                answer(received, messages_->receive(received.request, *endpoint));
             return;
         case Method::refer:
         case Method::publish:
-            if (screening_.screen(received)) answer(received, message.method() == Method::publish ? 489 : 405);
+            if (screening_.screen(received))
+                answer(received, message.method() == Method::publish ? 489 : 405);
             return;
         default: answer(received, 501); return;
     }
 }
 
-void Exchange::answer(const sip::RequestReceived& received, int status, std::string_view header_lines) {
-    auto builder = sip::Builder::response_to(received.request->message(), status, random_.token(10));
+void Exchange::answer(const sip::RequestReceived& received, int status,
+                      std::string_view header_lines) {
+    auto builder =
+        sip::Builder::response_to(received.request->message(), status, random_.token(10));
     builder.lines(header_lines);
     if (status == 405 || status == 501 || received.request->message().method() == Method::options)
         builder.header(HeaderId::allow, allowed_methods);
-    if (!config_->global.user_agent.empty()) builder.header(HeaderId::server, config_->global.user_agent);
+    if (!config_->global.user_agent.empty())
+        builder.header(HeaderId::server, config_->global.user_agent);
     signalling_->layer().respond_stateless(received.transaction, std::move(builder).finish());
 }
 
@@ -335,17 +373,22 @@ void Exchange::register_request(const sip::RequestReceived& received) {
     const auto to = sip::NameAddress::parse(message.to());
     const auto user = to ? user_of(to->uri) : std::string();
     const auto& aors = endpoint->aors;
-    const auto belongs = [&](std::string_view name) { return std::find(aors.begin(), aors.end(), name) != aors.end(); };
+    const auto belongs = [&](std::string_view name) {
+        return std::find(aors.begin(), aors.end(), name) != aors.end();
+    };
     std::string name;
     if (belongs(user))
         name = user;
-    else if (const auto uri = to ? sip::Uri::parse(to->uri) : fail("no To"); uri && belongs(user + '@' + std::string(uri->host)))
+    else if (const auto uri = to ? sip::Uri::parse(to->uri) : fail("no To");
+             uri && belongs(user + '@' + std::string(uri->host)))
         name = user + '@' + std::string(uri->host);
     const auto* aor = name.empty() ? nullptr : config_->aors.find(name);
     if (!aor) {
-        events_.publish(events::Security{events::Security::What::request_not_supported, endpoint->name,
-                                         std::string(message.call_id()), std::string(via_name(received.request->flow().transport)),
-                                         received.request->flow().local, received.request->flow().remote, "aor not found"});
+        events_.publish(events::Security{events::Security::What::request_not_supported,
+                                         endpoint->name, std::string(message.call_id()),
+                                         std::string(via_name(received.request->flow().transport)),
+                                         received.request->flow().local,
+                                         received.request->flow().remote, "aor not found"});
         answer(received, 404);
         return;
     }
@@ -359,15 +402,19 @@ void Exchange::register_request(const sip::RequestReceived& received) {
     policy.rewrite_contact = endpoint->rewrite_contact;
     policy.remove_unavailable = aor->remove_unavailable;
     policy.qualify_frequency = std::chrono::seconds{aor->qualify_frequency};
-    if (!endpoint->contact_access.empty()) policy.contact_access.push_back(&endpoint->contact_access);
+    if (!endpoint->contact_access.empty())
+        policy.contact_access.push_back(&endpoint->contact_access);
     for (const auto& list : endpoint->contact_acl)
-        if (const auto* acl = config_->acls.find(list)) policy.contact_access.push_back(&acl->contact_access);
-    const auto reply = registrar_.process(message, name, policy, received.request->flow(), loop_.now(), io::wall_now());
+        if (const auto* acl = config_->acls.find(list))
+            policy.contact_access.push_back(&acl->contact_access);
+    const auto reply = registrar_.process(message, name, policy, received.request->flow(),
+                                          loop_.now(), io::wall_now());
     if (reply.status == 403)
-        events_.publish(events::Security{events::Security::What::failed_acl, endpoint->name, std::string(message.call_id()),
-                                         std::string(via_name(received.request->flow().transport)),
-                                         received.request->flow().local, received.request->flow().remote,
-                                         "registrar_max_contacts"});
+        events_.publish(events::Security{
+            events::Security::What::failed_acl, endpoint->name, std::string(message.call_id()),
+            std::string(via_name(received.request->flow().transport)),
+            received.request->flow().local, received.request->flow().remote,
+            "registrar_max_contacts"});
     answer(received, reply.status, reply.headers);
     expire();
 }
@@ -387,21 +434,26 @@ void Exchange::options_request(const sip::RequestReceived& received) {
     const auto endpoint = screening_.screen(received);
     if (!endpoint) return;
     const auto user = user_of(received.request->message().request_uri());
-    const bool known = user.empty() || dialplan_->exists(endpoint->context, user, {{}, io::wall_now()});
+    const bool known =
+        user.empty() || dialplan_->exists(endpoint->context, user, {{}, io::wall_now()});
     answer(received, known ? 200 : 404,
-           known ? fmt::format("Accept: application/sdp, application/dialog-info+xml, application/pidf+xml, "
-                               "application/simple-message-summary, message/sipfrag\r\nSupported: {}\r\n",
-                               supported_options)
-                 : std::string());
+           known
+               ? fmt::format(
+                     "Accept: application/sdp, application/dialog-info+xml, application/pidf+xml, "
+                     "application/simple-message-summary, message/sipfrag\r\nSupported: {}\r\n",
+                     supported_options)
+               : std::string());
 }
 
 void Exchange::invite(const sip::RequestReceived& received) {
     const auto endpoint = screening_.screen(received);
     if (!endpoint) return;
     const auto& message = received.request->message();
-    if (stopping_ || (config_->asterisk.maxcalls != 0 && channels_.size() >= config_->asterisk.maxcalls)) {
-        LOG_WARNING((log::About{"pbx", message.call_id(), endpoint->name}), "call refused: {}",
-                    stopping_ ? "the exchange is stopping" : "maxcalls of asterisk.conf is reached");
+    if (stopping_ ||
+        (config_->asterisk.maxcalls != 0 && channels_.size() >= config_->asterisk.maxcalls)) {
+        LOG_WARNING(
+            (log::About{"pbx", message.call_id(), endpoint->name}), "call refused: {}",
+            stopping_ ? "the exchange is stopping" : "maxcalls of asterisk.conf is reached");
         answer(received, 503, "Retry-After: 10\r\n");
         return;
     }
@@ -427,8 +479,10 @@ void Exchange::invite(const sip::RequestReceived& received) {
         const auto from = sip::NameAddress::parse(message.from());
         const std::string caller = from ? user_of(from->uri) : std::string();
         if (!dialplan_->exists(context, exten, {caller, query.now})) {
-            const bool more = endpoint->allow_overlap && dialplan_->could_match_longer(context, exten, query);
-            LOG_NOTICE((log::About{"pbx", message.call_id(), endpoint->name}), "'{}' is not in context '{}'", exten, context);
+            const bool more =
+                endpoint->allow_overlap && dialplan_->could_match_longer(context, exten, query);
+            LOG_NOTICE((log::About{"pbx", message.call_id(), endpoint->name}),
+                       "'{}' is not in context '{}'", exten, context);
             answer(received, more ? 484 : 404);
             return;
         }
@@ -449,21 +503,22 @@ bool Exchange::picks_up(const config::Endpoint& endpoint, std::string_view exten
 
 // RFC 3891: the new call takes the place of one that we have.
 void Exchange::invite_with_replaces(std::shared_ptr<SipChannel> channel, std::string text) {
-    core_.tasks.spawn([](std::shared_ptr<SipChannel> coming, std::string value, Channels& channels) -> Task<> {
-        const auto replaces = sip::Replaces::parse(value);
-        const auto leaving = replaces ? channels.find_by_tag(replaces->to_tag) : nullptr;
-        if (!leaving || leaving->call_id() != replaces->call_id || !leaving->bridge) {
-            coming->refusal_status = 481;
-            coming->hangup(Cause::no_route_destination);
-            co_return;
-        }
-        const auto bridge = leaving->bridge;
-        const auto answered = co_await coming->answer();
-        if (!answered) co_return;
-        ChannelPtr from = leaving;
-        ChannelPtr to = coming;
-        (void)co_await bridge->replace(std::move(from), std::move(to));
-    }(std::move(channel), std::move(text), channels_));
+    core_.tasks.spawn(
+        [](std::shared_ptr<SipChannel> coming, std::string value, Channels& channels) -> Task<> {
+            const auto replaces = sip::Replaces::parse(value);
+            const auto leaving = replaces ? channels.find_by_tag(replaces->to_tag) : nullptr;
+            if (!leaving || leaving->call_id() != replaces->call_id || !leaving->bridge) {
+                coming->refusal_status = 481;
+                coming->hangup(Cause::no_route_destination);
+                co_return;
+            }
+            const auto bridge = leaving->bridge;
+            const auto answered = co_await coming->answer();
+            if (!answered) co_return;
+            ChannelPtr from = leaving;
+            ChannelPtr to = coming;
+            (void)co_await bridge->replace(std::move(from), std::move(to));
+        }(std::move(channel), std::move(text), channels_));
 }
 
 void Exchange::start_dialplan(ChannelPtr channel, dialplan::Position position) {
@@ -495,17 +550,23 @@ void Exchange::wait_for_end(Time latest) {
         loop_.stop();
         return;
     }
-    stop_timer_ = loop_.after(std::chrono::milliseconds{20}, [this, latest] { wait_for_end(latest); });
+    stop_timer_ =
+        loop_.after(std::chrono::milliseconds{20}, [this, latest] { wait_for_end(latest); });
 }
 
 void Exchange::count_events() {
     auto& registry = metrics::Registry::global();
-    auto& registered = registry.counter("strowger_registrations_total", "Contacts that registered or refreshed");
-    auto& removed = registry.counter("strowger_unregistrations_total", "Contacts that were removed or expired");
+    auto& registered =
+        registry.counter("strowger_registrations_total", "Contacts that registered or refreshed");
+    auto& removed =
+        registry.counter("strowger_unregistrations_total", "Contacts that were removed or expired");
     auto& created = registry.counter("strowger_channels_total", "Channels created");
-    auto& rejected = registry.counter("strowger_authentication_failures_total", "Requests that failed authentication");
-    auto& mos = registry.histogram("strowger_media_mos", "Estimated MOS of each ended leg", {1.5, 2, 2.5, 3, 3.5, 3.8, 4, 4.2, 4.4});
-    auto& lost = registry.counter("strowger_media_lost_packets_total", "RTP packets lost on the way to us");
+    auto& rejected = registry.counter("strowger_authentication_failures_total",
+                                      "Requests that failed authentication");
+    auto& mos = registry.histogram("strowger_media_mos", "Estimated MOS of each ended leg",
+                                   {1.5, 2, 2.5, 3, 3.5, 3.8, 4, 4.2, 4.4});
+    auto& lost =
+        registry.counter("strowger_media_lost_packets_total", "RTP packets lost on the way to us");
     metrics_reader_ = events_.subscribe([&](const events::Event& event) {
         if (const auto* registration = std::get_if<events::RegistrationChanged>(&event))
             (registration->registered ? registered : removed).add();
@@ -516,9 +577,14 @@ void Exchange::count_events() {
                  security && (security->what == events::Security::What::challenge_response_failed ||
                               security->what == events::Security::What::failed_acl))
             rejected.add();
-        else if (const auto* dial = std::get_if<events::DialChanged>(&event); dial && dial->ended && !dial->status.empty())
-            metrics::Registry::global().counter("strowger_dials_total", "Dialled legs by DIALSTATUS", {{"status", dial->status}}).add();
-        else if (const auto* media = std::get_if<events::MediaQuality>(&event); media && media->packets_received > 0) {
+        else if (const auto* dial = std::get_if<events::DialChanged>(&event);
+                 dial && dial->ended && !dial->status.empty())
+            metrics::Registry::global()
+                .counter("strowger_dials_total", "Dialled legs by DIALSTATUS",
+                         {{"status", dial->status}})
+                .add();
+        else if (const auto* media = std::get_if<events::MediaQuality>(&event);
+                 media && media->packets_received > 0) {
             mos.observe(media->mos);
             lost.add(media->lost);
         }
@@ -529,14 +595,19 @@ Result<> Exchange::serve_http() {
     http_ = std::make_unique<io::HttpServer>(loop_, io::HttpServer::Options{});
     http_->route_now("GET", "/metrics", [this](const io::HttpRequest&) {
         auto& registry = metrics::Registry::global();
-        registry.gauge("strowger_contacts", "Contacts bound now").set(static_cast<double>(location_.size()));
-        registry.gauge("strowger_channels", "Channels up now").set(static_cast<double>(channels_.size()));
-        registry.gauge("strowger_transactions", "SIP transactions alive").set(static_cast<double>(signalling_->layer().size()));
-        registry.gauge("strowger_uptime_seconds", "Since start").set(seconds(loop_.now() - started_));
+        registry.gauge("strowger_contacts", "Contacts bound now")
+            .set(static_cast<double>(location_.size()));
+        registry.gauge("strowger_channels", "Channels up now")
+            .set(static_cast<double>(channels_.size()));
+        registry.gauge("strowger_transactions", "SIP transactions alive")
+            .set(static_cast<double>(signalling_->layer().size()));
+        registry.gauge("strowger_uptime_seconds", "Since start")
+            .set(seconds(loop_.now() - started_));
         return io::HttpResponse::of(200, std::string(metrics::content_type), registry.text());
     });
     http_->route_now("GET", "/healthz", [this](const io::HttpRequest&) {
-        return stopping_ ? io::HttpResponse::text(503, "stopping\n") : io::HttpResponse::text(200, "ok\n");
+        return stopping_ ? io::HttpResponse::text(503, "stopping\n")
+                         : io::HttpResponse::text(200, "ok\n");
     });
     auto bound = http_->listen(*options_.http);
     if (!bound) return std::unexpected(bound.error());

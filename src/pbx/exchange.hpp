@@ -8,8 +8,8 @@
 #include "base/result.hpp"
 #include "io/http_server.hpp"
 #include "media/local_engine.hpp"
-#include "pbx/cli.hpp"
 #include "pbx/bridge.hpp"
+#include "pbx/cli.hpp"
 #include "pbx/contact_store.hpp"
 #include "pbx/core.hpp"
 #include "pbx/device_state.hpp"
@@ -27,8 +27,8 @@
 
 namespace strowger::pbx {
 
-/// The whole PBX of one process: configuration, SIP, dialplan, media, and the command line that looks
-/// into it. Belongs to the thread of its loop.
+/// The whole PBX of one process: configuration, SIP, dialplan, media, and the command line that
+/// looks into it. Belongs to the thread of its loop.
 class Exchange {
 public:
     struct Options {
@@ -36,15 +36,16 @@ public:
         std::string state_directory = "/var/lib/strowger";
         std::string recordings;  ///< directory of relative recording names; empty: <state>/monitor
         std::vector<std::string> sound_directories;
-        std::optional<SocketAddress> bind;  ///< replaces the address of every transport; port 0: any
+        std::optional<SocketAddress>
+            bind;  ///< replaces the address of every transport; port 0: any
         std::optional<SocketAddress> http;  ///< /metrics and /healthz
         unsigned media_threads = 0;         ///< 0: one a core
     };
     /// How long calls may go on after `stop` before they are cut.
     static constexpr Duration stop_patience = std::chrono::seconds{1};
 
-    /// Loads the configuration and opens the sockets. A configuration with errors is refused, and the
-    /// error holds every diagnostic.
+    /// Loads the configuration and opens the sockets. A configuration with errors is refused, and
+    /// the error holds every diagnostic.
     static Result<std::unique_ptr<Exchange>> start(io::Loop& loop, Options options);
     ~Exchange();
 
@@ -74,12 +75,14 @@ public:
 
 private:
     Exchange(io::Loop& loop, Options options, std::unique_ptr<media::LocalEngine> engine,
-             std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan,
+             std::shared_ptr<const config::Configuration> config,
+             std::shared_ptr<const dialplan::Dialplan> plan,
              std::unique_ptr<dialplan::Store> store);
 
     Result<> begin();
     Result<> open_transports();
-    void apply(std::shared_ptr<const config::Configuration> config, std::shared_ptr<const dialplan::Dialplan> plan);
+    void apply(std::shared_ptr<const config::Configuration> config,
+               std::shared_ptr<const dialplan::Dialplan> plan);
     void bind_static_contacts();
     Result<> serve_http();
     void count_events();
@@ -93,7 +96,8 @@ private:
     void invite(const sip::RequestReceived& received);
     bool picks_up(const config::Endpoint& endpoint, std::string_view exten) const;
     void invite_with_replaces(std::shared_ptr<SipChannel> channel, std::string replaces);
-    void answer(const sip::RequestReceived& received, int status, std::string_view header_lines = {});
+    void answer(const sip::RequestReceived& received, int status,
+                std::string_view header_lines = {});
     void media_event(const media::Event& event);
 
     void start_dialplan(ChannelPtr channel, dialplan::Position position);

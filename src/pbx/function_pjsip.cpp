@@ -395,8 +395,8 @@ Result<> send_refresh(Call& call, std::string_view, std::string_view value) {
     (*sip)->core().tasks.spawn([](std::shared_ptr<SipChannel> self, bool update) -> Task<> {
         const auto sent = co_await self->refresh(update);
         if (!sent) self->report(log::Level::warning, sent.error().text());
-    }(std::static_pointer_cast<SipChannel>((*sip)->shared_from_this()),
-                                                            iequals(trim(value), "update")));
+    }(std::static_pointer_cast<SipChannel>((*sip)->shared_from_this()), iequals(trim(value),
+                                                                                "update")));
     return {};
 }
 

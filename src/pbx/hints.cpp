@@ -45,8 +45,7 @@ std::string extension_state(const Core& core, std::string_view context, std::str
 Hints::Hints(Core& core) : core_(core) {
     reader_ = core_.events.subscribe([this](const events::Event& event) { read(event); });
     core_.location.on_change([this, alive = std::weak_ptr(alive_)](
-                                 const std::string& aor, const Contact&,
-                                 Location::Change change) {
+                                 const std::string& aor, const Contact&, Location::Change change) {
         // Who registers again is as reachable as before, and most registrations are of that kind.
         if (change != Location::Change::refreshed && !alive.expired()) touch_aor(aor);
     });

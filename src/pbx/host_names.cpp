@@ -38,7 +38,8 @@ Task<> HostNames::refresh(std::shared_ptr<bool> alive) {
     };
     std::vector<Name> names;
     for (const auto& transport : config_->transports)
-        for (const auto& name : {transport.external_media_address, transport.external_signaling_address})
+        for (const auto& name :
+             {transport.external_media_address, transport.external_signaling_address})
             if (!name.empty() && !IpAddress::parse(name)) names.push_back({name, false});
     for (const auto& identify : config_->identifies)
         for (const auto& name : identify.match_names) names.push_back({name, identify.srv_lookups});

@@ -18,8 +18,8 @@ namespace strowger::pbx {
 
 /// The host names of the configuration (external addresses, whom trunks call from) as addresses.
 ///
-/// Looked up at each load and again every few minutes, so that no call or request waits for DNS. While
-/// a name does not resolve, what it last resolved to stays.
+/// Looked up at each load and again every few minutes, so that no call or request waits for DNS.
+/// While a name does not resolve, what it last resolved to stays.
 class HostNames {
 public:
     static constexpr Duration refresh_interval = std::chrono::minutes{5};

@@ -30,10 +30,12 @@ match=trunk.example.net
 )"};
     io::Loop& loop = parts.loop;
     for (const auto* data : {"\xc0\x00\x02\x07", "\xc0\x00\x02\x08"})
-        parts.names.zone.emplace("trunk.example.net", io::NameServer::Record{1, 60, std::string(data, 4)});
+        parts.names.zone.emplace("trunk.example.net",
+                                 io::NameServer::Record{1, 60, std::string(data, 4)});
     parts.host_names.configure(parts.core->config);
     const auto second = *IpAddress::parse("192.0.2.8");
-    EXPECT_TRUE(loop.run_until([&] { return parts.host_names.matches("trunk.example.net", second); }, 5s));
+    EXPECT_TRUE(
+        loop.run_until([&] { return parts.host_names.matches("trunk.example.net", second); }, 5s));
     EXPECT_TRUE(parts.host_names.matches("trunk.example.net", *IpAddress::parse("192.0.2.7")));
     EXPECT_FALSE(parts.host_names.matches("trunk.example.net", *IpAddress::parse("192.0.2.9")));
 }

@@ -11,13 +11,20 @@ LoadedConfiguration load_configuration(const std::string& directory) {
     DiskFileSource files;
     LoadedConfiguration loaded;
     loaded.config = config::load(files, directory);
-    if (!io::file_info(directory)) loaded.config->diagnostics.error(directory, 0, "there is no such directory");
+    if (!io::file_info(directory))
+        loaded.config->diagnostics.error(directory, 0, "there is no such directory");
     std::vector<dialplan::ExtraHint> hints;
     for (const auto& hint : loaded.config->hints)
-        hints.push_back({hint.context, hint.exten, "PJSIP/" + hint.endpoint, hint.application, hint.file, hint.line});
+        hints.push_back({hint.context, hint.exten, "PJSIP/" + hint.endpoint, hint.application,
+                         hint.file, hint.line});
     for (const auto& lot : loaded.config->parking_lots) {
         const auto add = [&](std::string exten, std::string application) {
-            hints.push_back({lot.context, std::move(exten), {}, std::move(application), "res_parking.conf", lot.place.line});
+            hints.push_back({lot.context,
+                             std::move(exten),
+                             {},
+                             std::move(application),
+                             "res_parking.conf",
+                             lot.place.line});
         };
         if (!lot.parkext.empty()) add(lot.parkext, "Park(" + lot.name + ")");
         for (auto space = lot.first; space <= lot.last; ++space)

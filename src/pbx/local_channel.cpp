@@ -2,22 +2,27 @@
 
 namespace strowger::pbx {
 
-LocalChannel::LocalChannel(Core& core, std::string_view exten, std::string_view context, std::string linkedid, int half)
+LocalChannel::LocalChannel(Core& core, std::string_view exten, std::string_view context,
+                           std::string linkedid, int half)
     : Channel(core, "Local", fmt::format("{}@{};{}", exten, context, half), std::move(linkedid)),
       exten_(exten),
       context_(context),
       is_dialled_half_(half == 1) {}
 
-Result<std::shared_ptr<LocalChannel>> LocalChannel::make(Core& core, std::string_view resource, std::string linkedid) {
+Result<std::shared_ptr<LocalChannel>> LocalChannel::make(Core& core, std::string_view resource,
+                                                         std::string linkedid) {
     const auto [address, flags] = split_once(resource, '/');
     const auto at = address.rfind('@');
     const auto exten = address.substr(0, at);
-    const auto context = at == std::string_view::npos ? std::string_view("default") : address.substr(at + 1);
+    const auto context =
+        at == std::string_view::npos ? std::string_view("default") : address.substr(at + 1);
     const auto plan = core.environment.dialplan();
     if (!plan->exists(context, exten, {{}, core.environment.clock()}))
         return fail("there is no extension '{}' in context '{}'", exten, context);
-    const std::shared_ptr<LocalChannel> dialled(new LocalChannel(core, exten, context, linkedid, 1));
-    const std::shared_ptr<LocalChannel> running(new LocalChannel(core, exten, context, dialled->linkedid(), 2));
+    const std::shared_ptr<LocalChannel> dialled(
+        new LocalChannel(core, exten, context, linkedid, 1));
+    const std::shared_ptr<LocalChannel> running(
+        new LocalChannel(core, exten, context, dialled->linkedid(), 2));
     dialled->other_ = running;
     running->other_ = dialled;
     for (const auto& half : {dialled, running}) {
@@ -33,7 +38,8 @@ Result<> LocalChannel::start(const Bridge::Starter& starter) {
     running->caller = connected;
     running->connected = caller;
     running->dialled = exten_;
-    // What the dialling channel passes on was inherited by this half; the dialplan runs on the other.
+    // What the dialling channel passes on was inherited by this half; the dialplan runs on the
+    // other.
     variables().inherit_to(running->variables());
     running->set_state(ChannelState::ring);
     starter(running, {context_, exten_, 1});

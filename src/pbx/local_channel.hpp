@@ -10,15 +10,16 @@
 
 namespace strowger::pbx {
 
-/// Half of a Local/exten@context pair: `;1` is what was dialled, `;2` runs the dialplan. What one half
-/// is told happens at the other: the far half answers, and the dialled half is answered.
+/// Half of a Local/exten@context pair: `;1` is what was dialled, `;2` runs the dialplan. What one
+/// half is told happens at the other: the far half answers, and the dialled half is answered.
 ///
-/// It has no media of its own. Its party is the one that the other half talks to, so that sound goes
-/// straight from end to end and "optimising away" is only a matter of signalling.
+/// It has no media of its own. Its party is the one that the other half talks to, so that sound
+/// goes straight from end to end and "optimising away" is only a matter of signalling.
 class LocalChannel final : public Channel {
 public:
     /// "100@from-internal" or "100@from-internal/n". Fails when there is no such extension.
-    static Result<std::shared_ptr<LocalChannel>> make(Core& core, std::string_view resource, std::string linkedid);
+    static Result<std::shared_ptr<LocalChannel>> make(Core& core, std::string_view resource,
+                                                      std::string linkedid);
 
     /// Of the dialled half: begins the dialplan on the other.
     Result<> start(const Bridge::Starter& starter);
@@ -36,7 +37,8 @@ public:
     std::shared_ptr<LocalChannel> other() const { return other_.lock(); }
 
 private:
-    LocalChannel(Core& core, std::string_view exten, std::string_view context, std::string linkedid, int half);
+    LocalChannel(Core& core, std::string_view exten, std::string_view context, std::string linkedid,
+                 int half);
     void end(Cause cause);
 
     std::string exten_, context_;

@@ -50,7 +50,8 @@ bool Location::unbind(std::string_view aor, std::string_view uri, Change why) {
     const auto found = bindings_.find(aor);
     if (found == bindings_.end()) return false;
     auto& contacts = found->second;
-    const auto at = std::find_if(contacts.begin(), contacts.end(), [&](const Contact& c) { return c.uri == uri; });
+    const auto at = std::find_if(contacts.begin(), contacts.end(),
+                                 [&](const Contact& c) { return c.uri == uri; });
     if (at == contacts.end()) return false;
     const Contact gone = std::move(*at);
     const std::string name = found->first;

@@ -28,7 +28,8 @@ std::string sender_of(const sip::Message& request) {
     const auto uri = sip::Uri::parse(address->uri);
     if (!uri) return std::string(address->uri);
     const auto plain = fmt::format("<{}:{}@{}>", uri->scheme, uri->user, uri->host);
-    return address->display_name.empty() ? plain : fmt::format("\"{}\" {}", address->display_name, plain);
+    return address->display_name.empty() ? plain
+                                         : fmt::format("\"{}\" {}", address->display_name, plain);
 }
 
 // The user of what stands for a sender: a bare number, "n@h", or a whole address.
@@ -65,7 +66,8 @@ Result<Destination> parse_destination(const config::Configuration& config, std::
     return destination;
 }
 
-Task<Result<>> send(Core& core, Destination destination, std::string from, std::string to, std::string body) {
+Task<Result<>> send(Core& core, Destination destination, std::string from, std::string to,
+                    std::string body) {
     OutsideRequest request;
     request.method = "MESSAGE";
     if (destination.uri.empty()) {
@@ -73,28 +75,36 @@ Task<Result<>> send(Core& core, Destination destination, std::string from, std::
         for (const auto& aor : destination.endpoint->aors)
             for (const auto& known : core.location.contacts(aor))
                 if (!contact && known.available()) contact = known;
-        if (!contact) co_return fail("'{}' has no contact that can be reached", destination.endpoint->name);
-        auto target = co_await contact_target(core, *contact, destination.endpoint->outbound_proxy, destination.endpoint->transport);
+        if (!contact)
+            co_return fail("'{}' has no contact that can be reached", destination.endpoint->name);
+        auto target = co_await contact_target(core, *contact, destination.endpoint->outbound_proxy,
+                                              destination.endpoint->transport);
         if (!target) co_return std::unexpected(target.error());
         request.uri = std::move(target->uri);
         request.flow = target->flow;
         request.route = std::move(target->route);
         if (!destination.user.empty())
             if (const auto uri = sip::Uri::parse(request.uri))
-                request.uri = fmt::format("{}:{}@{}{}{}", uri->scheme, sip::escape_user(destination.user), uri->host,
-                                          uri->port ? ":" + std::to_string(*uri->port) : "", uri->parameters);
+                request.uri = fmt::format(
+                    "{}:{}@{}{}{}", uri->scheme, sip::escape_user(destination.user), uri->host,
+                    uri->port ? ":" + std::to_string(*uri->port) : "", uri->parameters);
     } else {
-        if (!sip::Uri::parse(destination.uri)) co_return fail_with(2, "'{}' is not a SIP URI", destination.uri);
-        std::string transport = destination.endpoint ? destination.endpoint->transport : std::string();
+        if (!sip::Uri::parse(destination.uri))
+            co_return fail_with(2, "'{}' is not a SIP URI", destination.uri);
+        std::string transport =
+            destination.endpoint ? destination.endpoint->transport : std::string();
         std::string hop = destination.uri;
         auto flow = co_await next_hop(core, std::move(hop), std::move(transport));
         if (!flow) co_return std::unexpected(flow.error());
         request.uri = destination.uri;
         request.flow = *flow;
     }
-    const auto host = destination.endpoint && !destination.endpoint->from_domain.empty() ? destination.endpoint->from_domain
-                                                                                         : request.flow.local.ip.host_text();
-    auto user = destination.endpoint && !destination.endpoint->from_user.empty() ? destination.endpoint->from_user : user_of(from);
+    const auto host = destination.endpoint && !destination.endpoint->from_domain.empty()
+                          ? destination.endpoint->from_domain
+                          : request.flow.local.ip.host_text();
+    auto user = destination.endpoint && !destination.endpoint->from_user.empty()
+                    ? destination.endpoint->from_user
+                    : user_of(from);
     if (user.empty()) user = core.config->global.default_from_user;
     request.from = fmt::format("<sip:{}@{}>", sip::escape_user(user), host);
     request.to = sip::NameAddress::parse(to) && !to.empty() ? to : fmt::format("<{}>", request.uri);
@@ -104,7 +114,8 @@ Task<Result<>> send(Core& core, Destination destination, std::string from, std::
     const auto answer = co_await send_outside_dialog(core, std::move(request));
     if (!answer) co_return std::unexpected(answer.error());
     const auto status = (*answer)->message().status();
-    if (status >= 300) co_return fail("it was answered {} {}", status, (*answer)->message().reason());
+    if (status >= 300)
+        co_return fail("it was answered {} {}", status, (*answer)->message().reason());
     co_return Result<>{};
 }
 
@@ -112,8 +123,12 @@ Task<AppResult> message_send(Call& call, std::string_view args) {
     auto& channel = static_cast<Channel&>(call);
     const auto* message = message_of(call);
     const auto arguments = dialplan::split_raw(args);
-    const auto at = [&](std::size_t i) { return i < arguments.size() ? std::string(trim(arguments[i])) : std::string(); };
-    const auto tell = [&](const char* status) { (void)call.variables().set("MESSAGE_SEND_STATUS", status); };
+    const auto at = [&](std::size_t i) {
+        return i < arguments.size() ? std::string(trim(arguments[i])) : std::string();
+    };
+    const auto tell = [&](const char* status) {
+        (void)call.variables().set("MESSAGE_SEND_STATUS", status);
+    };
     auto destination = parse_destination(*channel.core().config, at(0));
     if (!destination) {
         channel.report(log::Level::warning, "MessageSend: " + destination.error().text());
@@ -122,7 +137,8 @@ Task<AppResult> message_send(Call& call, std::string_view args) {
     }
     std::string from = at(1), to = at(2), body = message ? message->body : std::string();
     if (from.empty() && message) from = message->from;
-    const auto sent = co_await send(channel.core(), std::move(*destination), std::move(from), std::move(to), std::move(body));
+    const auto sent = co_await send(channel.core(), std::move(*destination), std::move(from),
+                                    std::move(to), std::move(body));
     if (!sent) channel.report(log::Level::notice, "MessageSend: " + sent.error().text());
     tell(sent ? "SUCCESS" : sent.error().code() == 2 ? "INVALID_URI" : "FAILURE");
     co_return AppResult::proceed;
@@ -143,15 +159,18 @@ Task<Result<>> MessageChannel::answer() { co_return Result<>{}; }
 
 int Messages::receive(const sip::ReceivedPtr& received, const config::Endpoint& endpoint) {
     const auto& request = received->message();
-    const auto type = trim(split_once(request.header(HeaderId::content_type).value_or(""), ';').first);
+    const auto type =
+        trim(split_once(request.header(HeaderId::content_type).value_or(""), ';').first);
     if (!iequals(type, "text/plain")) return 415;
     if (request.body().size() > max_body) return 413;
     const auto uri = sip::Uri::parse(request.request_uri());
     auto exten = uri ? sip::unescape(uri->user) : std::string();
     if (exten.empty()) exten = "s";
-    const auto& context = endpoint.message_context.empty() ? endpoint.context : endpoint.message_context;
+    const auto& context =
+        endpoint.message_context.empty() ? endpoint.context : endpoint.message_context;
     const auto caller = user_of(request.from());
-    if (!core_.environment.dialplan()->exists(context, exten, {caller, core_.environment.clock()})) return 404;
+    if (!core_.environment.dialplan()->exists(context, exten, {caller, core_.environment.clock()}))
+        return 404;
     if (waiting_.size() >= max_waiting) return 503;
     auto channel = std::make_shared<MessageChannel>(core_);
     const auto to = sip::NameAddress::parse(request.to());
@@ -160,7 +179,8 @@ int Messages::receive(const sip::ReceivedPtr& received, const config::Endpoint& 
     channel->body = request.body();
     channel->caller.number = caller;
     for (const auto& header : request.headers())
-        if (header.id == HeaderId::other) channel->data.push_back({std::string(header.name), std::string(header.value)});
+        if (header.id == HeaderId::other)
+            channel->data.push_back({std::string(header.name), std::string(header.value)});
     channel->data.push_back({"PJSIP_RECVADDR", received->flow().remote.text()});
     channel->data.push_back({"PJSIP_TRANSPORT", std::string(via_name(received->flow().transport))});
     for (const auto& [name, value] : endpoint.set_var) (void)channel->assign(name, value);
@@ -190,8 +210,10 @@ Task<> Messages::run() {
 }
 
 void add_message_application(dialplan::Applications& applications) {
-    applications.add("MessageSend", "MessageSend(destination[,from[,to]]): send the message on; MESSAGE_SEND_STATUS",
-                     [](Call& call, std::string_view args) { return message_send(call, args); });
+    applications.add(
+        "MessageSend",
+        "MessageSend(destination[,from[,to]]): send the message on; MESSAGE_SEND_STATUS",
+        [](Call& call, std::string_view args) { return message_send(call, args); });
 }
 
 void add_message_functions(dialplan::Functions& functions) {
@@ -208,7 +230,8 @@ void add_message_functions(dialplan::Functions& functions) {
             if (!message) return fail("MESSAGE() works on message channels only");
             auto* text = field(*message, trim(name));
             if (!text) return fail("MESSAGE() knows to, from and body, not '{}'", name);
-            if (value.size() > Messages::max_body) return fail("a message has {} bytes at most", Messages::max_body);
+            if (value.size() > Messages::max_body)
+                return fail("a message has {} bytes at most", Messages::max_body);
             *text = value;
             return {};
         });
@@ -224,8 +247,11 @@ void add_message_functions(dialplan::Functions& functions) {
             static constexpr std::size_t max_lines = 256;
             auto* message = message_of(call);
             if (!message) return fail("MESSAGE_DATA() works on message channels only");
-            std::erase_if(message->data, [&](const sip::HeaderLine& line) { return iequals(line.name, trim(name)); });
-            if (message->data.size() >= max_lines) return fail("a message has {} data lines at most", max_lines);
+            std::erase_if(message->data, [&](const sip::HeaderLine& line) {
+                return iequals(line.name, trim(name));
+            });
+            if (message->data.size() >= max_lines)
+                return fail("a message has {} data lines at most", max_lines);
             message->data.push_back({std::string(trim(name)), std::string(value)});
             return {};
         });

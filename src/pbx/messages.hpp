@@ -28,13 +28,14 @@ public:
     std::optional<media::Party> party() const override { return std::nullopt; }
 };
 
-/// Text messages (RFC 3428) outside of dialogs: each runs through the dialplan on a channel of its own,
-/// one after the other.
+/// Text messages (RFC 3428) outside of dialogs: each runs through the dialplan on a channel of its
+/// own, one after the other.
 class Messages {
 public:
     /// Messages waiting for their turn; beyond it they are answered 503.
     static constexpr std::size_t max_waiting = 1000;
-    static constexpr std::size_t max_body = 8192;  ///< bytes; 413 beyond (RFC 3428 asks for 1300 at most)
+    static constexpr std::size_t max_body =
+        8192;  ///< bytes; 413 beyond (RFC 3428 asks for 1300 at most)
 
     explicit Messages(Core& core) : core_(core) {}
 

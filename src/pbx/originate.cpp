@@ -28,8 +28,9 @@ std::string_view status_of(Cause cause) {
     }
 }
 
-// A Local half is answered just before the far one is joined with whoever answered there: what plays
-// now would not be heard. Where nobody is joined, a dialplan runs at the other end, and nothing is lost.
+// A Local half is answered just before the far one is joined with whoever answered there: what
+// plays now would not be heard. Where nobody is joined, a dialplan runs at the other end, and
+// nothing is lost.
 Task<> until_heard(Channel& leg) {
     static constexpr Duration longest = std::chrono::milliseconds{500};
     static constexpr Duration step = std::chrono::milliseconds{10};

@@ -12,8 +12,8 @@ namespace {
 using sip::HeaderId;
 using Outcome = Result<sip::ReceivedPtr>;
 
-std::string text_of(const Core& core, const OutsideRequest& request, std::string_view from_tag, std::string_view call_id,
-                    std::uint32_t cseq, const Answer* credentials) {
+std::string text_of(const Core& core, const OutsideRequest& request, std::string_view from_tag,
+                    std::string_view call_id, std::uint32_t cseq, const Answer* credentials) {
     auto builder = sip::Builder::request(request.method, request.uri);
     for (const auto& route : request.route) builder.header(HeaderId::route, route);
     builder.header(HeaderId::max_forwards, std::uint64_t{core.config->global.max_forwards})
@@ -23,7 +23,8 @@ std::string text_of(const Core& core, const OutsideRequest& request, std::string
         .header(HeaderId::cseq, fmt::format("{} {}", cseq, request.method));
     if (credentials) builder.header(credentials->header, credentials->value);
     for (const auto& line : request.extra) builder.header(line.name, line.value);
-    if (!core.config->global.user_agent.empty()) builder.header(HeaderId::user_agent, core.config->global.user_agent);
+    if (!core.config->global.user_agent.empty())
+        builder.header(HeaderId::user_agent, core.config->global.user_agent);
     return std::move(builder).finish(request.body, request.content_type);
 }
 
@@ -39,7 +40,8 @@ Task<Outcome> attempt(Core& core, std::string text, sip::Flow flow) {
             done.resolve(fail_with(503, "the connection failed"));
         }
     });
-    const auto sent = core.signalling.layer().send_request(std::move(text), flow, core.now(), owner, own_address(core, flow));
+    const auto sent = core.signalling.layer().send_request(std::move(text), flow, core.now(), owner,
+                                                           own_address(core, flow));
     if (!sent) {
         core.signalling.detach(owner);
         co_return std::unexpected(sent.error());
@@ -60,8 +62,8 @@ Task<Outcome> send_outside_dialog(Core& core, OutsideRequest request) {
     if (!outcome) co_return outcome;
     const auto status = (*outcome)->message().status();
     if ((status != 401 && status != 407) || request.auths.empty()) co_return outcome;
-    const auto answer = answer_challenges(*core.config, request.auths, (*outcome)->message(), request.method, request.uri,
-                                          core.random, request.body);
+    const auto answer = answer_challenges(*core.config, request.auths, (*outcome)->message(),
+                                          request.method, request.uri, core.random, request.body);
     if (!answer) co_return std::unexpected(answer.error());
     std::string second = text_of(core, request, tag, call_id, 2, &*answer);
     co_return co_await attempt(core, std::move(second), request.flow);

@@ -265,7 +265,8 @@ void Qualifier::answered(Probe& probe, const sip::Message& response) {
                                         response, "OPTIONS", probe.uri, core_.random);
         if (answer) {
             probe.authenticated = true;
-            core_.tasks.spawn(send(probe.key, std::string(name_of(answer->header)), std::move(answer->value)));
+            core_.tasks.spawn(
+                send(probe.key, std::string(name_of(answer->header)), std::move(answer->value)));
             return;
         }
         LOG_VERBOSE((log::About{"pbx", {}, aor->name}), "qualify: {}", answer.error().text());

@@ -28,7 +28,8 @@ std::uint32_t seconds_left(const Contact& contact, std::uint32_t if_static, Time
 // A value that goes into a header line of ours: folds become blanks.
 std::string one_line(std::string_view value) {
     std::string line(value);
-    std::replace_if(line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+    std::replace_if(
+        line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
     return line;
 }
 
@@ -42,7 +43,8 @@ bool same_uri(const sip::Uri& uri, std::string_view text, std::string_view other
 // A contact that names its host is not judged: who owns the name may point it anywhere.
 bool permitted(const sip::Uri& uri, const std::vector<const config::AccessRules*>& rules) {
     const auto ip = IpAddress::parse(uri.host);
-    return !ip || std::all_of(rules.begin(), rules.end(), [&](const auto* rule) { return rule->allows(*ip); });
+    return !ip || std::all_of(rules.begin(), rules.end(),
+                              [&](const auto* rule) { return rule->allows(*ip); });
 }
 
 }  // namespace
@@ -77,7 +79,8 @@ std::string rewritten_contact(std::string_view text, const sip::Flow& flow) {
     }
     result += flow.remote.text();
     // Keep the parameters, but the transport is the one that was really used. A phone that wrote
-    // transport=udp looks for it in the answer (section 19.1.4: with and without are different URIs).
+    // transport=udp looks for it in the answer (section 19.1.4: with and without are different
+    // URIs).
     bool names_transport = flow.transport != sip::Transport::udp;
     for (const auto parameter : split(uri->parameters, ';')) {
         if (parameter.empty()) continue;
@@ -92,13 +95,14 @@ std::string rewritten_contact(std::string_view text, const sip::Flow& flow) {
 }
 
 Registrar::Reply Registrar::process(const sip::Message& request, const std::string& aor,
-                                    const RegistrationPolicy& policy, const sip::Flow& flow, Time now,
-                                    WallTime wall_now) {
+                                    const RegistrationPolicy& policy, const sip::Flow& flow,
+                                    Time now, WallTime wall_now) {
     if (policy.max_contacts == 0) return refuse(403);
     const auto expires_header = request.header(HeaderId::expires);
-    const auto common_wish =
-        expires_header ? expiry_of(*expires_header, policy.default_expiration) : policy.default_expiration;
-    const auto paths = policy.support_path ? request.values(HeaderId::path) : std::vector<std::string_view>{};
+    const auto common_wish = expires_header ? expiry_of(*expires_header, policy.default_expiration)
+                                            : policy.default_expiration;
+    const auto paths =
+        policy.support_path ? request.values(HeaderId::path) : std::vector<std::string_view>{};
     if (paths.size() > max_path) return refuse(400);
 
     // Everything is checked before anything changes (section 10.3 step 7: all or nothing).
@@ -115,25 +119,30 @@ Registrar::Reply Registrar::process(const sip::Message& request, const std::stri
         }
         const auto text = contact->address.uri;
         const auto uri = sip::Uri::parse(text);
-        if (!uri || text.size() > max_contact_length || iequals(uri->scheme, "tel")) return refuse(400);
+        if (!uri || text.size() > max_contact_length || iequals(uri->scheme, "tel"))
+            return refuse(400);
         if (!permitted(*uri, policy.contact_access)) return refuse(403);
         Update update;
         // Neither too short nor too long is refused: the phone reads in the answer what it got.
         update.expires = contact->expires.value_or(common_wish);
         if (update.expires != 0)
-            update.expires = std::clamp(update.expires, policy.minimum_expiration, policy.maximum_expiration);
+            update.expires =
+                std::clamp(update.expires, policy.minimum_expiration, policy.maximum_expiration);
         update.uri = policy.rewrite_contact ? rewritten_contact(text, flow) : std::string(text);
         update.instance = contact->instance;
         update.reg_id = contact->reg_id.value_or(0);
         const auto stored = sip::Uri::parse(update.uri);
         if (!stored) return refuse(400);
         for (const auto& known : current) {
-            const bool same_flow = update.reg_id != 0 && !update.instance.empty() && known.reg_id == update.reg_id &&
+            const bool same_flow = update.reg_id != 0 && !update.instance.empty() &&
+                                   known.reg_id == update.reg_id &&
                                    known.instance == update.instance;
-            if (known.is_static || (!same_flow && !same_uri(*stored, update.uri, known.uri))) continue;
+            if (known.is_static || (!same_flow && !same_uri(*stored, update.uri, known.uri)))
+                continue;
             // Step 7: out of order. The same number again is a copy of a request that was answered
             // before, and is answered alike.
-            if (known.call_id == request.call_id() && request.cseq() < known.cseq) return refuse(500);
+            if (known.call_id == request.call_id() && request.cseq() < known.cseq)
+                return refuse(500);
             update.known.push_back(known.uri);
         }
         updates.push_back(std::move(update));
@@ -172,7 +181,8 @@ Registrar::Reply Registrar::process(const sip::Message& request, const std::stri
     }
     reply.headers = list_contacts(aor, now);
     if (!updates.empty())
-        fmt::format_to(std::back_inserter(reply.headers), "Expires: {}\r\n", updates.back().expires);
+        fmt::format_to(std::back_inserter(reply.headers), "Expires: {}\r\n",
+                       updates.back().expires);
     for (const auto path : paths)  // RFC 3327 section 5.3
         fmt::format_to(std::back_inserter(reply.headers), "Path: {}\r\n", one_line(path));
     append_date(reply.headers, wall_now);
@@ -180,12 +190,13 @@ Registrar::Reply Registrar::process(const sip::Message& request, const std::stri
 }
 
 // Section 10.3 step 6.
-Registrar::Reply Registrar::remove_all(const sip::Message& request, const std::string& aor, Time now,
-                                       WallTime wall_now) {
+Registrar::Reply Registrar::remove_all(const sip::Message& request, const std::string& aor,
+                                       Time now, WallTime wall_now) {
     std::vector<std::string> uris;
     for (const auto& contact : location_.contacts(aor)) {
         if (contact.is_static) continue;
-        if (contact.call_id == request.call_id() && request.cseq() < contact.cseq) return refuse(500);
+        if (contact.call_id == request.call_id() && request.cseq() < contact.cseq)
+            return refuse(500);
         uris.push_back(contact.uri);
     }
     for (const auto& uri : uris) location_.unbind(aor, uri);
@@ -194,9 +205,9 @@ Registrar::Reply Registrar::remove_all(const sip::Message& request, const std::s
     return reply;
 }
 
-std::optional<std::vector<std::string>> Registrar::room_for(const std::string& aor,
-                                                            const std::vector<Update>& updates,
-                                                            const RegistrationPolicy& policy) const {
+std::optional<std::vector<std::string>> Registrar::room_for(
+    const std::string& aor, const std::vector<Update>& updates,
+    const RegistrationPolicy& policy) const {
     const auto is_mentioned = [&](const std::string& uri) {
         return std::any_of(updates.begin(), updates.end(), [&](const Update& update) {
             return std::find(update.known.begin(), update.known.end(), uri) != update.known.end();
@@ -207,7 +218,8 @@ std::optional<std::vector<std::string>> Registrar::room_for(const std::string& a
         if (!contact.is_static && !is_mentioned(contact.uri)) others.push_back(&contact);
     std::vector<std::string_view> staying;
     for (const auto& update : updates)
-        if (update.expires != 0 && std::find(staying.begin(), staying.end(), update.uri) == staying.end())
+        if (update.expires != 0 &&
+            std::find(staying.begin(), staying.end(), update.uri) == staying.end())
             staying.push_back(update.uri);
 
     std::vector<std::string> dropped;

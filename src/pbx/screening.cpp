@@ -11,7 +11,8 @@ namespace {
 
 using sip::HeaderId;
 
-// What is verified for an account that does not exist, so that it takes as long as for one that does.
+// What is verified for an account that does not exist, so that it takes as long as for one that
+// does.
 constexpr std::string_view nobodys_password = "9c1185a5c5e9fc54612808977ee8f548";
 
 constexpr Duration default_nonce_lifetime = std::chrono::seconds{32};
@@ -29,11 +30,14 @@ std::optional<FromParts> from_parts(const sip::Message& request) {
     return FromParts{sip::unescape(uri->user), uri->host};
 }
 
-std::optional<sip::Credentials> credentials_for(const sip::Message& request, std::string_view realm) {
+std::optional<sip::Credentials> credentials_for(const sip::Message& request,
+                                                std::string_view realm) {
     for (const auto& header : request.headers()) {
         if (header.id != HeaderId::authorization) continue;
         const auto credentials = sip::Credentials::parse(header.value);
-        if (credentials && credentials->is_digest() && (realm.empty() || credentials->realm == realm)) return *credentials;
+        if (credentials && credentials->is_digest() &&
+            (realm.empty() || credentials->realm == realm))
+            return *credentials;
     }
     return std::nullopt;
 }
@@ -48,7 +52,8 @@ void Screening::configure(const std::shared_ptr<const config::Configuration>& co
     authenticators_.clear();
     by_auth_user_.clear();
     domain_aliases_.clear();
-    for (const auto& alias : config->domain_aliases) domain_aliases_.emplace(to_lower(alias.name), alias.domain);
+    for (const auto& alias : config->domain_aliases)
+        domain_aliases_.emplace(to_lower(alias.name), alias.domain);
     // One list of algorithms for all, since a list of its own would tell that an account exists.
     algorithms_.clear();
     bool sha256 = false;
@@ -58,16 +63,19 @@ void Screening::configure(const std::shared_ptr<const config::Configuration>& co
     }
     if (sha256) algorithms_.push_back(sip::Algorithm::sha256);
     algorithms_.push_back(sip::Algorithm::md5);
-    names_with_domain_ = std::any_of(config->endpoints.begin(), config->endpoints.end(),
-                                     [](const auto& endpoint) { return endpoint.name.find('@') != std::string::npos; });
+    names_with_domain_ = std::any_of(
+        config->endpoints.begin(), config->endpoints.end(),
+        [](const auto& endpoint) { return endpoint.name.find('@') != std::string::npos; });
     for (const auto& endpoint : config->endpoints)
         for (const auto& name : endpoint.auth)
-            if (const auto* auth = config->auths.find(name)) by_auth_user_.emplace(auth->username, &endpoint);
+            if (const auto* auth = config->auths.find(name))
+                by_auth_user_.emplace(auth->username, &endpoint);
     unknown_realm_ = config->global.default_realm;
 }
 
 sip::Authenticator& Screening::authenticator(const std::string& realm) {
-    if (const auto known = authenticators_.find(realm); known != authenticators_.end()) return known->second;
+    if (const auto known = authenticators_.find(realm); known != authenticators_.end())
+        return known->second;
     if (authenticators_.size() >= max_realms) authenticators_.clear();
     // One lifetime a realm, the longest that its accounts have: before the challenge is answered
     // nobody knows whose nonce it is.
@@ -77,14 +85,17 @@ sip::Authenticator& Screening::authenticator(const std::string& realm) {
             lifetime = std::max<Duration>(lifetime, std::chrono::seconds{auth.nonce_lifetime});
     if (lifetime == Duration::zero()) lifetime = default_nonce_lifetime;
     sip::Authenticator::Config config{realm, algorithms_, lifetime};
-    return authenticators_.emplace(realm, sip::Authenticator(std::move(config), key_)).first->second;
+    return authenticators_.emplace(realm, sip::Authenticator(std::move(config), key_))
+        .first->second;
 }
 
-const config::Endpoint* Screening::by_address(const sip::Message& request, const sip::Flow& flow) const {
+const config::Endpoint* Screening::by_address(const sip::Message& request,
+                                              const sip::Flow& flow) const {
     for (const auto& identify : config_->identifies) {
         bool matches = std::any_of(identify.match.begin(), identify.match.end(),
                                    [&](const Cidr& cidr) { return cidr.contains(flow.remote.ip); });
-        for (const auto& name : identify.match_names) matches |= core_.names.matches(name, flow.remote.ip);
+        for (const auto& name : identify.match_names)
+            matches |= core_.names.matches(name, flow.remote.ip);
         if (matches)
             if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
         if (identify.match_header.empty()) continue;
@@ -113,8 +124,10 @@ const config::Endpoint* Screening::by_username(const sip::Message& request) cons
     if (names_with_domain_) {
         const std::string name = from->user + '@' + std::string(from->host);
         if (const auto* endpoint = config_->endpoints.find(name)) return endpoint;
-        if (const auto alias = domain_aliases_.find(to_lower(from->host)); alias != domain_aliases_.end())
-            if (const auto* endpoint = config_->endpoints.find(from->user + '@' + alias->second)) return endpoint;
+        if (const auto alias = domain_aliases_.find(to_lower(from->host));
+            alias != domain_aliases_.end())
+            if (const auto* endpoint = config_->endpoints.find(from->user + '@' + alias->second))
+                return endpoint;
     }
     std::string_view user = from->user;
     if (config_->global.ignore_uri_user_options) user = split_once(user, ';').first;
@@ -128,10 +141,12 @@ const config::Endpoint* Screening::by_digest_user(const sip::Message& request) c
     return found == by_auth_user_.end() ? nullptr : found->second;
 }
 
-const config::Endpoint* Screening::identify(const sip::Message& request, const sip::Flow& flow) const {
+const config::Endpoint* Screening::identify(const sip::Message& request,
+                                            const sip::Flow& flow) const {
     using config::IdentifyBy;
     const auto permits = [](const config::Endpoint& endpoint, IdentifyBy how) {
-        return std::find(endpoint.identify_by.begin(), endpoint.identify_by.end(), how) != endpoint.identify_by.end();
+        return std::find(endpoint.identify_by.begin(), endpoint.identify_by.end(), how) !=
+               endpoint.identify_by.end();
     };
     if (const auto* endpoint = by_line(request)) return endpoint;
     for (const auto& how : config_->global.endpoint_identifier_order) {
@@ -157,7 +172,8 @@ const config::Endpoint* Screening::identify(const sip::Message& request, const s
 bool Screening::allowed(const config::Endpoint& endpoint, const IpAddress& source) const {
     if (!endpoint.access.allows(source)) return false;
     for (const auto& name : endpoint.acl)
-        if (const auto* acl = config_->acls.find(name); acl && !acl->access.allows(source)) return false;
+        if (const auto* acl = config_->acls.find(name); acl && !acl->access.allows(source))
+            return false;
     return true;
 }
 
@@ -169,7 +185,8 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
         if (acl.named_only) continue;
         bool allows = acl.access.allows(flow.remote.ip);
         for (const auto& name : acl.acl)
-            if (const auto* list = config_->acls.find(name)) allows &= list->access.allows(flow.remote.ip);
+            if (const auto* list = config_->acls.find(name))
+                allows &= list->access.allows(flow.remote.ip);
         if (allows) continue;
         tell(events::Security::What::failed_acl, received, {}, acl.name);
         refuse(received, 403);
@@ -183,8 +200,9 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
         auto& gate = authenticator(unknown_realm_);
         bool stale = false;
         if (const auto credentials = credentials_for(request, unknown_realm_)) {
-            const auto verdict = gate.verify(*credentials, request.method_text(), sip::Secret::password(nobodys_password),
-                                             core_.now(), request.body());
+            const auto verdict =
+                gate.verify(*credentials, request.method_text(),
+                            sip::Secret::password(nobodys_password), core_.now(), request.body());
             stale = verdict == sip::Authenticator::Verdict::stale;
             tell(events::Security::What::challenge_response_failed, received, "<unknown>");
         }
@@ -198,7 +216,8 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
         return nullptr;
     }
     if (endpoint->auth.empty()) return shared;
-    if (request.method() == sip::Method::options && endpoint->allow_unauthenticated_options) return shared;
+    if (request.method() == sip::Method::options && endpoint->allow_unauthenticated_options)
+        return shared;
 
     bool stale = false, tried = false;
     std::string first_realm;
@@ -214,12 +233,14 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
         if (!auth->md5_cred.empty()) secret = sip::Secret::ha1(auth->md5_cred);
         for (const auto& digest : auth->password_digest) {
             const auto [algorithm, hash] = split_once(digest, ':');
-            if (iequals(algorithm, credentials->algorithm) || (credentials->algorithm.empty() && iequals(algorithm, "MD5")))
+            if (iequals(algorithm, credentials->algorithm) ||
+                (credentials->algorithm.empty() && iequals(algorithm, "MD5")))
                 secret = sip::Secret::ha1(hash);
         }
         const bool right_user = credentials->username == auth->username;
         if (!right_user) secret = sip::Secret::password(nobodys_password);
-        const auto verdict = authenticator(realm).verify(*credentials, request.method_text(), secret, core_.now(), request.body());
+        const auto verdict = authenticator(realm).verify(*credentials, request.method_text(),
+                                                         secret, core_.now(), request.body());
         if (verdict == sip::Authenticator::Verdict::ok && right_user) {
             tell(events::Security::What::successful_auth, received, endpoint->name);
             return shared;
@@ -240,40 +261,45 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
     return nullptr;
 }
 
-// A phone with an old password, or somebody guessing, must not fill the log: one line a second, which
-// then tells how many were left out.
-void Screening::log_failure(const sip::Message& request, const sip::Flow& flow, const config::Endpoint& endpoint) {
+// A phone with an old password, or somebody guessing, must not fill the log: one line a second,
+// which then tells how many were left out.
+void Screening::log_failure(const sip::Message& request, const sip::Flow& flow,
+                            const config::Endpoint& endpoint) {
     if (core_.now() < next_failure_line_) {
         ++failures_unlogged_;
         return;
     }
     next_failure_line_ = core_.now() + std::chrono::seconds{1};
     const auto unlogged = std::exchange(failures_unlogged_, 0);
-    LOG_NOTICE((log::About{"pbx", request.call_id(), flow.remote.text()}), "{} for '{}' failed authentication{}",
-               request.method_text(), endpoint.name,
+    LOG_NOTICE((log::About{"pbx", request.call_id(), flow.remote.text()}),
+               "{} for '{}' failed authentication{}", request.method_text(), endpoint.name,
                unlogged == 0 ? "" : fmt::format(" ({} more since the last line)", unlogged));
 }
 
-void Screening::challenge(const sip::RequestReceived& received, const std::string& realm, bool stale) {
-    auto builder = sip::Builder::response_to(received.request->message(), 401, core_.random.token(10));
+void Screening::challenge(const sip::RequestReceived& received, const std::string& realm,
+                          bool stale) {
+    auto builder =
+        sip::Builder::response_to(received.request->message(), 401, core_.random.token(10));
     for (const auto& value : authenticator(realm).challenges(core_.now(), stale))
         builder.header(HeaderId::www_authenticate, value);
-    if (!config_->global.user_agent.empty()) builder.header(HeaderId::server, config_->global.user_agent);
+    if (!config_->global.user_agent.empty())
+        builder.header(HeaderId::server, config_->global.user_agent);
     core_.signalling.layer().respond_stateless(received.transaction, std::move(builder).finish());
 }
 
 void Screening::refuse(const sip::RequestReceived& received, int status) {
-    auto builder = sip::Builder::response_to(received.request->message(), status, core_.random.token(10));
+    auto builder =
+        sip::Builder::response_to(received.request->message(), status, core_.random.token(10));
     core_.signalling.layer().respond_stateless(received.transaction, std::move(builder).finish());
 }
 
-void Screening::tell(events::Security::What what, const sip::RequestReceived& received, std::string account,
-                     std::string detail) const {
+void Screening::tell(events::Security::What what, const sip::RequestReceived& received,
+                     std::string account, std::string detail) const {
     if (!core_.events.has_readers()) return;
     const auto& flow = received.request->flow();
-    core_.events.publish(events::Security{what, std::move(account), std::string(received.request->message().call_id()),
-                                          std::string(via_name(flow.transport)), flow.local, flow.remote,
-                                          std::move(detail)});
+    core_.events.publish(events::Security{
+        what, std::move(account), std::string(received.request->message().call_id()),
+        std::string(via_name(flow.transport)), flow.local, flow.remote, std::move(detail)});
 }
 
 }  // namespace strowger::pbx

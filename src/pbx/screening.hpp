@@ -11,8 +11,9 @@
 
 namespace strowger::pbx {
 
-/// Who sends a request, and can they prove it? Identification in the configured order, access lists,
-/// digest. To an outsider an account that does not exist behaves like one with another password.
+/// Who sends a request, and can they prove it? Identification in the configured order, access
+/// lists, digest. To an outsider an account that does not exist behaves like one with another
+/// password.
 class Screening {
 public:
     explicit Screening(Core& core);
@@ -22,8 +23,8 @@ public:
     /// Computes what depends on the configuration; call after each load.
     void configure(const std::shared_ptr<const config::Configuration>& config, Lines lines = {});
 
-    /// The endpoint behind an authentic request. Null when it was not one: then it has been answered
-    /// (401, 403) without keeping state.
+    /// The endpoint behind an authentic request. Null when it was not one: then it has been
+    /// answered (401, 403) without keeping state.
     std::shared_ptr<const config::Endpoint> screen(const sip::RequestReceived& received);
 
 private:
@@ -36,18 +37,21 @@ private:
     sip::Authenticator& authenticator(const std::string& realm);
     void challenge(const sip::RequestReceived& received, const std::string& realm, bool stale);
     void refuse(const sip::RequestReceived& received, int status);
-    void log_failure(const sip::Message& request, const sip::Flow& flow, const config::Endpoint& endpoint);
-    void tell(events::Security::What what, const sip::RequestReceived& received, std::string account,
-              std::string detail = {}) const;
+    void log_failure(const sip::Message& request, const sip::Flow& flow,
+                     const config::Endpoint& endpoint);
+    void tell(events::Security::What what, const sip::RequestReceived& received,
+              std::string account, std::string detail = {}) const;
 
-    static constexpr std::size_t max_realms = 1024;  ///< from the configuration; a bound all the same
+    static constexpr std::size_t max_realms =
+        1024;  ///< from the configuration; a bound all the same
 
     Core& core_;
     std::shared_ptr<const config::Configuration> config_;
     sip::Authenticator::Key key_;
     std::vector<sip::Algorithm> algorithms_;
     std::unordered_map<std::string, sip::Authenticator, TextHash, std::equal_to<>> authenticators_;
-    std::unordered_map<std::string, const config::Endpoint*, TextHash, std::equal_to<>> by_auth_user_;
+    std::unordered_map<std::string, const config::Endpoint*, TextHash, std::equal_to<>>
+        by_auth_user_;
     std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> domain_aliases_;
     bool names_with_domain_ = false;  ///< some endpoint is called user@domain
     std::string unknown_realm_;

@@ -69,13 +69,15 @@ Result<> Signalling::open(const config::Transport& transport) {
             options.tos = transport.tos;
             options.receive_buffer = receive_buffer;
             auto socket = io::UdpSocket::bind(
-                loop_, transport.bind, options, [this, id](std::span<const io::UdpSocket::Datagram> datagrams) {
+                loop_, transport.bind, options,
+                [this, id](std::span<const io::UdpSocket::Datagram> datagrams) {
                     for (const auto& datagram : datagrams)
                         receive({sip::Transport::udp, datagram.local, datagram.remote, id},
                                 as_text(datagram.bytes));
                     pump();
                 });
-            if (!socket) return std::unexpected(socket.error().within("transport '" + transport.name + "'"));
+            if (!socket)
+                return std::unexpected(socket.error().within("transport '" + transport.name + "'"));
             bound = (*socket)->local();
             udp_.push_back(std::make_unique<Udp>(Udp{id, transport.name, std::move(*socket)}));
             break;
@@ -87,7 +89,9 @@ Result<> Signalling::open(const config::Transport& transport) {
             options.stream.tos = transport.tos;
             if (kind == sip::Transport::tls) {
                 auto tls = io::TlsContext::server(tls_options(transport));
-                if (!tls) return std::unexpected(tls.error().within("transport '" + transport.name + "'"));
+                if (!tls)
+                    return std::unexpected(
+                        tls.error().within("transport '" + transport.name + "'"));
                 options.tls = *tls;
                 server_tls_.push_back(*tls);
             }
@@ -95,7 +99,9 @@ Result<> Signalling::open(const config::Transport& transport) {
                                               [this, kind](std::unique_ptr<io::Stream> stream) {
                                                   adopt(std::move(stream), kind);
                                               });
-            if (!listener) return std::unexpected(listener.error().within("transport '" + transport.name + "'"));
+            if (!listener)
+                return std::unexpected(
+                    listener.error().within("transport '" + transport.name + "'"));
             bound = (*listener)->local();
             listeners_.push_back(std::move(*listener));
             break;
@@ -105,7 +111,9 @@ Result<> Signalling::open(const config::Transport& transport) {
             std::shared_ptr<io::TlsContext> tls;
             if (kind == sip::Transport::wss) {
                 auto made = io::TlsContext::server(tls_options(transport));
-                if (!made) return std::unexpected(made.error().within("transport '" + transport.name + "'"));
+                if (!made)
+                    return std::unexpected(
+                        made.error().within("transport '" + transport.name + "'"));
                 tls = *made;
                 server_tls_.push_back(tls);
             }
@@ -114,9 +122,13 @@ Result<> Signalling::open(const config::Transport& transport) {
             options.subprotocols = {"sip"};
             options.require_subprotocol = true;  // RFC 7118 section 4
             options.max_message = sip::Message::max_size;
-            server->websocket("/ws", options, [this](std::unique_ptr<io::WebSocket> socket) { adopt(std::move(socket)); });
+            server->websocket("/ws", options, [this](std::unique_ptr<io::WebSocket> socket) {
+                adopt(std::move(socket));
+            });
             auto address = server->listen(transport.bind, tls);
-            if (!address) return std::unexpected(address.error().within("transport '" + transport.name + "'"));
+            if (!address)
+                return std::unexpected(
+                    address.error().within("transport '" + transport.name + "'"));
             bound = *address;
             http_.push_back(std::move(server));
             break;
@@ -214,16 +226,20 @@ void Signalling::send(const sip::Transmit& transmit) {
     if (tap_) tap_(flow, transmit.bytes, true);
     if (flow.transport == sip::Transport::udp) {
         for (const auto& udp : udp_) {
-            if (flow.id != 0 ? udp->id != flow.id : udp->socket->local().ip.is_v4() != flow.remote.ip.is_v4()) continue;
-            udp->socket->send(flow.remote, as_bytes(transmit.bytes),
-                              flow.local.ip.is_unspecified() ? std::nullopt : std::optional(flow.local.ip));
+            if (flow.id != 0 ? udp->id != flow.id
+                             : udp->socket->local().ip.is_v4() != flow.remote.ip.is_v4())
+                continue;
+            udp->socket->send(
+                flow.remote, as_bytes(transmit.bytes),
+                flow.local.ip.is_unspecified() ? std::nullopt : std::optional(flow.local.ip));
             return;
         }
         LOG_WARNING((log::About{"sip", {}, flow.remote.text()}), "no UDP socket to send from");
         return;
     }
     Connection* connection = nullptr;
-    if (const auto found = connections_.find(flow.id); found != connections_.end()) connection = found->second.get();
+    if (const auto found = connections_.find(flow.id); found != connections_.end())
+        connection = found->second.get();
     if (!connection) connection = connect(flow);
     if (!connection) {
         layer_.transport_failed(flow.id);
@@ -231,7 +247,9 @@ void Signalling::send(const sip::Transmit& transmit) {
     }
     const bool taken = connection->socket ? connection->socket->send_text(transmit.bytes)
                                           : connection->stream->send(transmit.bytes);
-    if (!taken) LOG_VERBOSE((log::About{"sip", {}, flow.remote.text()}), "connection is closing; message dropped");
+    if (!taken)
+        LOG_VERBOSE((log::About{"sip", {}, flow.remote.text()}),
+                    "connection is closing; message dropped");
 }
 
 void Signalling::adopt(std::unique_ptr<io::Stream> stream, sip::Transport transport) {
@@ -240,10 +258,7 @@ void Signalling::adopt(std::unique_ptr<io::Stream> stream, sip::Transport transp
     connection->flow = {transport, stream->local(), stream->remote(), id};
     connection->stream = std::move(stream);
     auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
-    placed.stream->start({.bytes =
-                              [this, id](Bytes bytes) {
-                                  stream_bytes(id, bytes);
-                              },
+    placed.stream->start({.bytes = [this, id](Bytes bytes) { stream_bytes(id, bytes); },
                           .closed = [this, id](const Error&) { closed(id); }});
 }
 
@@ -255,8 +270,10 @@ void Signalling::stream_bytes(std::uint64_t id, Bytes bytes) {
     for (;;) {
         const auto frame = connection.framer.next();
         if (!frame) {
-            LOG_NOTICE((log::About{"sip", {}, connection.flow.remote.text()}), "{}; closing", frame.error().text());
-            receive(connection.flow, connection.framer.pending());  // so that it is answered, if it can be
+            LOG_NOTICE((log::About{"sip", {}, connection.flow.remote.text()}), "{}; closing",
+                       frame.error().text());
+            receive(connection.flow,
+                    connection.framer.pending());  // so that it is answered, if it can be
             pump();
             connection.stream->close();
             return;
@@ -273,7 +290,8 @@ void Signalling::stream_bytes(std::uint64_t id, Bytes bytes) {
 void Signalling::adopt(std::unique_ptr<io::WebSocket> socket) {
     const auto id = next_flow_++;
     auto connection = std::make_unique<Connection>();
-    connection->flow = {socket->secure() ? sip::Transport::wss : sip::Transport::ws, socket->local(), socket->remote(), id};
+    connection->flow = {socket->secure() ? sip::Transport::wss : sip::Transport::ws,
+                        socket->local(), socket->remote(), id};
     connection->socket = std::move(socket);
     auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
     placed.socket->start({.message =
@@ -287,7 +305,8 @@ void Signalling::adopt(std::unique_ptr<io::WebSocket> socket) {
 }
 
 Signalling::Connection* Signalling::connect(const sip::Flow& flow) {
-    if (flow.transport == sip::Transport::ws || flow.transport == sip::Transport::wss) return nullptr;
+    if (flow.transport == sip::Transport::ws || flow.transport == sip::Transport::wss)
+        return nullptr;
     if (connections_.size() >= max_connections) return nullptr;
     io::Stream::Options options;
     if (flow.transport == sip::Transport::tls) {
@@ -306,13 +325,10 @@ Signalling::Connection* Signalling::connect(const sip::Flow& flow) {
     connection->flow = flow;
     connection->flow.id = id;
     auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
-    placed.stream = io::Stream::connect(
-        loop_, flow.remote, std::move(options),
-        {.bytes =
-             [this, id](Bytes bytes) {
-                 stream_bytes(id, bytes);
-             },
-         .closed = [this, id](const Error&) { closed(id); }});
+    placed.stream =
+        io::Stream::connect(loop_, flow.remote, std::move(options),
+                            {.bytes = [this, id](Bytes bytes) { stream_bytes(id, bytes); },
+                             .closed = [this, id](const Error&) { closed(id); }});
     return &placed;
 }
 
@@ -330,8 +346,10 @@ void Signalling::closed(std::uint64_t id) {
 
 IpAddress Signalling::source_for(const IpAddress& remote) {
     if (const auto known = sources_.find(remote); known != sources_.end()) return known->second;
-    if (sources_.size() >= max_cached_sources) sources_.clear();  // also forgets routes that changed
-    const auto source = io::UdpSocket::source_for(remote).value_or(remote.is_v4() ? IpAddress::any_v4() : IpAddress::any_v6());
+    if (sources_.size() >= max_cached_sources)
+        sources_.clear();  // also forgets routes that changed
+    const auto source = io::UdpSocket::source_for(remote).value_or(
+        remote.is_v4() ? IpAddress::any_v4() : IpAddress::any_v6());
     sources_.emplace(remote, source);
     return source;
 }
@@ -340,7 +358,8 @@ Result<sip::Flow> Signalling::flow_to(sip::Transport transport, const SocketAddr
                                       std::string_view transport_name) {
     const auto choose = [&](bool by_name) -> const Listening* {
         for (const auto& candidate : listening_)
-            if (candidate.transport == transport && candidate.address.ip.is_v4() == remote.ip.is_v4() &&
+            if (candidate.transport == transport &&
+                candidate.address.ip.is_v4() == remote.ip.is_v4() &&
                 (!by_name || candidate.name == transport_name))
                 return &candidate;
         return nullptr;
@@ -348,7 +367,8 @@ Result<sip::Flow> Signalling::flow_to(sip::Transport transport, const SocketAddr
     const Listening* from = transport_name.empty() ? nullptr : choose(true);
     if (!from) from = choose(false);
     if (!from && transport == sip::Transport::udp)
-        return fail("no {} transport of that address family to reach {}", via_name(transport), remote.text());
+        return fail("no {} transport of that address family to reach {}", via_name(transport),
+                    remote.text());
     sip::Flow flow{transport, {}, remote, 0};
     if (from) flow.local = from->address;
     if (flow.local.ip.is_unspecified()) flow.local.ip = source_for(remote.ip);
@@ -358,7 +378,8 @@ Result<sip::Flow> Signalling::flow_to(sip::Transport transport, const SocketAddr
         return flow;
     }
     for (const auto& [id, connection] : connections_)
-        if (connection->flow.transport == transport && connection->flow.remote == remote) return connection->flow;
+        if (connection->flow.transport == transport && connection->flow.remote == remote)
+            return connection->flow;
     flow.id = next_flow_++;  // the connection is opened with that id when something is sent
     return flow;
 }

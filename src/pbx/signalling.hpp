@@ -22,8 +22,8 @@ namespace strowger::pbx {
 /// The SIP transaction layer on real sockets: UDP, TCP, TLS, WS and WSS of one signalling thread.
 ///
 /// Bytes go up to the layer, its events come out at the handlers, and what it wants sent finds its
-/// socket or connection, or opens one. Whoever calls a verb of the layer (or of a session on it) calls
-/// `touch` afterwards; everything is then drained at the end of the loop's round.
+/// socket or connection, or opens one. Whoever calls a verb of the layer (or of a session on it)
+/// calls `touch` afterwards; everything is then drained at the end of the loop's round.
 class Signalling {
 public:
     /// Connections that we opened or accepted, all transports together.
@@ -32,7 +32,8 @@ public:
     Signalling(io::Loop& loop, Random& random, sip::TransactionLayer::Config config);
     ~Signalling();
 
-    /// Opens the socket of one transport. WS and WSS share one HTTP server per address; the path is /ws.
+    /// Opens the socket of one transport. WS and WSS share one HTTP server per address; the path is
+    /// /ws.
     Result<> open(const config::Transport& transport);
     /// Reads the TLS certificates again; connections keep theirs.
     Result<> reload_certificates();
@@ -49,7 +50,9 @@ public:
     using Tap = std::function<void(const sip::Flow&, std::string_view bytes, bool sent)>;
     void on_message(Tap tap) { tap_ = std::move(tap); }
     /// A connection ended. Every handler that was ever given is told.
-    void on_flow_closed(std::function<void(std::uint64_t)> handler) { on_flow_closed_.push_back(std::move(handler)); }
+    void on_flow_closed(std::function<void(std::uint64_t)> handler) {
+        on_flow_closed_.push_back(std::move(handler));
+    }
 
     /// A new owner of transactions; its events go to `handler` until `detach`.
     sip::OwnerTag attach(Handler handler);

@@ -48,7 +48,9 @@ bool is_hold(std::string_view text) {
     if (!session) return false;
     for (const auto& media : session->media) {
         if (media.kind != "audio" || media.port == 0) continue;
-        if (media.direction == sdp::Direction::sendonly || media.direction == sdp::Direction::inactive) return true;
+        if (media.direction == sdp::Direction::sendonly ||
+            media.direction == sdp::Direction::inactive)
+            return true;
         return media.connection && media.connection->address == "0.0.0.0";
     }
     return false;
@@ -62,7 +64,8 @@ std::vector<media::CodecSpec> audio_codecs(std::string_view text) {
         if (media.kind != "audio") continue;
         for (const auto& format : media.formats)
             if (!format.name.empty() && !iequals(format.name, "telephone-event"))
-                specs.push_back({std::string(format.name), format.clock_rate, format.channels, std::string(format.fmtp)});
+                specs.push_back({std::string(format.name), format.clock_rate, format.channels,
+                                 std::string(format.fmtp)});
         break;
     }
     return specs;
@@ -107,8 +110,12 @@ sip::InviteSession::Config SipChannel::session_config(const sip::Flow& flow) {
     config.product = core().config->global.user_agent;
     config.sent_by = own_address(core(), flow);
     switch (endpoint_->rel100) {
-        case config::Reliable::no: config.reliability = sip::InviteSession::Reliability::never; break;
-        case config::Reliable::required: config.reliability = sip::InviteSession::Reliability::required; break;
+        case config::Reliable::no:
+            config.reliability = sip::InviteSession::Reliability::never;
+            break;
+        case config::Reliable::required:
+            config.reliability = sip::InviteSession::Reliability::required;
+            break;
         default: config.reliability = sip::InviteSession::Reliability::when_supported; break;
     }
     using Mode = sip::SessionTimer::Mode;
@@ -123,7 +130,8 @@ sip::InviteSession::Config SipChannel::session_config(const sip::Flow& flow) {
     return config;
 }
 
-std::shared_ptr<SipChannel> SipChannel::incoming(Core& core, EndpointPtr endpoint, const sip::RequestReceived& received) {
+std::shared_ptr<SipChannel> SipChannel::incoming(Core& core, EndpointPtr endpoint,
+                                                 const sip::RequestReceived& received) {
     const std::shared_ptr<SipChannel> channel(new SipChannel(core, std::move(endpoint), {}));
     channel->is_caller_ = true;
     channel->invite_ = received.request;
@@ -138,24 +146,27 @@ std::shared_ptr<SipChannel> SipChannel::incoming(Core& core, EndpointPtr endpoin
     const auto& configured = channel->endpoint_->callerid;
     if (!configured.number.empty()) channel->caller.number = configured.number;
     if (!configured.name.empty()) channel->caller.name = configured.name;
-    if (const auto privacy = request.header(HeaderId::privacy)) channel->caller.restricted = privacy->find("id") != std::string_view::npos;
+    if (const auto privacy = request.header(HeaderId::privacy))
+        channel->caller.restricted = privacy->find("id") != std::string_view::npos;
 
     const std::weak_ptr<SipChannel> weak = channel;
     channel->owner_ = core.signalling.attach([weak](const sip::TransactionEvent& event) {
         if (const auto self = weak.lock()) self->handle(event);
     });
     core.signalling.layer().set_owner(received.transaction, channel->owner_);
-    channel->start(std::make_unique<sip::InviteSession>(channel->session_config(received.request->flow()),
-                                                        core.signalling.layer(), core.random, received.transaction,
-                                                        received.request, core.now()));
+    channel->start(std::make_unique<sip::InviteSession>(
+        channel->session_config(received.request->flow()), core.signalling.layer(), core.random,
+        received.transaction, received.request, core.now()));
     channel->set_state(ChannelState::ring);
     channel->offered_codecs_ = audio_codecs(channel->session_->offer());
     channel->drain();
     return channel;
 }
 
-std::shared_ptr<SipChannel> SipChannel::outgoing(Core& core, EndpointPtr endpoint, std::string linkedid) {
-    const std::shared_ptr<SipChannel> channel(new SipChannel(core, std::move(endpoint), std::move(linkedid)));
+std::shared_ptr<SipChannel> SipChannel::outgoing(Core& core, EndpointPtr endpoint,
+                                                 std::string linkedid) {
+    const std::shared_ptr<SipChannel> channel(
+        new SipChannel(core, std::move(endpoint), std::move(linkedid)));
     const std::weak_ptr<SipChannel> weak = channel;
     channel->owner_ = core.signalling.attach([weak](const sip::TransactionEvent& event) {
         if (const auto self = weak.lock()) self->handle(event);
@@ -170,8 +181,9 @@ void SipChannel::start(std::unique_ptr<sip::InviteSession> session) {
     core().channels.add(self);
     core().channels.bind_dialog(session_->local_tag(), self);
     const auto peer = is_caller_ ? invite_->flow().remote.text() : session_->flow().remote.text();
-    core().trace.leg_began(linkedid(), {session_->call_id(), name(), endpoint_->name, peer, is_caller_, {}}, core().now(),
-                           io::wall_now());
+    core().trace.leg_began(linkedid(),
+                           {session_->call_id(), name(), endpoint_->name, peer, is_caller_, {}},
+                           core().now(), io::wall_now());
     publish(events::ChannelChanged::What::created);
 }
 
@@ -186,7 +198,8 @@ media::Profile SipChannel::profile() const {
         profile.advertised_address = fixed;
         if (endpoint_->bind_rtp_to_media_address) profile.bind_address = fixed;
     } else if (const auto* transport = core().signalling.transport_of(flow);
-               transport && !transport->external_media_address.empty() && transport->is_outside(flow.remote.ip)) {
+               transport && !transport->external_media_address.empty() &&
+               transport->is_outside(flow.remote.ip)) {
         profile.advertised_address = core().names.address(transport->external_media_address);
     }
     profile.received_from = flow.remote.ip;
@@ -220,7 +233,8 @@ Task<bool> SipChannel::accept_media() {
     if (!made) {
         LOG_NOTICE(about(), "{}", made.error().text());
         if (made.error().code() >= 400) refusal_status = made.error().code();
-        hangup(made.error().code() == 488 ? Cause::bearer_capability_not_available : Cause::normal_circuit_congestion);
+        hangup(made.error().code() == 488 ? Cause::bearer_capability_not_available
+                                          : Cause::normal_circuit_congestion);
         co_return false;
     }
     local_sdp_ = std::move(*made);
@@ -232,7 +246,8 @@ Task<bool> SipChannel::accept_media() {
 Task<Result<>> SipChannel::dial(Target target) {
     const auto self = std::static_pointer_cast<SipChannel>(shared_from_this());
     target_uri_ = target.uri;
-    auto session = std::make_unique<sip::InviteSession>(session_config(target.flow), core().signalling.layer(), core().random);
+    auto session = std::make_unique<sip::InviteSession>(session_config(target.flow),
+                                                        core().signalling.layer(), core().random);
     session->set_flow(target.flow);
     session_ = std::move(session);
     media::CreateRequest create{{linkedid(), uniqueid()}, profile()};
@@ -247,29 +262,34 @@ Task<Result<>> SipChannel::dial(Target target) {
 
     sip::InviteSession::Invite invite;
     invite.uri = target.uri;
-    const auto host = endpoint_->from_domain.empty() ? target.flow.local.ip.host_text() : endpoint_->from_domain;
+    const auto host =
+        endpoint_->from_domain.empty() ? target.flow.local.ip.host_text() : endpoint_->from_domain;
     const bool hide = connected.restricted && !endpoint_->trust_id_outbound;
     const auto& number = !endpoint_->from_user.empty() ? endpoint_->from_user : connected.number;
     const auto user = number.empty() ? core().config->global.default_from_user : number;
     invite.from = hide ? std::string("\"Anonymous\" <sip:anonymous@anonymous.invalid>")
-                       : fmt::format("{}<sip:{}@{}>", quoted_name(connected.name), sip::escape_user(user), host);
+                       : fmt::format("{}<sip:{}@{}>", quoted_name(connected.name),
+                                     sip::escape_user(user), host);
     invite.to = fmt::format("<{}>", target.uri);
     invite.sdp = local_sdp_;
     for (const auto& route : target.route) invite.extra.push_back({"Route", route});
     if (endpoint_->send_pai && !hide && !connected.number.empty())
-        invite.extra.push_back({"P-Asserted-Identity", fmt::format("{}<sip:{}@{}>", quoted_name(connected.name),
-                                                                   sip::escape_user(connected.number), host)});
+        invite.extra.push_back(
+            {"P-Asserted-Identity", fmt::format("{}<sip:{}@{}>", quoted_name(connected.name),
+                                                sip::escape_user(connected.number), host)});
     if (endpoint_->send_rpid && !hide && !connected.number.empty())
-        invite.extra.push_back({"Remote-Party-ID", fmt::format("{}<sip:{}@{}>;party=calling;privacy=off;screen=no",
-                                                               quoted_name(connected.name),
-                                                               sip::escape_user(connected.number), host)});
+        invite.extra.push_back(
+            {"Remote-Party-ID",
+             fmt::format("{}<sip:{}@{}>;party=calling;privacy=off;screen=no",
+                         quoted_name(connected.name), sip::escape_user(connected.number), host)});
     for (auto& line : target.extra) invite.extra.push_back(std::move(line));
     for (auto& line : extra_headers) invite.extra.push_back(std::move(line));
     extra_headers.clear();
     invite.call_id = core().random.token(24);
     // The trace must know the Call-ID before the INVITE leaves.
-    core().trace.leg_began(linkedid(), {invite.call_id, name(), endpoint_->name, target.flow.remote.text(), false, {}},
-                           core().now(), io::wall_now());
+    core().trace.leg_began(
+        linkedid(), {invite.call_id, name(), endpoint_->name, target.flow.remote.text(), false, {}},
+        core().now(), io::wall_now());
     const auto sent = session_->invite(std::move(invite), target.flow, core().now());
     if (!sent) {
         co_await remove_media();
@@ -290,7 +310,8 @@ void SipChannel::ring() {
 }
 
 Task<Result<>> SipChannel::progress() {
-    if (hung_up() || !is_caller_ || state() == ChannelState::up || sent_progress_) co_return Result<>{};
+    if (hung_up() || !is_caller_ || state() == ChannelState::up || sent_progress_)
+        co_return Result<>{};
     if (!co_await accept_media()) co_return fail("no media");
     if (hung_up()) co_return fail("hung up");
     sent_progress_ = true;
@@ -313,7 +334,8 @@ Task<Result<>> SipChannel::answer() {
 
 sip::HeaderLines SipChannel::reason(Cause cause) const {
     if (endpoint_->suppress_q850_reason_headers || cause == Cause::none) return {};
-    return {{"Reason", fmt::format("Q.850;cause={};text=\"{}\"", static_cast<int>(cause), text_of(cause))}};
+    return {{"Reason",
+             fmt::format("Q.850;cause={};text=\"{}\"", static_cast<int>(cause), text_of(cause))}};
 }
 
 void SipChannel::hangup(Cause cause) {
@@ -349,7 +371,8 @@ void SipChannel::say_bye(Cause cause) {
 void SipChannel::await_bye(Cause cause) {
     const std::weak_ptr<Channel> weak = weak_from_this();
     bye_timer_ = core().loop.after(transferor_patience, [weak, cause] {
-        if (const auto self = std::static_pointer_cast<SipChannel>(weak.lock())) self->say_bye(cause);
+        if (const auto self = std::static_pointer_cast<SipChannel>(weak.lock()))
+            self->say_bye(cause);
     });
 }
 
@@ -373,12 +396,14 @@ Task<> SipChannel::remove_media() {
         if (stats) last_stats_ = std::move(*stats);
     }
     if (!session_) co_return;
-    core().trace.leg_ended(linkedid(), session_->call_id(), last_stats_, hangup_cause(), core().now());
+    core().trace.leg_ended(linkedid(), session_->call_id(), last_stats_, hangup_cause(),
+                           core().now());
     if (!last_stats_ || !core().events.has_readers()) co_return;
     const auto& in = last_stats_->received;
-    core().events.publish(events::MediaQuality{name(), uniqueid(), session_->call_id(), last_stats_->codec, in.packets,
-                                               last_stats_->sent.packets, in.lost, in.jitter_ms, in.loss_percent, in.mos,
-                                               last_stats_->round_trip_ms});
+    core().events.publish(
+        events::MediaQuality{name(), uniqueid(), session_->call_id(), last_stats_->codec,
+                             in.packets, last_stats_->sent.packets, in.lost, in.jitter_ms,
+                             in.loss_percent, in.mos, last_stats_->round_trip_ms});
 }
 
 void SipChannel::dialplan_ended() {
@@ -448,7 +473,8 @@ Task<> SipChannel::reoffer(std::string sdp) {
     auto answer = co_await core().engine.publish(std::move(request));
     if (!answer) {
         LOG_NOTICE(about(), "new offer refused: {}", answer.error().text());
-        session_->reject_offer(answer.error().code() >= 400 ? answer.error().code() : 500, core().now());
+        session_->reject_offer(answer.error().code() >= 400 ? answer.error().code() : 500,
+                               core().now());
         co_return;
     }
     local_sdp_ = std::move(*answer);
@@ -469,7 +495,8 @@ Task<> SipChannel::on(sip::SessionEvent event) {
         if (hung_up()) co_return;
         if (!progress->sdp.empty() && !progress->is_offer) {
             co_await early_media(progress->sdp);
-            if (progress->status == 180 && state() != ChannelState::up) set_state(ChannelState::ringing);
+            if (progress->status == 180 && state() != ChannelState::up)
+                set_state(ChannelState::ringing);
             if (had_early_media_) raise(channel::Progress{});
         }
         if (progress->status == 180 && (progress->sdp.empty() || !had_early_media_)) {
@@ -492,12 +519,15 @@ Task<> SipChannel::on(sip::SessionEvent event) {
         if (failed->response) last_response_ = failed->response;
         finish(cause_of(failed->response, cause_of_status(failed->status)));
     } else if (const auto* redirected = std::get_if<Redirected>(&event)) {
-        const auto contact = redirected->response ? redirected->response->message().header(HeaderId::contact) : std::nullopt;
+        const auto contact = redirected->response
+                                 ? redirected->response->message().header(HeaderId::contact)
+                                 : std::nullopt;
         const auto address = contact ? sip::NameAddress::parse(*contact) : fail("no Contact");
         if (address) {
             const auto uri = sip::Uri::parse(address->uri);
             const bool user_only = endpoint_->redirect_method == config::Redirect::user;
-            raise(channel::Redirected{uri && user_only ? sip::unescape(uri->user) : std::string(address->uri)});
+            raise(channel::Redirected{uri && user_only ? sip::unescape(uri->user)
+                                                       : std::string(address->uri)});
         }
         finish(Cause::redirected);
     } else if (const auto* challenge = std::get_if<AuthenticationRequired>(&event)) {
@@ -525,7 +555,8 @@ Task<> SipChannel::on(sip::SessionEvent event) {
         request_arrived(*arrived);
     } else if (const auto* over = std::get_if<Ended>(&event)) {
         Cause why = Cause::normal_clearing;
-        if (over->cause == EndCause::session_expired || over->cause == EndCause::no_ack || over->cause == EndCause::no_prack)
+        if (over->cause == EndCause::session_expired || over->cause == EndCause::no_ack ||
+            over->cause == EndCause::no_prack)
             why = Cause::recovery_on_timer_expire;
         finish(cause_of(over->message, why));
     } else if (const auto* moved = std::get_if<NextHopChanged>(&event)) {
@@ -535,13 +566,16 @@ Task<> SipChannel::on(sip::SessionEvent event) {
 
 void SipChannel::authenticate(const sip::session::AuthenticationRequired& event) {
     const auto now = core().now();
-    static constexpr int attempts = 2;  // the second answers a stale nonce; more would only be wrong again
+    static constexpr int attempts =
+        2;  // the second answers a stale nonce; more would only be wrong again
     std::string why = "refused twice";
     if (event.attempt <= attempts && event.response) {
-        auto answer = answer_challenges(*core().config, endpoint_->outbound_auth, event.response->message(),
-                                        name_of(event.method), event.uri, core().random, event.body);
+        auto answer =
+            answer_challenges(*core().config, endpoint_->outbound_auth, event.response->message(),
+                              name_of(event.method), event.uri, core().random, event.body);
         if (answer && (event.attempt == 1 || answer->stale)) {
-            (void)session_->authenticate(event.request, answer->header, std::move(answer->value), now);
+            (void)session_->authenticate(event.request, answer->header, std::move(answer->value),
+                                         now);
             return;
         }
         if (!answer) why = answer.error().text();
@@ -558,19 +592,23 @@ void SipChannel::request_arrived(const sip::session::RequestArrived& event) {
         case Method::options:
         case Method::notify: session_->answer(event, 200, now); return;
         case Method::message: {
-            const auto peer = bridge ? std::dynamic_pointer_cast<SipChannel>(bridge->peer_of(*this)) : nullptr;
+            const auto peer =
+                bridge ? std::dynamic_pointer_cast<SipChannel>(bridge->peer_of(*this)) : nullptr;
             if (!peer || !peer->is_up()) {
                 session_->answer(event, 488, now);
                 return;
             }
             const auto& message = event.request->message();
-            (void)peer->session_->request(Method::message, now, {}, message.body(),
-                                          message.header(HeaderId::content_type).value_or("text/plain"));
+            (void)peer->session_->request(
+                Method::message, now, {}, message.body(),
+                message.header(HeaderId::content_type).value_or("text/plain"));
             peer->drain();
             session_->answer(event, 202, now);
             return;
         }
-        default: session_->answer(event, 405, now, {{"Allow", sip::InviteSession::Config{}.allow}}); return;
+        default:
+            session_->answer(event, 405, now, {{"Allow", sip::InviteSession::Config{}.allow}});
+            return;
     }
 }
 
@@ -578,14 +616,16 @@ void SipChannel::request_arrived(const sip::session::RequestArrived& event) {
 void SipChannel::info(const sip::session::RequestArrived& event) {
     const auto now = core().now();
     const auto& message = event.request->message();
-    const auto type = trim(split_once(message.header(HeaderId::content_type).value_or(""), ';').first);
+    const auto type =
+        trim(split_once(message.header(HeaderId::content_type).value_or(""), ';').first);
     std::string_view signal;
     unsigned milliseconds = 100;
     if (iequals(type, "application/dtmf-relay")) {
         for (const auto line : split(message.body(), '\n')) {
             const auto [key, value] = split_once(line, '=');
             if (iequals(trim(key), "Signal")) signal = trim(value);
-            if (iequals(trim(key), "Duration")) milliseconds = parse_number<unsigned>(trim(value)).value_or(100);
+            if (iequals(trim(key), "Duration"))
+                milliseconds = parse_number<unsigned>(trim(value)).value_or(100);
         }
     } else if (iequals(type, "application/dtmf")) {
         signal = trim(message.body());
@@ -602,12 +642,14 @@ void SipChannel::info(const sip::session::RequestArrived& event) {
     }
     session_->answer(event, 200, now);
     const auto duration = std::chrono::milliseconds{std::min(milliseconds, 10000U)};
-    const char digit = signal.front() >= 'a' ? static_cast<char>(signal.front() - 32) : signal.front();
+    const char digit =
+        signal.front() >= 'a' ? static_cast<char>(signal.front() - 32) : signal.front();
     core().events.publish(events::DtmfReceived{name(), uniqueid(), digit, duration});
     raise(channel::Digit{digit, duration});
     // The bridge itself passes digits on to a Local half.
     if (bridge)
-        if (const auto peer = bridge->peer_of(*this); peer && !peer->media_follows()) peer->send_digit(digit, duration);
+        if (const auto peer = bridge->peer_of(*this); peer && !peer->media_follows())
+            peer->send_digit(digit, duration);
 }
 
 void SipChannel::send_digit(char digit, Duration duration) {
@@ -617,7 +659,8 @@ void SipChannel::send_digit(char digit, Duration duration) {
     }
     if (hung_up() || !session_) return;
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-    (void)session_->request(Method::info, core().now(), {}, fmt::format("Signal={}\r\nDuration={}\r\n", digit, ms),
+    (void)session_->request(Method::info, core().now(), {},
+                            fmt::format("Signal={}\r\nDuration={}\r\n", digit, ms),
                             "application/dtmf-relay");
     drain();
 }
@@ -643,7 +686,8 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
         return;
     }
     if (const auto replaces = target->replaces()) {
-        core().tasks.spawn([](std::shared_ptr<SipChannel> self, sip::session::RequestArrived asked, std::string text) -> Task<> {
+        core().tasks.spawn([](std::shared_ptr<SipChannel> self, sip::session::RequestArrived asked,
+                              std::string text) -> Task<> {
             co_await self->attended_transfer(std::move(asked), std::move(text));
             self->drain();
         }(std::static_pointer_cast<SipChannel>(shared_from_this()), event, *replaces));
@@ -660,7 +704,9 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
     }
     if (const auto peer = bridge->peer_of(*this)) {
         (void)peer->variables().set("BLINDTRANSFER", name());
-        (void)peer->variables().set("SIPREFERREDBYHDR", std::string(event.request->message().header(HeaderId::referred_by).value_or("")));
+        (void)peer->variables().set(
+            "SIPREFERREDBYHDR",
+            std::string(event.request->message().header(HeaderId::referred_by).value_or("")));
         (void)peer->variables().set("SIPTRANSFER", "yes");
     }
     notify_refer("SIP/2.0 200 OK\r\n", true);
@@ -675,35 +721,42 @@ Task<> SipChannel::attended_transfer(sip::session::RequestArrived refer, std::st
     const auto second_bridge = second ? second->bridge : nullptr;
     const auto coming = second_bridge ? second_bridge->peer_of(*second) : nullptr;
     const auto first_bridge = bridge;
-    if (!second || second->call_id() != replaces->call_id || !coming || !first_bridge || second_bridge == first_bridge) {
+    if (!second || second->call_id() != replaces->call_id || !coming || !first_bridge ||
+        second_bridge == first_bridge) {
         session_->answer(refer, 481, core().now(), {}, "No such call to join");
         co_return;
     }
     session_->answer(refer, 202, core().now());
     notify_refer("SIP/2.0 100 Trying\r\n", false);
-    if (const auto peer = first_bridge->peer_of(*this)) (void)peer->variables().set("ATTENDEDTRANSFER", name());
+    if (const auto peer = first_bridge->peer_of(*this))
+        (void)peer->variables().set("ATTENDEDTRANSFER", name());
     // The NOTIFY goes first: being replaced ends this leg.
     notify_refer("SIP/2.0 200 OK\r\n", true);
     (void)co_await first_bridge->replace(shared_from_this(), coming);
 }
 
 void SipChannel::notify_refer(std::string_view sipfrag, bool last) {
-    (void)session_->request(Method::notify, core().now(),
-                            {{"Event", "refer"},
-                             {"Subscription-State", last ? "terminated;reason=noresource" : "active;expires=60"}},
-                            sipfrag, "message/sipfrag;version=2.0");
+    (void)session_->request(
+        Method::notify, core().now(),
+        {{"Event", "refer"},
+         {"Subscription-State", last ? "terminated;reason=noresource" : "active;expires=60"}},
+        sipfrag, "message/sipfrag;version=2.0");
     drain();
 }
 
 void SipChannel::connected_line_changed() {
     if (!endpoint_->send_connected_line || (!endpoint_->send_pai && !endpoint_->send_rpid)) return;
-    if (hung_up() || !session_ || !session_->peer_allows(Method::update) || connected.number.empty()) return;
+    if (hung_up() || !session_ || !session_->peer_allows(Method::update) ||
+        connected.number.empty())
+        return;
     if (connected.restricted && !endpoint_->trust_id_outbound) return;
     const auto host = session_->flow().local.ip.host_text();
-    const auto who = fmt::format("{}<sip:{}@{}>", quoted_name(connected.name), sip::escape_user(connected.number), host);
+    const auto who = fmt::format("{}<sip:{}@{}>", quoted_name(connected.name),
+                                 sip::escape_user(connected.number), host);
     sip::HeaderLines lines;
     if (endpoint_->send_pai) lines.push_back({"P-Asserted-Identity", who});
-    if (endpoint_->send_rpid) lines.push_back({"Remote-Party-ID", who + ";party=called;privacy=off;screen=no"});
+    if (endpoint_->send_rpid)
+        lines.push_back({"Remote-Party-ID", who + ";party=called;privacy=off;screen=no"});
     (void)session_->update({}, core().now(), lines);
     drain();
 }
@@ -728,8 +781,9 @@ Task<Result<>> SipChannel::refresh(bool update, media::Direction direction) {
     if (hung_up()) co_return fail("hung up");
     local_sdp_ = std::move(*offer);
     const auto now = core().now();
-    auto sent = update && session_->peer_allows(Method::update) ? session_->update(local_sdp_, now)
-                                                                : session_->reinvite(local_sdp_, now);
+    auto sent = update && session_->peer_allows(Method::update)
+                    ? session_->update(local_sdp_, now)
+                    : session_->reinvite(local_sdp_, now);
     drain();
     co_return sent;
 }
@@ -738,9 +792,11 @@ Task<Result<>> SipChannel::refresh(bool update, media::Direction direction) {
 Task<Result<int>> SipChannel::transfer_away(std::string target) {
     const auto self = shared_from_this();
     if (hung_up() || !session_) co_return fail("hung up");
-    const auto uri = istarts_with(target, "sip:") || istarts_with(target, "sips:") || istarts_with(target, "tel:")
+    const auto uri = istarts_with(target, "sip:") || istarts_with(target, "sips:") ||
+                             istarts_with(target, "tel:")
                          ? target
-                         : fmt::format("sip:{}@{}", sip::escape_user(target), session_->flow().remote.ip.host_text());
+                         : fmt::format("sip:{}@{}", sip::escape_user(target),
+                                       session_->flow().remote.ip.host_text());
     if (!sip::Uri::parse(uri)) co_return fail("'{}' is no SIP URI", uri);
     if (is_caller_ && state() != ChannelState::up) {
         sip::HeaderLines lines = reason(Cause::redirected);
@@ -754,7 +810,8 @@ Task<Result<int>> SipChannel::transfer_away(std::string target) {
     if (!is_up()) co_return fail("not answered yet");
     sip::HeaderLines lines;
     lines.push_back({"Refer-To", "<" + uri + ">"});
-    lines.push_back({"Referred-By", own_contact(core(), session_->flow(), endpoint_->contact_user)});
+    lines.push_back(
+        {"Referred-By", own_contact(core(), session_->flow(), endpoint_->contact_user)});
     const auto transaction = session_->request(Method::refer, core().now(), lines);
     if (!transaction) co_return std::unexpected(transaction.error());
     const io::Completion<int> answered = awaited_[*transaction];
@@ -765,7 +822,8 @@ Task<Result<int>> SipChannel::transfer_away(std::string target) {
 
 Result<> SipChannel::send_text(std::string_view text) {
     if (!is_up() || !session_) return fail("not in a call");
-    auto sent = session_->request(Method::message, core().now(), {}, text, "text/plain;charset=UTF-8");
+    auto sent =
+        session_->request(Method::message, core().now(), {}, text, "text/plain;charset=UTF-8");
     drain();
     core().signalling.touch();
     if (!sent) return std::unexpected(sent.error());

@@ -12,8 +12,8 @@
 
 namespace strowger::pbx {
 
-/// A leg that speaks SIP: an InviteSession, the party's media in the engine, and the channel that the
-/// dialplan sees.
+/// A leg that speaks SIP: an InviteSession, the party's media in the engine, and the channel that
+/// the dialplan sees.
 class SipChannel final : public Channel {
 public:
     /// How long a phone that transferred its call may take to hang up.
@@ -23,15 +23,17 @@ public:
 
     /// From an authenticated INVITE without To tag. Check `hung_up` afterwards: an INVITE that the
     /// session cannot serve has been refused.
-    static std::shared_ptr<SipChannel> incoming(Core& core, EndpointPtr endpoint, const sip::RequestReceived& invite);
+    static std::shared_ptr<SipChannel> incoming(Core& core, EndpointPtr endpoint,
+                                                const sip::RequestReceived& invite);
     /// A leg to be dialled; `linkedid` is that of the call it belongs to.
-    static std::shared_ptr<SipChannel> outgoing(Core& core, EndpointPtr endpoint, std::string linkedid);
+    static std::shared_ptr<SipChannel> outgoing(Core& core, EndpointPtr endpoint,
+                                                std::string linkedid);
     ~SipChannel() override;
 
     struct Target {
         std::string uri;
         sip::Flow flow;
-        std::vector<std::string> route;                ///< Path of the contact, or the outbound proxy
+        std::vector<std::string> route;  ///< Path of the contact, or the outbound proxy
         std::vector<media::CodecSpec> preferred = {};  ///< of the caller: tried first
         sip::HeaderLines extra = {};
     };
@@ -70,7 +72,8 @@ public:
     const std::optional<media::PartyStats>& last_stats() const { return last_stats_; }
     /// Headers for the next INVITE or response that goes out (PJSIP_HEADER(add)).
     sip::HeaderLines extra_headers;
-    /// Answers the next final refusal with this status instead of the cause's (Busy, Congestion, 484).
+    /// Answers the next final refusal with this status instead of the cause's (Busy, Congestion,
+    /// 484).
     std::optional<int> refusal_status;
     /// Its dialplan (if any) has ended: it may go when signalling is done.
     void dialplan_ended();
@@ -106,7 +109,7 @@ private:
     sip::ReceivedPtr invite_;
     std::string local_sdp_;
     bool has_media_ = false;
-    bool is_caller_ = false;   ///< they called us
+    bool is_caller_ = false;  ///< they called us
     bool rang_ = false;
     bool sent_progress_ = false;
     bool had_early_media_ = false;
@@ -120,7 +123,8 @@ private:
     std::optional<media::PartyStats> last_stats_;
     std::string target_uri_;
     sip::ReceivedPtr last_response_;
-    std::unordered_map<sip::TransactionId, io::Completion<int>> awaited_;  ///< statuses of our requests
+    std::unordered_map<sip::TransactionId, io::Completion<int>>
+        awaited_;  ///< statuses of our requests
     io::Timer timer_, bye_timer_;
 };
 

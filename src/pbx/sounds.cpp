@@ -12,7 +12,8 @@ constexpr std::array suffixes{".wav", ".wav16", ".ulaw", ".alaw", ".gsm", ".g722
 constexpr std::array playable{".wav", ".ulaw", ".alaw", ".sln"};
 
 bool is_playable(const std::string& path) {
-    return std::any_of(playable.begin(), playable.end(), [&](const char* s) { return path.ends_with(s); });
+    return std::any_of(playable.begin(), playable.end(),
+                       [&](const char* s) { return path.ends_with(s); });
 }
 
 // Where the words of a language may lie, the nearest first. Debian names folders after the speaker
@@ -48,7 +49,8 @@ std::optional<std::string> Sounds::find(std::string_view name, std::string_view 
 
 std::optional<std::string> Sounds::search(std::string_view name, std::string_view language) const {
     // A name with ".." could reach any file that happens to be sound; prompts have no need of it.
-    if (name.empty() || name.find("..") != std::string_view::npos || name.find('\0') != std::string_view::npos)
+    if (name.empty() || name.find("..") != std::string_view::npos ||
+        name.find('\0') != std::string_view::npos)
         return std::nullopt;
     std::vector<std::string> stems;
     if (name.front() == '/') {
@@ -56,17 +58,20 @@ std::optional<std::string> Sounds::search(std::string_view name, std::string_vie
     } else {
         for (const auto& directory : directories_)
             for (const auto& folder : language_folders(directory, language))
-                stems.push_back(directory + (folder.empty() ? "" : "/" + folder) + "/" + std::string(name));
+                stems.push_back(directory + (folder.empty() ? "" : "/" + folder) + "/" +
+                                std::string(name));
     }
     for (const auto& stem : stems) {
         for (const auto suffix : suffixes)
-            if (std::string path = stem + suffix; is_playable(path) && io::file_exists(path)) return path;
+            if (std::string path = stem + suffix; is_playable(path) && io::file_exists(path))
+                return path;
         if (is_playable(stem) && io::file_exists(stem)) return stem;
     }
     return std::nullopt;
 }
 
-std::vector<std::string> Sounds::music(const config::Configuration& config, std::string_view music_class) const {
+std::vector<std::string> Sounds::music(const config::Configuration& config,
+                                       std::string_view music_class) const {
     const auto* entry = config.music.find(music_class);
     if (!entry) entry = config.music.find("default");
     std::vector<std::string> wanted;

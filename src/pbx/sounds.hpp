@@ -17,13 +17,15 @@ namespace strowger::pbx {
 class Sounds {
 public:
     /// Directories in the order of search. Each holds language folders (en, de ...) or files.
-    explicit Sounds(std::vector<std::string> directories, std::vector<std::string> music_directories);
+    explicit Sounds(std::vector<std::string> directories,
+                    std::vector<std::string> music_directories);
 
-    /// The file of a prompt in that language, else in English, else without one; the suffix that costs
-    /// the least to play first. Nothing when there is none.
+    /// The file of a prompt in that language, else in English, else without one; the suffix that
+    /// costs the least to play first. Nothing when there is none.
     std::optional<std::string> find(std::string_view name, std::string_view language) const;
     /// The files of a hold music class in its order of play.
-    std::vector<std::string> music(const config::Configuration& config, std::string_view music_class) const;
+    std::vector<std::string> music(const config::Configuration& config,
+                                   std::string_view music_class) const;
     const std::vector<std::string>& directories() const { return directories_; }
     void forget() { cache_.clear(); }  ///< after a reload: files may have come and gone
 
@@ -33,7 +35,8 @@ private:
     std::optional<std::string> search(std::string_view name, std::string_view language) const;
 
     std::vector<std::string> directories_, music_directories_;
-    mutable std::unordered_map<std::string, std::optional<std::string>, TextHash, std::equal_to<>> cache_;
+    mutable std::unordered_map<std::string, std::optional<std::string>, TextHash, std::equal_to<>>
+        cache_;
 };
 
 }  // namespace strowger::pbx

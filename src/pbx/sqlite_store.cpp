@@ -19,16 +19,20 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) 
     if (!database) return std::unexpected(database.error());
     // NORMAL with WAL: a power cut may lose the last values, never the file.
     if (auto made = database->exec("PRAGMA synchronous=NORMAL;"
-                                   "CREATE TABLE IF NOT EXISTS entry(family TEXT, key TEXT, value TEXT, PRIMARY KEY(family, key))");
+                                   "CREATE TABLE IF NOT EXISTS entry(family TEXT, key TEXT, value "
+                                   "TEXT, PRIMARY KEY(family, key))");
         !made)
         return std::unexpected(made.error());
-    auto write = database->prepare("INSERT INTO entry VALUES(?,?,?) ON CONFLICT(family,key) DO UPDATE SET value=excluded.value");
+    auto write = database->prepare(
+        "INSERT INTO entry VALUES(?,?,?) ON CONFLICT(family,key) DO UPDATE SET "
+        "value=excluded.value");
     if (!write) return std::unexpected(write.error());
     auto remove = database->prepare("DELETE FROM entry WHERE family=? AND key=?");
     if (!remove) return std::unexpected(remove.error());
     auto read = database->prepare("SELECT family, key, value FROM entry");
     if (!read) return std::unexpected(read.error());
-    std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(*database), std::move(*write), std::move(*remove)));
+    std::unique_ptr<SqliteStore> store(
+        new SqliteStore(std::move(*database), std::move(*write), std::move(*remove)));
     for (;;) {
         const auto more = read->step();
         if (!more) return std::unexpected(more.error());
@@ -45,7 +49,9 @@ bool SqliteStore::run(io::Statement& statement, const std::string& what) {
     return done.has_value();
 }
 
-std::optional<std::string> SqliteStore::get(std::string_view family, std::string_view key) { return memory_.get(family, key); }
+std::optional<std::string> SqliteStore::get(std::string_view family, std::string_view key) {
+    return memory_.get(family, key);
+}
 
 bool SqliteStore::put(std::string_view family, std::string_view key, std::string_view value) {
     if (value.size() > max_value) return false;
@@ -79,7 +85,8 @@ std::size_t SqliteStore::erase_tree(std::string_view family, std::string_view ke
     return gone;
 }
 
-std::vector<std::pair<std::string, std::string>> SqliteStore::list(std::string_view family, std::string_view key) {
+std::vector<std::pair<std::string, std::string>> SqliteStore::list(std::string_view family,
+                                                                   std::string_view key) {
     return memory_.list(family, key);
 }
 

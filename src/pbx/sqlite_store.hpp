@@ -11,8 +11,8 @@ namespace strowger::pbx {
 
 /// The exchange's small database (DB(), `database show`) in one SQLite file; survives restarts.
 ///
-/// Values are read from memory and written through: the families that dialplans keep are small, and a
-/// call should not wait for the disk to read a forwarding number.
+/// Values are read from memory and written through: the families that dialplans keep are small, and
+/// a call should not wait for the disk to read a forwarding number.
 class SqliteStore final : public dialplan::Store {
 public:
     static constexpr std::size_t max_entries = 100'000;
@@ -24,7 +24,8 @@ public:
     bool put(std::string_view family, std::string_view key, std::string_view value) override;
     bool erase(std::string_view family, std::string_view key) override;
     std::size_t erase_tree(std::string_view family, std::string_view key) override;
-    std::vector<std::pair<std::string, std::string>> list(std::string_view family, std::string_view key) override;
+    std::vector<std::pair<std::string, std::string>> list(std::string_view family,
+                                                          std::string_view key) override;
 
 private:
     SqliteStore(io::Database database, io::Statement write, io::Statement remove);

@@ -148,10 +148,13 @@ public:
     }
     /// Puts the call that it made on hold (sendonly), or takes it back.
     void hold(bool on) {
-        const auto sdp = phone.sdp("0 101", {"0 PCMU/8000", "101 telephone-event/8000"}, on ? "sendonly" : "sendrecv");
+        const auto sdp = phone.sdp("0 101", {"0 PCMU/8000", "101 telephone-event/8000"},
+                                   on ? "sendonly" : "sendrecv");
         ++cseq_;
-        send(request("INVITE", "z9hG4bKh" + std::to_string(cseq_) + call_id_, cseq_) + "Contact: <sip:" + user_ + "@" + local_ +
-             ">\r\nContent-Type: application/sdp\r\nContent-Length: " + std::to_string(sdp.size()) + "\r\n\r\n" + sdp);
+        send(request("INVITE", "z9hG4bKh" + std::to_string(cseq_) + call_id_, cseq_) +
+             "Contact: <sip:" + user_ + "@" + local_ +
+             ">\r\nContent-Type: application/sdp\r\nContent-Length: " + std::to_string(sdp.size()) +
+             "\r\n\r\n" + sdp);
     }
     virtual void hang_up() {
         send(request("BYE", "z9hG4bKb" + call_id_, ++cseq_) + "Content-Length: 0\r\n\r\n");
@@ -266,7 +269,9 @@ protected:
         if (!message->body().empty()) phone.call(std::string(message->body()));
         if (message->status() < 200) return;
         const auto branch = "z9hG4bK" + std::string(message->status() < 300 ? "a" : "") + call_id_;
-        send(request("ACK", message->cseq() == 1 ? branch : branch + std::to_string(message->cseq()), static_cast<int>(message->cseq())) +
+        send(request("ACK",
+                     message->cseq() == 1 ? branch : branch + std::to_string(message->cseq()),
+                     static_cast<int>(message->cseq())) +
              "Content-Length: 0\r\n\r\n");
         final_status = message->status();
     }

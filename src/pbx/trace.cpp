@@ -16,7 +16,8 @@ struct Glance {
     bool interesting = false;
 };
 
-std::string_view line_value(std::string_view bytes, std::string_view name, std::string_view compact) {
+std::string_view line_value(std::string_view bytes, std::string_view name,
+                            std::string_view compact) {
     std::size_t at = bytes.find('\n');
     while (at != std::string_view::npos && at + 1 < bytes.size()) {
         const auto line = bytes.substr(at + 1, bytes.find('\n', at + 1) - at - 1);
@@ -33,7 +34,8 @@ std::string_view line_value(std::string_view bytes, std::string_view name, std::
 
 Glance glance(std::string_view bytes) {
     Glance seen;
-    if (bytes.starts_with("REGISTER ") || bytes.starts_with("OPTIONS ") || bytes.size() < 16) return seen;
+    if (bytes.starts_with("REGISTER ") || bytes.starts_with("OPTIONS ") || bytes.size() < 16)
+        return seen;
     const auto first = trim(bytes.substr(0, bytes.find('\n')));
     if (first.starts_with("SIP/2.0 ")) {
         const auto cseq = line_value(bytes, "CSeq", "cseq");
@@ -44,7 +46,8 @@ Glance glance(std::string_view bytes) {
     } else {
         seen.text = first.substr(0, first.find(' '));
     }
-    if (istarts_with(line_value(bytes, "Content-Type", "c"), "application/sdp")) seen.text += " (SDP)";
+    if (istarts_with(line_value(bytes, "Content-Type", "c"), "application/sdp"))
+        seen.text += " (SDP)";
     if (seen.text.size() > 80) seen.text.resize(80);
     seen.call_id = line_value(bytes, "Call-ID", "i");
     seen.interesting = !seen.call_id.empty();
@@ -76,7 +79,8 @@ void Trace::leg_began(const std::string& linkedid, Leg leg, Time now, WallTime w
         by_linkedid_.emplace(call->linkedid, call);
     }
     const auto index = call->legs.size();
-    const auto early = std::find_if(early_.begin(), early_.end(), [&](const Early& e) { return e.call_id == leg.call_id; });
+    const auto early = std::find_if(early_.begin(), early_.end(),
+                                    [&](const Early& e) { return e.call_id == leg.call_id; });
     if (early != early_.end()) {
         for (auto& message : early->messages) {
             message.leg = index;
@@ -93,8 +97,8 @@ void Trace::leg_answered(const std::string& linkedid, Time now) {
     if (auto* call = by_linkedid(linkedid); call && !call->answered) call->answered = now;
 }
 
-void Trace::leg_ended(const std::string& linkedid, const std::string& call_id, std::optional<media::PartyStats> media,
-                      Cause cause, Time now) {
+void Trace::leg_ended(const std::string& linkedid, const std::string& call_id,
+                      std::optional<media::PartyStats> media, Cause cause, Time now) {
     auto* call = by_linkedid(linkedid);
     if (!call) return;
     for (auto& leg : call->legs)
@@ -107,11 +111,13 @@ void Trace::leg_ended(const std::string& linkedid, const std::string& call_id, s
 
 void Trace::step(const std::string& linkedid, std::string channel, std::string text, Time now) {
     auto* call = by_linkedid(linkedid);
-    if (call && call->steps.size() < max_steps) call->steps.push_back({now, std::move(channel), std::move(text)});
+    if (call && call->steps.size() < max_steps)
+        call->steps.push_back({now, std::move(channel), std::move(text)});
 }
 
 void Trace::set_dialled(const std::string& linkedid, std::string dialled) {
-    if (auto* call = by_linkedid(linkedid); call && call->dialled.empty()) call->dialled = std::move(dialled);
+    if (auto* call = by_linkedid(linkedid); call && call->dialled.empty())
+        call->dialled = std::move(dialled);
 }
 
 void Trace::message(std::string_view bytes, bool sent, Time now) {
@@ -125,14 +131,16 @@ void Trace::message(std::string_view bytes, bool sent, Time now) {
         }
         by_call_id_.erase(known);
     }
-    auto early = std::find_if(early_.rbegin(), early_.rend(), [&](const Early& e) { return e.call_id == seen.call_id; });
+    auto early = std::find_if(early_.rbegin(), early_.rend(),
+                              [&](const Early& e) { return e.call_id == seen.call_id; });
     if (early == early_.rend()) {
         if (seen.text.compare(0, 6, "INVITE") != 0) return;
         if (early_.size() >= max_early) early_.pop_front();
         early_.push_back({std::string(seen.call_id), {}});
         early = early_.rbegin();
     }
-    if (early->messages.size() < 32) early->messages.push_back({now, 0, sent, std::move(seen.text)});
+    if (early->messages.size() < 32)
+        early->messages.push_back({now, 0, sent, std::move(seen.text)});
 }
 
 const Trace::Call* Trace::find(std::string_view id) const {
@@ -163,7 +171,8 @@ std::string Trace::json(const Call& call, Time now) {
                                    {"text", message.text}});
     out["dialplan"] = json::array();
     for (const auto& step : call.steps)
-        out["dialplan"].push_back({{"seconds", offset(call, step.at)}, {"channel", step.channel}, {"text", step.text}});
+        out["dialplan"].push_back(
+            {{"seconds", offset(call, step.at)}, {"channel", step.channel}, {"text", step.text}});
     out["media"] = json::array();
     for (const auto& leg : call.legs) {
         if (!leg.media) continue;
@@ -186,32 +195,43 @@ std::string Trace::json(const Call& call, Time now) {
 }
 
 std::string Trace::text(const Call& call, Time now) {
-    std::string out = fmt::format("Call {} to '{}': {}, cause {} ({})\n", call.linkedid, call.dialled,
-                                  call.ended ? "ended" : call.answered ? "up" : "setting up",
-                                  static_cast<int>(call.cause), text_of(call.cause));
+    std::string out =
+        fmt::format("Call {} to '{}': {}, cause {} ({})\n", call.linkedid, call.dialled,
+                    call.ended      ? "ended"
+                    : call.answered ? "up"
+                                    : "setting up",
+                    static_cast<int>(call.cause), text_of(call.cause));
     if (call.answered)
         out += fmt::format("Answered after {:.3f} s, {} {:.1f} s\n", offset(call, *call.answered),
-                           call.ended ? "talked" : "talking for", seconds(call.ended.value_or(now) - *call.answered));
+                           call.ended ? "talked" : "talking for",
+                           seconds(call.ended.value_or(now) - *call.answered));
     for (std::size_t i = 0; i < call.legs.size(); ++i)
         out += fmt::format("Leg {}: {} {} {} (Call-ID {})\n", i, call.legs[i].channel,
-                           call.legs[i].incoming ? "from" : "to", call.legs[i].peer, call.legs[i].call_id);
+                           call.legs[i].incoming ? "from" : "to", call.legs[i].peer,
+                           call.legs[i].call_id);
     struct Line {
         Time at;
         std::string text;
     };
     std::vector<Line> lines;
     for (const auto& message : call.messages)
-        lines.push_back({message.at, fmt::format("leg {} {} {}", message.leg, message.sent ? "sent    " : "received",
-                                                 message.text)});
-    for (const auto& step : call.steps) lines.push_back({step.at, fmt::format("{} {}", step.channel, step.text)});
-    std::stable_sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.at < b.at; });
-    for (const auto& line : lines) out += fmt::format("{:9.3f}  {}\n", offset(call, line.at), line.text);
+        lines.push_back(
+            {message.at, fmt::format("leg {} {} {}", message.leg,
+                                     message.sent ? "sent    " : "received", message.text)});
+    for (const auto& step : call.steps)
+        lines.push_back({step.at, fmt::format("{} {}", step.channel, step.text)});
+    std::stable_sort(lines.begin(), lines.end(),
+                     [](const Line& a, const Line& b) { return a.at < b.at; });
+    for (const auto& line : lines)
+        out += fmt::format("{:9.3f}  {}\n", offset(call, line.at), line.text);
     for (const auto& leg : call.legs) {
         if (!leg.media) continue;
         const auto& in = leg.media->received;
-        out += fmt::format("Media from {}: {} {} packets, {} lost ({:.2f} %), jitter {:.2f} ms, MOS {:.2f}; {} packets sent\n",
-                           leg.endpoint, leg.media->codec, in.packets, in.lost, in.loss_percent, in.jitter_ms, in.mos,
-                           leg.media->sent.packets);
+        out += fmt::format(
+            "Media from {}: {} {} packets, {} lost ({:.2f} %), jitter {:.2f} ms, MOS {:.2f}; {} "
+            "packets sent\n",
+            leg.endpoint, leg.media->codec, in.packets, in.lost, in.loss_percent, in.jitter_ms,
+            in.mos, leg.media->sent.packets);
     }
     return out;
 }

@@ -22,7 +22,7 @@ public:
     static constexpr std::size_t max_calls = 200;     ///< ended or not; the oldest go first
     static constexpr std::size_t max_messages = 300;  ///< of one call
     static constexpr std::size_t max_steps = 300;     ///< dialplan steps of one call
-    static constexpr std::size_t max_early = 256;     ///< Call-IDs seen before they belong to a call
+    static constexpr std::size_t max_early = 256;  ///< Call-IDs seen before they belong to a call
 
     struct Message {
         Time at;
@@ -59,8 +59,8 @@ public:
     /// (the challenge, the first INVITE) is taken along.
     void leg_began(const std::string& linkedid, Leg leg, Time now, WallTime wall_now);
     void leg_answered(const std::string& linkedid, Time now);
-    void leg_ended(const std::string& linkedid, const std::string& call_id, std::optional<media::PartyStats> media,
-                   Cause cause, Time now);
+    void leg_ended(const std::string& linkedid, const std::string& call_id,
+                   std::optional<media::PartyStats> media, Cause cause, Time now);
     void step(const std::string& linkedid, std::string channel, std::string text, Time now);
     void set_dialled(const std::string& linkedid, std::string dialled);
 
@@ -84,7 +84,9 @@ private:
     std::deque<std::shared_ptr<Call>> order_;
     /// The keys are the calls' own; every step of every dialplan comes by here.
     std::unordered_map<std::string_view, std::shared_ptr<Call>> by_linkedid_;
-    std::unordered_map<std::string, std::pair<std::weak_ptr<Call>, std::size_t>, TextHash, std::equal_to<>> by_call_id_;
+    std::unordered_map<std::string, std::pair<std::weak_ptr<Call>, std::size_t>, TextHash,
+                       std::equal_to<>>
+        by_call_id_;
     std::deque<Early> early_;
 };
 

@@ -1,5 +1,5 @@
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "app/commands.hpp"
 #include "base/log.hpp"
@@ -22,7 +22,8 @@ int run(int argc, char** argv) {
 
     std::string state = "/var/lib/strowger", command;
     bool remote = false;
-    app.add_option("--state", state, "state directory of the exchange to talk to")->capture_default_str();
+    app.add_option("--state", state, "state directory of the exchange to talk to")
+        ->capture_default_str();
     app.add_flag("-r", remote, "talk to a running exchange");
     app.add_option("-x", command, "with -r: one command, then exit; its status is the command's");
 
@@ -30,19 +31,33 @@ int run(int argc, char** argv) {
     pbx::Exchange::Options options;
     std::string bind, http, level = "notice", format = "text";
     bool check = false;
-    pbx->add_option("--config", options.config_directory, "configuration directory")->capture_default_str();
-    pbx->add_option("--state", options.state_directory, "directory of what outlives a restart, and of the control socket")
+    pbx->add_option("--config", options.config_directory, "configuration directory")
         ->capture_default_str();
-    pbx->add_option("--bind", bind, "ADDRESS:PORT for every transport instead of the configured ones")->check(check_address);
-    pbx->add_option("--http", http, "ADDRESS:PORT to serve /metrics and /healthz on (default: not served)")->check(check_address);
-    pbx->add_option("--recordings", options.recordings, "directory of relative recording names (default: STATE/monitor)");
-    pbx->add_option("--sounds", options.sound_directories, "directories of prompts, searched before the usual ones");
-    pbx->add_option("--media-threads", options.media_threads, "threads that move packets; 0: one a core")->capture_default_str();
+    pbx->add_option("--state", options.state_directory,
+                    "directory of what outlives a restart, and of the control socket")
+        ->capture_default_str();
+    pbx->add_option("--bind", bind,
+                    "ADDRESS:PORT for every transport instead of the configured ones")
+        ->check(check_address);
+    pbx->add_option("--http", http,
+                    "ADDRESS:PORT to serve /metrics and /healthz on (default: not served)")
+        ->check(check_address);
+    pbx->add_option("--recordings", options.recordings,
+                    "directory of relative recording names (default: STATE/monitor)");
+    pbx->add_option("--sounds", options.sound_directories,
+                    "directories of prompts, searched before the usual ones");
+    pbx->add_option("--media-threads", options.media_threads,
+                    "threads that move packets; 0: one a core")
+        ->capture_default_str();
     pbx->add_option("--log-level", level, "debug, verbose, notice, warning or error")
         ->check(CLI::IsMember({"debug", "verbose", "notice", "warning", "error"}))
         ->capture_default_str();
-    pbx->add_option("--log-format", format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
-    pbx->add_flag("--check", check, "only tell what is wrong with the configuration; status 1 when it would be refused");
+    pbx->add_option("--log-format", format, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+    pbx->add_flag(
+        "--check", check,
+        "only tell what is wrong with the configuration; status 1 when it would be refused");
 
     auto* compare = app.add_subcommand("compare", "How well recorded speech matches what was sent");
     std::string sent, heard;

@@ -137,8 +137,8 @@ private:
     std::size_t steps_ = 0;
 };
 
-/// A hint from elsewhere (the wizard's has_hint), added to its context, which is made if absent; or,
-/// without devices, an extension from elsewhere (a parking space).
+/// A hint from elsewhere (the wizard's has_hint), added to its context, which is made if absent;
+/// or, without devices, an extension from elsewhere (a parking space).
 struct ExtraHint {
     std::string context;
     std::string exten;

@@ -82,7 +82,9 @@ Authenticator::Key Authenticator::random_key() {
 }
 
 Authenticator::Authenticator(Config config, const Key& key)
-    : config_(std::move(config)), hash_(std::make_unique<NonceHash>(key)), opaque_((*hash_)("opaque")) {}
+    : config_(std::move(config)),
+      hash_(std::make_unique<NonceHash>(key)),
+      opaque_((*hash_)("opaque")) {}
 Authenticator::~Authenticator() = default;
 Authenticator::Authenticator(Authenticator&&) noexcept = default;
 Authenticator& Authenticator::operator=(Authenticator&&) noexcept = default;

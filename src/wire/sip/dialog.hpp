@@ -25,8 +25,8 @@ public:
     /// Section 12.1.1: from a request that we answer under `local_tag`. Fails without a usable
     /// Contact (code 400).
     static Result<Dialog> as_uas(const Message& request, std::string local_tag);
-    /// Section 12.1.2: from a response that has a To tag to a request of ours with that Request-URI;
-    /// what else is needed of the request stands in the response again.
+    /// Section 12.1.2: from a response that has a To tag to a request of ours with that
+    /// Request-URI; what else is needed of the request stands in the response again.
     static Result<Dialog> as_uac(const Message& response, std::string_view request_uri);
 
     State state() const { return state_; }

@@ -251,8 +251,8 @@ void InviteSession::receive_request(TransactionId transaction, const ReceivedPtr
     if (state_ >= State::terminating) {
         respond(transaction, request, is_bye ? 200 : 481, now);  // anything but a BYE is too late
         if (!is_bye) return;
-        // Two BYEs crossed. The other side has ended the dialog itself (section 15.1.2) and may leave
-        // ours without an answer.
+        // Two BYEs crossed. The other side has ended the dialog itself (section 15.1.2) and may
+        // leave ours without an answer.
         const auto index = static_cast<std::size_t>(fork - forks_.begin());
         std::erase_if(pending_, [&](const Pending& p) { return p.fork == index; });
         return settle();
