@@ -94,7 +94,7 @@ void Agent::trigger(CandidatePair& pair) {
     checks_.trigger(pair);
 }
 
-/// Never with more bytes than were asked with, and what nobody vouches for only so often a second:
+/// What nobody vouches for is answered with no more bytes than it had, and only so often a second:
 /// the address may be that of a victim.
 void Agent::refuse(const Datagram& datagram, const stun::Message& request, std::uint16_t code,
                    const Generation* authentic, stun::Integrity integrity, Time now) {
@@ -112,7 +112,7 @@ void Agent::refuse(const Datagram& datagram, const stun::Message& request, std::
     refusal.code = code;
     refusal.socket = datagram.socket;
     refusal.to = datagram.from;
-    refusal.size_limit = datagram.bytes.size();
+    if (!authentic) refusal.size_limit = datagram.bytes.size();
     refusal.transaction = request.transaction();
     if (code == 420) {
         refusal.unknown_count =
