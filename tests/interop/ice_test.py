@@ -12,6 +12,7 @@ from exchange import program
 aioice = pytest.importorskip("aioice")
 import aioice.ice  # noqa: E402
 
+LIBNICE = pathlib.Path(__file__).with_name("libnice_peer.py")
 PEER = pathlib.Path(program).parent / "tests" / "peers" / "ice_peer"
 LIMIT = 10  # seconds, for anything that should take a fraction of one
 
@@ -24,14 +25,14 @@ def loopback_only(monkeypatch):
     monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
 
 
-class Ours:
-    """Our peer, and the lines that it has said."""
+class Side:
+    """One side of a session, in a program that speaks the lines of tests/peers/ice_peer.cpp."""
 
     @classmethod
-    async def start(cls, *options):
+    async def start(cls, *command):
         self = cls()
         self.process = await asyncio.create_subprocess_exec(
-            PEER, *options, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
         self.candidates, self.events, self.data = [], [], []
         self.credentials = None
         self.changed = asyncio.Event()
@@ -119,7 +120,7 @@ async def exchange_data(ours, theirs):
 
 def session(options, controlling, components=1, lite=False, then=None):
     async def run():
-        ours = await Ours.start(*options)
+        ours = await Side.start(PEER, *options)
         theirs = aioice.Connection(ice_controlling=controlling, components=components)
         try:
             await meet_aioice(ours, theirs, lite)
@@ -167,6 +168,49 @@ def test_consent_goes_on_both_ways_with_aioice():
     session([], True, then=idle)
 
 
+def libnice_session(our_options, its_options, then=None):
+    pytest.importorskip("gi")
+    async def run():
+        ours = await Side.start(PEER, *our_options)
+        theirs = await Side.start("/usr/bin/python3", LIBNICE, *its_options)
+        try:
+            ours.meet(*theirs.credentials, theirs.candidates, lite="--lite" in its_options)
+            theirs.meet(*ours.credentials, ours.candidates)
+            for side in (ours, theirs):
+                await side.event("selected")
+            theirs.tell("send hello from libnice")
+            await ours.until(lambda: "hello from libnice" in ours.data)
+            ours.tell("send hello from us")
+            await theirs.until(lambda: "hello from us" in theirs.data)
+            if then:
+                await then(ours, theirs)
+        finally:
+            assert await theirs.stop() == 0
+            assert await ours.stop() == 0
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("ours,its", [
+    pytest.param([], ["--controlling"], id="libnice-nominates-aggressively"),
+    pytest.param([], ["--controlling", "--regular"], id="libnice-nominates-regularly"),
+    pytest.param(["--triggered"], ["--controlling"], id="we-check-in-return-only"),
+    pytest.param(["--controlling"], [], id="we-control"),
+    pytest.param(["--lite"], ["--controlling"], id="we-are-lite"),
+    pytest.param(["--controlling"], ["--lite"], id="libnice-is-lite"),
+    pytest.param(["--controlling"], ["--controlling"], id="both-believe-to-control"),
+    pytest.param([], [], id="neither-believes-to-control"),
+])
+def test_libnice_connects_and_data_flows(ours, its):
+    libnice_session(ours, its)
+
+
+def test_two_components_with_libnice():
+    async def both(ours, theirs):
+        for side in (ours, theirs):
+            await side.until(lambda: len([e for e in side.events if e.startswith("selected")]) >= 2)
+    libnice_session(["--controlling", "--components", "2"], ["--components", "2"], both)
+
+
 @pytest.fixture(scope="module")
 def turnserver(tmp_path_factory):
     if not shutil.which("turnserver"):
@@ -185,7 +229,7 @@ def turnserver(tmp_path_factory):
 
 def test_a_stun_server_tells_us_how_we_are_seen(turnserver):
     async def run():
-        ours = await Ours.start("--stun", turnserver, "--announce", "192.0.2.1")
+        ours = await Side.start(PEER, "--stun", turnserver, "--announce", "192.0.2.1")
         reflexive = [line for line in ours.candidates if " typ srflx " in line]
         assert len(reflexive) == 1, ours.lines
         port = ours.candidates[0].split()[5]
