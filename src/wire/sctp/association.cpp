@@ -131,7 +131,7 @@ bool Association::poll(Event& event) {
         message_done_ = false;
         message_.clear();
     }
-    while (socket_ && readable_) {
+    while (socket_ && readable_ && reads_) {
         if (read(event)) return true;
     }
     if (state_ == State::closed) return end(event);
@@ -141,6 +141,11 @@ bool Association::poll(Event& event) {
         return true;
     }
     return false;
+}
+
+void Association::go_on_reading() {
+    reads_ = true;
+    if (readable_) note_ready();
 }
 
 bool Association::end(Event& event) {

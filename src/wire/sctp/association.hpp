@@ -90,6 +90,11 @@ public:
     /// An ABORT goes out; nothing comes any more.
     void close();
 
+    /// While stopped, nothing is read: the peer's window fills, and no event comes but `writable`
+    /// and `closed`. For who cannot put what it reads anywhere.
+    void stop_reading() { reads_ = false; }
+    void go_on_reading();
+
     State state() const { return state_; }
     std::uint16_t streams_out() const { return streams_out_; }
     std::size_t max_message() const { return config_.max_message; }
@@ -111,6 +116,7 @@ private:
     struct socket* socket_ = nullptr;
     State state_ = State::idle;
     bool readable_ = false;
+    bool reads_ = true;
     bool wants_to_write_ = false;
     bool is_ready_ = false;  ///< in the stack's list
     bool end_told_ = false;

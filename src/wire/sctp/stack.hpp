@@ -15,7 +15,8 @@ class Association;
 ///
 /// The SCTP behind it (usrsctp) has one state a process, so the thread that makes the first
 /// association owns them all; using them from another throws. That thread ticks the stack when
-/// `deadline` has come, and drains each association that is then `ready`:
+/// `deadline` has come, and drains each association that is then `ready`. Beside the ticks
+/// usrsctp asks the system for the time, to measure round trips and lifetimes.
 ///
 ///     Stack& stack = Stack::the_process();
 ///     stack.tick(now);
