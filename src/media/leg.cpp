@@ -30,6 +30,10 @@ constexpr Duration watch_interval = std::chrono::seconds{1};
 // What every receiver of in-band keys surely recognises (Q.24 asks for 40 ms).
 constexpr Duration shortest_key = std::chrono::milliseconds{80};
 
+// Zero, as either law of G.711 writes it.
+constexpr std::uint8_t ulaw_silence = 0xff;
+constexpr std::uint8_t alaw_silence = 0xd5;
+
 // UDP and IPv4 headers, which RFC 3550 section 6.2 counts in.
 constexpr std::size_t datagram_overhead = 28;
 
@@ -282,6 +286,10 @@ void Leg::rtp_readable(Time now) {
         hear(*packet, route.law, now);
     }
     if (route.way == Way::drop) return;
+    if (detector_ && route.content == Content::audio) {
+        const auto offset = static_cast<std::size_t>(packet->payload().data() - datagram->data());
+        mute_key(datagram->subspan(offset, packet->payload().size()), route.law);
+    }
     Leg& to = echo_ ? *this : *peer_;
     to.relay(*datagram, packet->payload(), route, now);
 }
@@ -320,6 +328,10 @@ void Leg::hear(const rtp::Packet& packet, std::uint8_t law, Time now) {
             shard_->tell(id_,
                          DtmfEvent{.digit = key.digit, .duration = key.duration, .end = key.end});
             if (mix_ && key.end) mix_->key(*this, key.digit, key.duration);
+            if (key.end && peer_takes_events())
+                peer_->send_digits(std::string(1, key.digit),
+                                   std::max<Duration>(key.duration, shortest_key),
+                                   shortest_key / 2);
         }
     }
     const std::uint32_t timestamp = packet.timestamp();
@@ -328,6 +340,19 @@ void Leg::hear(const rtp::Packet& packet, std::uint8_t law, Time now) {
     if (mix_ && !block_media_) mix_->hear(*this, timestamp, samples);
     if (spying_ && !block_media_) spying_->say(timestamp, samples);
     for (Spy* const spy : spies_) spy->hear(true, timestamp, samples);
+}
+
+// A peer that waits for events and not for sound.
+bool Leg::peer_takes_events() const {
+    return peer_ && !block_dtmf_ && peer_->event_payload() &&
+           (peer_->terms_.dtmf == DtmfMode::rfc4733 || peer_->terms_.dtmf == DtmfMode::automatic);
+}
+
+// The tone that becomes an event must not be heard as well: some would take it for a second key.
+void Leg::mute_key(MutableBytes payload, std::uint8_t law) const {
+    if (law == no_law || !detector_->sounding() || !peer_takes_events()) return;
+    std::ranges::fill(
+        payload, law == static_cast<std::uint8_t>(g711::Law::mu) ? ulaw_silence : alaw_silence);
 }
 
 void Leg::record_others(std::uint32_t timestamp, Bytes payload, std::uint8_t law, Time now) {

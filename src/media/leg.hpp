@@ -125,6 +125,8 @@ private:
 
     void take_event(const rtp::Packet& packet, Time now);
     void report_keys();
+    bool peer_takes_events() const;
+    void mute_key(MutableBytes payload, std::uint8_t law) const;
     void hear(const rtp::Packet& packet, std::uint8_t law, Time now);
     void record_others(std::uint32_t timestamp, Bytes payload, std::uint8_t law, Time now);
 

@@ -45,6 +45,9 @@ std::vector<std::string> music_directories(const Exchange::Options& options) {
 sip::TransactionLayer::Config layer_config(const config::Configuration& configuration) {
     sip::TransactionLayer::Config config;
     config.server = configuration.global.user_agent;
+    config.timers.t1 = std::chrono::milliseconds{configuration.system.timer_t1};
+    config.timers.t2 = std::max(config.timers.t2, config.timers.t1);
+    config.timers.patience = std::chrono::milliseconds{configuration.system.timer_b};
     return config;
 }
 
@@ -348,7 +351,7 @@ void Exchange::request(const sip::RequestReceived& received) {
         case Method::refer:
         case Method::publish:
             if (screening_.screen(received))
-                answer(received, message.method() == Method::publish ? 489 : 405);
+                answer(received, message.method() == Method::publish ? 489 : 603);
             return;
         default: answer(received, 501); return;
     }
