@@ -18,6 +18,7 @@ Agent::Agent(Config config, Random& random)
 }
 
 Result<> Agent::add_local(const Candidate& candidate, SocketId socket) {
+    if (candidate.component > config_.components) return {};  // muxed, and so not needed
     const auto base = candidates_.add_local(candidate, socket);
     if (!base) return std::unexpected(base.error());
     if (!*base) return {};
@@ -198,6 +199,12 @@ bool Agent::all_selected() const {
                        [](const auto& path) { return path && !path->of_previous; });
 }
 
+bool Agent::pair_awaits_selection() const {
+    const auto& pairs = checks_.pairs();
+    return std::any_of(pairs.begin(), pairs.end(),
+                       [&](const auto& pair) { return !selected_[pair.component - 1u]; });
+}
+
 void Agent::lose_patience(Time now) {
     if (now < *gives_up_ || all_selected()) return;
     failed_ = true;
@@ -212,7 +219,7 @@ Time Agent::deadline() const {
     }
     if (failed_ || !current_.knows_remote()) return at;
     if (!all_selected()) at = std::min(at, gives_up_.value_or(Time{}));
-    if (config_.lite && remote_lite_ && remote_ended_ && !all_selected()) return Time{};
+    if (config_.lite && remote_lite_ && remote_ended_ && pair_awaits_selection()) return Time{};
     if (!makes_checks()) return at;
     for (const auto& pair : checks_.pairs()) at = std::min(at, pair.transaction.deadline());
     if (checks_.has_next(ordinary())) at = std::min(at, next_check_);

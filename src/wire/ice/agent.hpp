@@ -162,6 +162,7 @@ private:
     void begin_check(CandidatePair& pair, Time now);
     void send_check(const CandidatePair& pair);
     bool all_selected() const;
+    bool pair_awaits_selection() const;
     Duration rto() const;
     bool ordinary() const;
     bool makes_checks() const { return !config_.lite && current_.knows_remote(); }

@@ -459,6 +459,17 @@ TEST(IceAgent, ALinkLocalAddressIsCheckedFromALinkLocalOneOnly) {
     EXPECT_EQ(table.agent.check_list().pairs().size(), 1u);
 }
 
+TEST(IceAgent, ASocketOfAComponentThatIsNotUsedIsNoneOfItsSockets) {
+    Table table(Role::controlling, true);
+    ASSERT_TRUE(table.agent.add_local(Candidate::host(our_address, 2), 1));
+    ASSERT_TRUE(table.agent.set_remote(theirs, true));
+    ASSERT_TRUE(table.agent.add_remote(Candidate::host(peer_a)));
+    table.agent.end_of_candidates();
+    table.agent.receive({1, peer_b, table.check({})}, table.now);
+    EXPECT_GT(table.agent.deadline(), table.now);
+    EXPECT_EQ(table.agent.check_list().pairs().size(), 1u);
+}
+
 // ---- bounds
 
 TEST(IceAgent, ThePeerCannotMakeTheListLongerThanItsBound) {

@@ -128,17 +128,26 @@ Result<> read_type(std::string_view label, std::string_view word, Candidate& can
     return {};
 }
 
-/// Of raddr and rport; an raddr that is no address stays among the extensions.
-bool read_related(std::string_view name, std::string_view value, Candidate& candidate) {
-    if (name == "raddr") {
-        const auto ip = IpAddress::parse(value);
-        if (ip && !candidate.related) candidate.related = SocketAddress{*ip, 0};
-        return ip.has_value();
+/// What follows the type. An raddr that is no address, and what else is there twice, stays among
+/// the extensions.
+void read_rest(Words words, Candidate& candidate) {
+    bool port_follows = false;
+    while (!words.empty()) {
+        const auto name = words.next();
+        const auto value = words.next();
+        const auto ip =
+            name == "raddr" && !candidate.related ? IpAddress::parse(value) : std::nullopt;
+        const auto port =
+            name == "rport" && port_follows ? parse_number<std::uint16_t>(value) : std::nullopt;
+        if (ip) {
+            candidate.related = SocketAddress{*ip, 0};
+        } else if (port) {
+            candidate.related->port = *port;
+        } else {
+            candidate.extensions.emplace_back(name, value);
+        }
+        port_follows = ip.has_value();
     }
-    if (name != "rport" || !candidate.related) return false;
-    const auto port = parse_number<std::uint16_t>(value);
-    if (port) candidate.related->port = *port;
-    return port.has_value();
 }
 
 }  // namespace
@@ -193,6 +202,9 @@ Result<Candidate> Candidate::parse(std::string_view line) {
     if (line.size() > max_text) {
         return fail("candidate of {} characters; at most {} are read", line.size(), max_text);
     }
+    if (std::any_of(line.begin(), line.end(), [](char c) { return c >= 0 && c < ' '; })) {
+        return fail("candidate with control characters");
+    }
     for (const std::string_view prefix : {"a=", "candidate:"}) {
         if (istarts_with(line, prefix)) line.remove_prefix(prefix.size());
     }
@@ -209,11 +221,7 @@ Result<Candidate> Candidate::parse(std::string_view line) {
     if (auto right = read_type(label, words.next(), candidate); !right) {
         return std::unexpected(right.error());
     }
-    while (!words.empty()) {
-        const auto name = words.next();
-        const auto value = words.next();
-        if (!read_related(name, value, candidate)) candidate.extensions.emplace_back(name, value);
-    }
+    read_rest(words, candidate);
     return candidate;
 }
 

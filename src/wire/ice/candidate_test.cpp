@@ -38,6 +38,18 @@ TEST(IceCandidate, HasTheFieldsOfItsLine) {
     EXPECT_EQ(c.related, SocketAddress::parse("203.0.113.141:8998"));
 }
 
+TEST(IceCandidate, OnlyThePortBesideTheRelatedAddressIsItsPort) {
+    const auto c = *Candidate::parse(
+        "1 1 udp 1 192.0.2.3 9 typ srflx rport 1 raddr 10.0.0.1 rport 2 rport 3 raddr 10.0.0.2");
+    EXPECT_EQ(c.related, SocketAddress::parse("10.0.0.1:2"));
+    EXPECT_EQ(c.extensions.size(), 3u);
+    EXPECT_EQ(Candidate::parse(c.text()), c);
+}
+
+TEST(IceCandidate, ALineCannotSmuggleInAnother) {
+    EXPECT_FALSE(Candidate::parse("1 1 udp 1 192.0.2.3 9 typ host x y\r\na=evil"));
+}
+
 TEST(IceCandidate, AnMdnsNameStaysUnresolved) {
     const auto c = *Candidate::parse(lines[3]);
     EXPECT_FALSE(c.resolved());

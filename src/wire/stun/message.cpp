@@ -22,7 +22,7 @@ Method method_of(std::uint16_t type) {
 std::string_view text_of(Fault fault) {
     switch (fault) {
         case Fault::too_short: return "shorter than a STUN header";
-        case Fault::not_stun: return "the first two bits are not zero";
+        case Fault::not_stun: return "the first byte is not one of STUN";
         case Fault::bad_cookie: return "no magic cookie";
         case Fault::bad_length: return "the length is not that of the datagram";
         case Fault::attribute_overrun: return "an attribute reaches beyond the message";
@@ -34,7 +34,7 @@ std::string_view text_of(Fault fault) {
 
 std::expected<Message, Fault> Message::parse(Bytes datagram) {
     if (datagram.size() < header_size) return std::unexpected(Fault::too_short);
-    if (datagram[0] & 0xc0) return std::unexpected(Fault::not_stun);
+    if (datagram[0] > max_first_byte) return std::unexpected(Fault::not_stun);
     if (load32(datagram, 4) != magic_cookie) return std::unexpected(Fault::bad_cookie);
     const std::size_t length = load16(datagram, 2);
     if (length % 4 != 0 || header_size + length != datagram.size()) {

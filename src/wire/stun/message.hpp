@@ -31,7 +31,7 @@ enum class Method : std::uint16_t {
 /// Why bytes are no STUN message. An enumeration, as garbage must not allocate.
 enum class Fault : std::uint8_t {
     too_short,
-    not_stun,    ///< the first two bits are not zero
+    not_stun,    ///< by its first byte
     bad_cookie,  ///< also the STUN of RFC 3489, which ICE never spoke
     bad_length,
     attribute_overrun,
@@ -40,9 +40,14 @@ enum class Fault : std::uint8_t {
 };
 std::string_view text_of(Fault fault);
 
+/// What lies above belongs to ZRTP, DTLS and RTP (RFC 7983), and so there are no methods above
+/// 0x0ff.
+constexpr std::uint8_t max_first_byte = 3;
+
 /// May these bytes be STUN (RFC 7983, RFC 8489 section 6.3)? Header only; parse says for certain.
 inline bool looks_like_stun(Bytes datagram) {
-    return datagram.size() >= header_size && datagram[0] < 4 && load32(datagram, 4) == magic_cookie;
+    return datagram.size() >= header_size && datagram[0] <= max_first_byte &&
+           load32(datagram, 4) == magic_cookie;
 }
 
 struct ErrorCode {
