@@ -81,8 +81,9 @@ Task<bool> Channel::play_tone(std::string tone, bool loop) {
     const auto& country = !tone_zone.empty() || !ep ? tone_zone : ep->tone_zone;
     const auto* zone = country.empty() ? nullptr : core_.config->indications.zone(country);
     if (!zone) zone = core_.config->indications.zone();
-    if (zone)
-        if (const auto spec = zone->tone(tone); !spec.empty()) tone = spec;
+    auto known = zone ? zone->tone(tone) : std::string_view{};
+    if (known.empty()) known = config::standard_tone(tone);
+    if (!known.empty()) tone = known;
     playing_ = true;
     play_id_ = core_.channels.next_media_id(*this);
     media::PlayRequest request{*where, media::PlayTone{std::move(tone), loop}, play_id_};
