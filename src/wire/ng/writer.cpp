@@ -110,17 +110,24 @@ void Writer::write_json_string(std::string_view text) {
             case '\r': out_ += "\\r"; break;
             case '\n': out_ += "\\n"; break;
             case '\t': out_ += "\\t"; break;
-            default:
-                if (size == 0 || static_cast<unsigned char>(c) < 0x20) {
-                    fmt::format_to(std::back_inserter(out_), "\\u{:04x}",
-                                   static_cast<unsigned char>(c));
-                } else {
-                    out_ += text.substr(0, size);
-                }
+            default: write_character(text.substr(0, std::max<std::size_t>(size, 1)), size > 0);
         }
         text.remove_prefix(std::max<std::size_t>(size, 1));
     }
     out_ += '"';
+}
+
+/// One character of UTF-8, or one byte that is taken for Latin-1.
+void Writer::write_character(std::string_view bytes, bool utf8) {
+    const auto byte = static_cast<unsigned char>(bytes[0]);
+    if (byte < 0x20) {
+        fmt::format_to(std::back_inserter(out_), "\\u{:04x}", byte);
+    } else if (utf8) {
+        out_ += bytes;
+    } else {
+        out_ += static_cast<char>(0xc0 | byte >> 6);
+        out_ += static_cast<char>(0x80 | (byte & 0x3f));
+    }
 }
 
 std::string Writer::take() {

@@ -45,6 +45,7 @@ private:
     void before_value();
     void write_string(std::string_view text);
     void write_json_string(std::string_view text);
+    void write_character(std::string_view bytes, bool utf8);
 
     Encoding encoding_;
     std::string out_;
