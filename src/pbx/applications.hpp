@@ -57,4 +57,9 @@ void add_file_functions(dialplan::Functions& functions);
 /// All of them.
 void add_channel_functions(dialplan::Functions& functions);
 
+/// Every application and function that a dialplan may use: those above, those of the dialplan
+/// itself, Dial and text messages.
+void add_all_applications(dialplan::Applications& applications, Bridge::Starter starter = {});
+void add_all_functions(dialplan::Functions& functions);
+
 }  // namespace strowger::pbx

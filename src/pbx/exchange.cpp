@@ -6,7 +6,6 @@
 #include "base/metrics.hpp"
 #include "io/clock.hpp"
 #include "io/file.hpp"
-#include "pbx/app_dial.hpp"
 #include "pbx/applications.hpp"
 #include "pbx/bridge.hpp"
 #include "pbx/dialplan/machine.hpp"
@@ -30,21 +29,12 @@ constexpr std::string_view allowed_methods =
     "MESSAGE, INFO, REFER";
 constexpr std::string_view supported_options = "100rel, timer, replaces, norefersub, path";
 
-std::vector<std::string> sound_directories(const Exchange::Options& options) {
-    auto directories = options.sound_directories;
-    directories.push_back(options.state_directory + "/sounds");
-    directories.emplace_back("/var/lib/asterisk/sounds");
-    directories.emplace_back("/usr/share/asterisk/sounds");
-    return directories;
-}
-
-std::vector<std::string> music_directories(const Exchange::Options& options) {
-    return {options.state_directory, "/var/lib/asterisk", "/usr/share/asterisk"};
-}
-
 sip::TransactionLayer::Config layer_config(const config::Configuration& configuration) {
     sip::TransactionLayer::Config config;
     config.server = configuration.global.user_agent;
+    config.timers.t1 = std::chrono::milliseconds{configuration.system.timer_t1};
+    config.timers.t2 = std::max(config.timers.t2, config.timers.t1);
+    config.timers.patience = std::chrono::milliseconds{configuration.system.timer_b};
     return config;
 }
 
@@ -92,7 +82,7 @@ Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::Local
       signalling_(std::make_unique<Signalling>(loop, random_, layer_config(*config))),
       resolver_(std::make_unique<io::Resolver>(loop, io::Resolver::Options{})),
       engine_(std::move(engine)),
-      sounds_(sound_directories(options_), music_directories(options_)),
+      sounds_(options_.sounds()),
       names_(loop, *resolver_, random_),
       config_(std::move(config)),
       dialplan_(std::move(plan)),
@@ -128,6 +118,15 @@ Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::Local
       started_(loop.now()),
       loaded_(loop.now()) {}
 
+Sounds Exchange::Options::sounds() const {
+    auto directories = sound_directories;
+    directories.push_back(state_directory + "/sounds");
+    directories.emplace_back("/var/lib/asterisk/sounds");
+    directories.emplace_back("/usr/share/asterisk/sounds");
+    return Sounds(std::move(directories),
+                  {state_directory, "/var/lib/asterisk", "/usr/share/asterisk"});
+}
+
 Exchange::~Exchange() {
     // Calls end as they always do; what then still waits, for media or for a name server, is cut
     // while everything that it refers to is there.
@@ -159,13 +158,8 @@ Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options option
 }
 
 Result<> Exchange::begin() {
-    dialplan::add_builtin_functions(functions_);
-    dialplan::add_builtin_applications(applications_);
-    add_dial_application(applications_, starter());
-    add_channel_applications(applications_, starter());
-    add_channel_functions(functions_);
-    add_message_application(applications_);
-    add_message_functions(functions_);
+    add_all_applications(applications_, starter());
+    add_all_functions(functions_);
     messages_ = std::make_unique<Messages>(core_);
 
     engine_watch_ = std::make_unique<io::Watch>(loop_, engine_->event_fd());
@@ -348,7 +342,7 @@ void Exchange::request(const sip::RequestReceived& received) {
         case Method::refer:
         case Method::publish:
             if (screening_.screen(received))
-                answer(received, message.method() == Method::publish ? 489 : 405);
+                answer(received, message.method() == Method::publish ? 489 : 603);
             return;
         default: answer(received, 501); return;
     }
@@ -372,23 +366,19 @@ void Exchange::register_request(const sip::RequestReceived& received) {
     const auto& message = received.request->message();
     const auto to = sip::NameAddress::parse(message.to());
     const auto user = to ? user_of(to->uri) : std::string();
-    const auto& aors = endpoint->aors;
-    const auto belongs = [&](std::string_view name) {
-        return std::find(aors.begin(), aors.end(), name) != aors.end();
+    const auto aor_called = [&](std::string_view name) -> const config::Aor* {
+        for (const auto* aor : endpoint->known_aors)
+            if (aor->name == name) return aor;
+        return nullptr;
     };
-    std::string name;
-    if (belongs(user))
-        name = user;
-    else if (const auto uri = to ? sip::Uri::parse(to->uri) : fail("no To");
-             uri && belongs(user + '@' + std::string(uri->host)))
-        name = user + '@' + std::string(uri->host);
-    const auto* aor = name.empty() ? nullptr : config_->aors.find(name);
+    const auto* aor = aor_called(user);
+    if (const auto uri = to && !aor ? sip::Uri::parse(to->uri) : fail("no To"); uri)
+        aor = aor_called(user + '@' + std::string(uri->host));
     if (!aor) {
-        events_.publish(events::Security{events::Security::What::request_not_supported,
-                                         endpoint->name, std::string(message.call_id()),
-                                         std::string(via_name(received.request->flow().transport)),
-                                         received.request->flow().local,
-                                         received.request->flow().remote, "aor not found"});
+        events_.publish(events::Security{
+            events::Security::What::request_not_supported, endpoint->name, message.call_id(),
+            via_name(received.request->flow().transport), received.request->flow().local,
+            received.request->flow().remote, "aor not found"});
         answer(received, 404);
         return;
     }
@@ -407,14 +397,13 @@ void Exchange::register_request(const sip::RequestReceived& received) {
     for (const auto& list : endpoint->contact_acl)
         if (const auto* acl = config_->acls.find(list))
             policy.contact_access.push_back(&acl->contact_access);
-    const auto reply = registrar_.process(message, name, policy, received.request->flow(),
+    const auto reply = registrar_.process(message, aor->name, policy, received.request->flow(),
                                           loop_.now(), io::wall_now());
     if (reply.status == 403)
         events_.publish(events::Security{
-            events::Security::What::failed_acl, endpoint->name, std::string(message.call_id()),
-            std::string(via_name(received.request->flow().transport)),
-            received.request->flow().local, received.request->flow().remote,
-            "registrar_max_contacts"});
+            events::Security::What::failed_acl, endpoint->name, message.call_id(),
+            via_name(received.request->flow().transport), received.request->flow().local,
+            received.request->flow().remote, "registrar_max_contacts"});
     answer(received, reply.status, reply.headers);
     expire();
 }
