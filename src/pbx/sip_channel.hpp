@@ -48,7 +48,10 @@ public:
     Task<Result<>> answer() override;
     void hangup(Cause cause) override;
     void send_digit(char digit, Duration duration) override;
-    const std::string& call_id() const override { return session_->call_id(); }
+    /// Empty before it is dialled.
+    const std::string& call_id() const override {
+        return session_ ? session_->call_id() : Channel::call_id();
+    }
     std::shared_ptr<const config::Endpoint> endpoint() const override { return endpoint_; }
     std::optional<media::Party> party() const override;
     std::vector<media::CodecSpec> codecs() const override { return offered_codecs_; }
