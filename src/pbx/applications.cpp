@@ -19,6 +19,10 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_pickup_applications(applications);
     add_park_applications(applications, starter);
     add_availability_applications(applications, starter);
+    add_conference_applications(applications);
+    add_bridge_wait_application(applications);
+    add_page_application(applications, starter);
+    add_spy_applications(applications);
     add_originate_application(applications, std::move(starter));
     add_system_applications(applications);
 }
@@ -29,6 +33,7 @@ void add_channel_functions(dialplan::Functions& functions) {
     add_pjsip_functions(functions);
     add_state_functions(functions);
     add_group_functions(functions);
+    add_conference_functions(functions);
     add_cdr_functions(functions);
     add_file_functions(functions);
 }

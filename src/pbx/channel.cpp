@@ -326,6 +326,8 @@ void Channel::media_event(const media::Event& event) {
         raise(channel::PlayDone{play->id, play->completed, play->error, play->played});
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
         raise(channel::RecordDone{record->id, record->path, record->duration, record->reason});
+    } else if (const auto* talking = std::get_if<media::TalkingChanged>(&event)) {
+        raise(channel::Talking{talking->talking, talking->talked});
     } else if (const auto* timeout = std::get_if<media::MediaTimeout>(&event)) {
         LOG_NOTICE(about(), "no media for {:.0f} s; hanging up", seconds(timeout->silence));
         raise(channel::MediaLost{timeout->silence});

@@ -286,6 +286,7 @@ void Exchange::bind_static_contacts() {
 void Exchange::media_event(const media::Event& event) {
     std::shared_ptr<Channel> channel;
     if (const auto* play = std::get_if<media::PlayFinished>(&event)) {
+        core_.conferences.played(play->id);
         channel = channels_.find_by_media_id(play->id);
         channels_.forget_media_id(play->id);
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
