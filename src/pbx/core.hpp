@@ -28,6 +28,8 @@
 
 namespace strowger::pbx {
 
+class Queues;
+
 /// What the parts of one signalling shard share. Made by Exchange, outlives every channel; belongs
 /// to one thread.
 struct Core {
@@ -50,6 +52,7 @@ struct Core {
     Recordings running_recordings = {};
     RingingCalls ringing = {};
     Parking parking = {};
+    Queues* queues = nullptr;  ///< the exchange's; none in tests of single parts
     /// Everything that runs without somebody waiting for it: cut when the exchange ends.
     TaskScope tasks = {};
 
