@@ -143,6 +143,34 @@ struct UserEvent {
     std::vector<std::pair<std::string, std::string>> headers;
 };
 
+/// A caller or a member of a call queue.
+struct QueueChanged {
+    enum class What {
+        caller_joined,
+        caller_left,       ///< for an agent, or the dialplan
+        caller_abandoned,  ///< hung up
+        agent_called,
+        agent_no_answer,
+        agent_connected,
+        agent_dumped,  ///< hung up before he heard the caller
+        agent_completed,
+        member_added,
+        member_removed,
+        member_changed,  ///< paused, penalty, ringinuse
+    };
+    What what;
+    std::string queue;
+    std::string channel, uniqueid;                    ///< the caller's
+    std::string member, member_name;                  ///< "PJSIP/alice" and who that is
+    std::string member_channel;                       ///< its leg
+    std::size_t position = 0, original_position = 0;  ///< from 1
+    std::size_t count = 0;                            ///< callers that wait
+    Duration hold{}, talk{};
+    bool paused = false, dynamic = false, ring_in_use = false;
+    int penalty = 0;
+    std::string reason;
+};
+
 struct ConfigurationLoaded {
     bool accepted;
     std::size_t errors;
@@ -151,7 +179,7 @@ struct ConfigurationLoaded {
 
 using Event = std::variant<RegistrationChanged, ContactStatus, ChannelChanged, DialChanged,
                            BridgeChanged, ConferenceChanged, DtmfReceived, MediaQuality, Security,
-                           DeviceStateChanged, UserEvent, ConfigurationLoaded>;
+                           DeviceStateChanged, UserEvent, QueueChanged, ConfigurationLoaded>;
 
 /// The one stream of a process; belongs to one thread.
 class Stream {

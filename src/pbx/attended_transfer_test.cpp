@@ -165,6 +165,32 @@ TEST(AttendedTransfer, LeavesTheOtherToWaitWhenTheTransferorGoesWhileItRings) {
     EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.carol));
 }
 
+TEST(AttendedTransfer, CallsTheTransferorBackWhenNobodyAnswersAndItHasGone) {
+    Talk talk("atxferloopdelay=0\n");
+    talk.consult(talk.bob);
+    ASSERT_TRUE(talk.carol.rings());
+    talk.bob.hang_up();
+    talk.bob.pump(50ms);
+    talk.carol.refuse(486);
+    ASSERT_TRUE(talk.bob.rings());
+    EXPECT_NE(talk.bob.shown().find("alice"), std::string::npos);
+    talk.bob.refuse(486);
+    ASSERT_TRUE(talk.bob.pick_up());
+    talk.bob.pump(100ms);
+    EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.bob));
+}
+
+TEST(AttendedTransfer, DropsTheCallInsteadWhenToldSo) {
+    Talk talk("atxferdropcall=yes\n");
+    talk.consult(talk.bob);
+    ASSERT_TRUE(talk.carol.rings());
+    talk.bob.hang_up();
+    talk.bob.pump(50ms);
+    talk.carol.refuse(486);
+    EXPECT_FALSE(talk.bob.rings(300ms));
+    EXPECT_EQ(talk.say("after"), "ANSWER");
+}
+
 TEST(AttendedTransfer, StopsRingingWhenBothHaveGone) {
     Talk talk;
     talk.consult(talk.bob);

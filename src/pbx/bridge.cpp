@@ -5,6 +5,7 @@
 #include "pbx/attended_transfer.hpp"
 #include "pbx/call_features.hpp"
 #include "pbx/dialplan/dialplan.hpp"
+#include "pbx/dynamic_features.hpp"
 #include "pbx/sip_channel.hpp"
 
 namespace strowger::pbx {
@@ -317,6 +318,7 @@ void Bridge::digit(Member& member, char pressed) {
         return;
     }
     const auto config = core_.config;
+    if (dynamic(member, pressed)) return;
     if (const auto feature = member.digits.press(pressed, config->features, member.features)) {
         member.digit_timer.cancel();
         act(member, *feature);
@@ -328,10 +330,31 @@ void Bridge::digit(Member& member, char pressed) {
                              const auto self = weak.lock();
                              auto* late = self ? self->find(*channel) : nullptr;
                              if (!late || late->collecting_target) return;
+                             if (self->dynamic(*late, std::nullopt)) return;
                              if (const auto feature = late->digits.pause(
                                      self->core_.config->features, late->features))
                                  self->act(*late, *feature);
                          });
+}
+
+bool Bridge::dynamic(Member& member, std::optional<char> pressed) {
+    const auto config = core_.config;
+    if (config->features.applicationmap.empty() || (!pressed && member.dynamic.empty()))
+        return false;
+    // Whoever was there first; the order of members changes when one steps out for a while.
+    const bool is_caller = std::none_of(members_.begin(), members_.end(), [&](const auto& other) {
+        return other->channel->serial() < member.channel->serial();
+    });
+    const auto offered = dynamic_features(*member.channel, config->features, is_caller);
+    std::vector<std::string_view> codes;
+    for (const auto& feature : offered) codes.push_back(feature.digits);
+    const auto chosen =
+        pressed ? member.dynamic.press(*pressed, codes) : member.dynamic.pause(codes);
+    if (!chosen) return false;
+    member.digit_timer.cancel();
+    core_.tasks.spawn(run_dynamic_feature(core_, starter_, shared_from_this(), member.channel,
+                                          offered[*chosen].application));
+    return true;
 }
 
 void Bridge::act(Member& member, Feature feature) {

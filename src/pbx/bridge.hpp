@@ -107,6 +107,7 @@ private:
         std::optional<io::Completion<Released>> waiting;
         DigitFeatures features;
         FeatureDigits digits;
+        CodeDigits dynamic;  ///< of DYNAMIC_FEATURES
         std::string target;  ///< of a blind transfer, as far as it was dialled
         bool collecting_target = false;
         io::Timer digit_timer;
@@ -121,6 +122,8 @@ private:
     void digit(Member& member, char digit);
     void target_digit(Member& member, char digit);
     void act(Member& member, Feature feature);
+    /// A digit, or a pause, may complete the code of an application. True: it did, and runs.
+    bool dynamic(Member& member, std::optional<char> pressed);
     void begin_blind_transfer(Member& member);
     void finish_target(Channel& by);
     void warn();

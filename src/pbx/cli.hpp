@@ -58,5 +58,6 @@ void add_pjsip_commands(Cli& cli, Exchange& exchange);
 void add_dialplan_commands(Cli& cli, Exchange& exchange);
 void add_parking_commands(Cli& cli, Exchange& exchange);
 void add_conference_commands(Cli& cli, Exchange& exchange);
+void add_queue_commands(Cli& cli, Exchange& exchange);
 
 }  // namespace strowger::pbx

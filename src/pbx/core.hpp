@@ -29,6 +29,8 @@
 
 namespace strowger::pbx {
 
+class Queues;
+
 /// What the parts of one signalling shard share. Made by Exchange, outlives every channel; belongs
 /// to one thread.
 struct Core {
@@ -52,6 +54,7 @@ struct Core {
     RingingCalls ringing = {};
     Parking parking = {};
     Conferences conferences = {};
+    Queues* queues = nullptr;  ///< the exchange's; none in tests of single parts
     /// Everything that runs without somebody waiting for it: cut when the exchange ends.
     TaskScope tasks = {};
 
