@@ -231,6 +231,7 @@ def test_a_locked_conference_lets_nobody_in_but_admins(exchange, phones):
     second = call(ben, "100")
     first.rtp.send(*first.rtp.remote, ann.hum)
     hears(second, "ann")
+    hears(first, "ben")  # keys are not obeyed while it is told that the conference is locked
     first.rtp.press("*4")
     hears(second, "kicked")
 

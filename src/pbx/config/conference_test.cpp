@@ -13,7 +13,7 @@ std::shared_ptr<Configuration> load_of(std::string text) {
 }
 
 TEST(Conferences, HaveDefaultProfilesWithoutAFile) {
-    ini::MemoryFiles files(std::vector<std::pair<std::string, std::string>>{});
+    ini::MemoryFiles files;
     const auto config = load(files, "");
     ASSERT_NE(config->conference_bridges.find("default_bridge"), nullptr);
     ASSERT_NE(config->conference_users.find("default_user"), nullptr);
