@@ -12,7 +12,7 @@ enum ExitStatus { success = 0, failure = 1, usage = 2 };
 /// `strowger pbx`: runs until TERM or INT; HUP reloads.
 int run_pbx(pbx::Exchange::Options options);
 /// `strowger pbx --check`: what is wrong with a configuration directory, on standard output.
-int check_configuration(const std::string& directory);
+int check_configuration(const pbx::Exchange::Options& options);
 /// `strowger -rx COMMAND`.
 int ask_exchange(const std::string& state_directory, const std::string& command);
 /// `strowger -r`: commands from standard input until its end.

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "io/loop.hpp"
 #include "pbx/cli.hpp"
+#include "pbx/lint.hpp"
 #include "pbx/load_configuration.hpp"
 
 namespace strowger::app {
@@ -28,8 +29,10 @@ int run_pbx(pbx::Exchange::Options options) {
     return success;
 }
 
-int check_configuration(const std::string& directory) {
+int check_configuration(const pbx::Exchange::Options& options) {
+    const auto& directory = options.config_directory;
     const auto [config, plan] = pbx::load_configuration(directory);
+    pbx::lint_sounds(*config, *plan, options.sounds(), config->diagnostics);
     fmt::print("{}", config->diagnostics.text());
     const auto errors = config->diagnostics.errors();
     fmt::print("{}: {} endpoints, {} contexts, {} priorities; {} errors, {} warnings\n", directory,

@@ -69,6 +69,29 @@ struct BridgeChanged {
     std::string uniqueid;
 };
 
+/// A conference, and who is in it.
+struct ConferenceChanged {
+    enum class What {
+        started,
+        ended,
+        joined,
+        left,
+        muted,
+        unmuted,
+        talking,
+        silent,
+        locked,
+        unlocked,
+        record_started,
+        record_stopped
+    };
+    What what;
+    std::string conference;
+    std::string channel;  ///< empty where it concerns all
+    std::string uniqueid;
+    bool admin = false;
+};
+
 struct DtmfReceived {
     std::string channel;
     std::string uniqueid;
@@ -127,8 +150,8 @@ struct ConfigurationLoaded {
 };
 
 using Event = std::variant<RegistrationChanged, ContactStatus, ChannelChanged, DialChanged,
-                           BridgeChanged, DtmfReceived, MediaQuality, Security, DeviceStateChanged,
-                           UserEvent, ConfigurationLoaded>;
+                           BridgeChanged, ConferenceChanged, DtmfReceived, MediaQuality, Security,
+                           DeviceStateChanged, UserEvent, ConfigurationLoaded>;
 
 /// The one stream of a process; belongs to one thread.
 class Stream {

@@ -117,6 +117,7 @@ struct MixSettings {
     Duration silence = std::chrono::milliseconds{2500};  ///< so long below it ends the talk
     bool drops_silence = false;                          ///< what is no talk is not mixed
     bool pass_keys = false;                              ///< its keys are sent to the others
+    bool operator==(const MixSettings&) const = default;
 };
 /// Takes a party into the mix of that name, out of whatever it was joined to; the first makes the
 /// mix, and with the last it ends. Repeated it changes the settings.

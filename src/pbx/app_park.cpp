@@ -34,7 +34,10 @@ Task<> play(Channel& channel, std::string names) {
 Task<AppResult> come_back(Channel& channel, const config::ParkingLot& lot, std::string parker,
                           std::string place) {
     co_await channel.stop_playing();
-    (void)channel.variables().set("PARKEDAT", channel.position().exten);
+    std::string flat = parker;
+    std::replace(flat.begin(), flat.end(), '/', '_');
+    (void)channel.variables().set("PARKEDLOT", lot.name);
+    (void)channel.variables().set("PARKER_FLAT", flat);
     if (!place.empty()) {
         const auto target = dialplan::Machine::resolve(channel, place);
         if (target) channel.jump(*target);
@@ -45,8 +48,6 @@ Task<AppResult> come_back(Channel& channel, const config::ParkingLot& lot, std::
         std::string arguments = fmt::format("{},{}", parker, lot.comebackdialtime);
         co_return co_await dialplan::Machine::execute(channel, "Dial", std::move(arguments));
     }
-    std::string flat = parker;
-    std::replace(flat.begin(), flat.end(), '/', '_');
     for (const auto& exten : {flat, std::string("s")}) {
         if (!channel.dialplan()->exists(lot.comebackcontext, exten, channel.query())) continue;
         channel.jump({lot.comebackcontext, exten, 1});

@@ -1,5 +1,7 @@
 #include "pbx/applications.hpp"
 
+#include "pbx/app_dial.hpp"
+#include "pbx/messages.hpp"
 #include "pbx/originate.hpp"
 
 namespace strowger::pbx {
@@ -17,6 +19,10 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_pickup_applications(applications);
     add_park_applications(applications, starter);
     add_availability_applications(applications, starter);
+    add_conference_applications(applications);
+    add_bridge_wait_application(applications);
+    add_page_application(applications, starter);
+    add_spy_applications(applications);
     add_originate_application(applications, std::move(starter));
     add_system_applications(applications);
 }
@@ -27,8 +33,22 @@ void add_channel_functions(dialplan::Functions& functions) {
     add_pjsip_functions(functions);
     add_state_functions(functions);
     add_group_functions(functions);
+    add_conference_functions(functions);
     add_cdr_functions(functions);
     add_file_functions(functions);
+}
+
+void add_all_applications(dialplan::Applications& applications, Bridge::Starter starter) {
+    dialplan::add_builtin_applications(applications);
+    add_dial_application(applications, starter);
+    add_channel_applications(applications, std::move(starter));
+    add_message_application(applications);
+}
+
+void add_all_functions(dialplan::Functions& functions) {
+    dialplan::add_builtin_functions(functions);
+    add_channel_functions(functions);
+    add_message_functions(functions);
 }
 
 }  // namespace strowger::pbx

@@ -34,6 +34,14 @@ void add_pickup_applications(dialplan::Applications& applications);
 void add_availability_applications(dialplan::Applications& applications, Bridge::Starter starter);
 /// Park, ParkedCall.
 void add_park_applications(dialplan::Applications& applications, Bridge::Starter starter);
+/// ConfBridge.
+void add_conference_applications(dialplan::Applications& applications);
+/// BridgeWait.
+void add_bridge_wait_application(dialplan::Applications& applications);
+/// Page.
+void add_page_application(dialplan::Applications& applications, Bridge::Starter starter);
+/// ChanSpy, ExtenSpy.
+void add_spy_applications(dialplan::Applications& applications);
 /// System, TrySystem, UserEvent, DumpChan, SendText.
 void add_system_applications(dialplan::Applications& applications);
 
@@ -50,11 +58,18 @@ void add_pjsip_functions(dialplan::Functions& functions);
 void add_state_functions(dialplan::Functions& functions);
 /// GROUP, GROUP_COUNT, GROUP_MATCH_COUNT, GROUP_LIST, LOCK, TRYLOCK, UNLOCK.
 void add_group_functions(dialplan::Functions& functions);
+/// CONFBRIDGE, CONFBRIDGE_INFO, CONFBRIDGE_CHANNELS.
+void add_conference_functions(dialplan::Functions& functions);
 /// CDR.
 void add_cdr_functions(dialplan::Functions& functions);
 /// FILE, STAT, SYSINFO.
 void add_file_functions(dialplan::Functions& functions);
 /// All of them.
 void add_channel_functions(dialplan::Functions& functions);
+
+/// Every application and function that a dialplan may use: those above, those of the dialplan
+/// itself, Dial and text messages.
+void add_all_applications(dialplan::Applications& applications, Bridge::Starter starter = {});
+void add_all_functions(dialplan::Functions& functions);
 
 }  // namespace strowger::pbx

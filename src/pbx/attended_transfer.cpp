@@ -165,6 +165,10 @@ private:
                 (void)co_await here->step_in(std::move(seat));
                 continue;
             }
+            if (released.asked == Feature::three_way && alone(*first_) && alone(*second_)) {
+                all_three_ = true;
+                co_return;
+            }
             aborted_ = released.asked == Feature::abort || released.asked == Feature::swap;
             if (released.why == Released::Why::peer_gone && !by_->hung_up()) aborted_ = true;
             if (released.why == Released::Why::transferred) sent_away_ = released;
@@ -175,7 +179,9 @@ private:
     Task<> finish() {
         const auto waiting = alone(*first_);
         const bool target_lives = target_ && !target_->hung_up();
-        if (sent_away_) {
+        if (all_three_ && waiting && target_lives && !by_->hung_up()) {
+            co_await join_all();
+        } else if (sent_away_) {
             co_await join_others();
             let_go(seat_, *sent_away_, starter_);
         } else if (by_->hung_up() || left_) {
@@ -202,6 +208,15 @@ private:
         }
     }
 
+    Task<> join_all() {
+        co_await alone(*first_)->stop_playing();
+        co_await target_->stop_playing();
+        Seat seat = seat_;
+        (void)co_await first_->step_in(std::move(seat));
+        auto third = second_->step_out(*target_);
+        if (third) (void)co_await first_->step_in(std::move(*third));
+    }
+
     Task<> join_others() {
         const auto waiting = alone(*first_);
         if (waiting) (void)waiting->variables().set("ATTENDEDTRANSFER", by_->name());
@@ -223,6 +238,7 @@ private:
     FeatureDigits codes_;
     bool left_ = false;  ///< `by` did not wait for the answer
     bool aborted_ = false;
+    bool all_three_ = false;
     std::optional<Released> sent_away_;
 };
 

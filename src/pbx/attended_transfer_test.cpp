@@ -110,11 +110,26 @@ TEST(AttendedTransfer, SwapsBetweenTheTwo) {
     EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.bob));
     talk.bob.dial("*4");
     EXPECT_TRUE(Talk::hear_each_other(talk.carol, talk.bob));
-    talk.bob.dial("*3");  // three cannot talk, but nothing breaks
-    EXPECT_TRUE(Talk::hear_each_other(talk.carol, talk.bob));
     talk.bob.dial("*2");
     EXPECT_TRUE(talk.bob.wait_bye());
     EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.carol));
+}
+
+TEST(AttendedTransfer, JoinsAllThreeAndThenTheTwoThatAreLeft) {
+    Talk talk;
+    talk.consult(talk.bob);
+    ASSERT_TRUE(talk.carol.pick_up());
+    talk.bob.dial("*3");
+    talk.bob.pump(100ms);
+    EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.bob));
+    EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.carol));
+    EXPECT_TRUE(Talk::hear_each_other(talk.bob, talk.carol));
+    talk.bob.hang_up();
+    talk.bob.pump(100ms);
+    EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.carol));
+    talk.alice.hang_up();
+    EXPECT_TRUE(talk.carol.wait_bye());
+    EXPECT_TRUE(talk.until([&] { return talk.core().channels.size() == 0; }));
 }
 
 TEST(AttendedTransfer, ReturnsWhenTheTargetRefusesOrLeaves) {

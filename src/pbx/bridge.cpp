@@ -96,6 +96,7 @@ void Bridge::warn() {
 }
 
 Task<Result<>> Bridge::connect_media() {
+    if (members_.size() > 2) co_return co_await mix_media();
     if (members_.size() != 2) co_return Result<>{};
     const auto a = members_[0]->channel->party();
     const auto b = members_[1]->channel->party();
@@ -106,6 +107,20 @@ Task<Result<>> Bridge::connect_media() {
     if (members_.size() == 2) co_await members_[1]->channel->stop_playing();
     media::ConnectRequest request{*a, *b};
     co_return co_await core_.engine.connect(std::move(request));
+}
+
+Task<Result<>> Bridge::mix_media() {
+    std::vector<ChannelPtr> channels;
+    for (const auto& member : members_) channels.push_back(member->channel);
+    for (const auto& channel : channels) {
+        const auto party = channel->party();
+        if (!party && channel->media_follows()) continue;
+        if (!party) co_return fail("one side has no media");
+        co_await channel->stop_playing();
+        media::MixRequest request{*party, "bridge:" + id_};
+        if (auto mixed = co_await core_.engine.mix(std::move(request)); !mixed) co_return mixed;
+    }
+    co_return Result<>{};
 }
 
 Task<Released> Bridge::talk(ChannelPtr channel) {
@@ -193,6 +208,12 @@ std::optional<Seat> Bridge::step_out(const Channel& leaving) {
             media::DisconnectRequest request{std::move(party)};
             (void)co_await engine.disconnect(std::move(request));
         }(core_.engine, *where));
+    // Of three, two are left: they need no mix.
+    if (members_.size() == 2)
+        core_.tasks.spawn([](std::shared_ptr<Bridge> bridge) -> Task<> {
+            if (const auto joined = co_await bridge->connect_media(); !joined)
+                LOG_WARNING((log::About{"pbx"}), "cannot be joined: {}", joined.error().text());
+        }(self));
     return seat;
 }
 
@@ -260,7 +281,7 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
     } else if (const auto* held = std::get_if<channel::Held>(&event)) {
         member->on_hold = held->on;
         const auto peer = peer_of(channel);
-        if (!peer) return;
+        if (!peer || members_.size() > 2) return;  // several go on talking to each other
         const auto ep = channel.endpoint();
         // Passed on, where the other phone makes its own music or lamp of it.
         const auto sip = std::dynamic_pointer_cast<SipChannel>(peer);
@@ -332,11 +353,8 @@ void Bridge::act(Member& member, Feature feature) {
         case Feature::abort:
         case Feature::complete:
         case Feature::swap:
-            release(*channel, {Released::Why::consultation, Cause::normal_clearing, {}, feature});
-            return;
         case Feature::three_way:
-            LOG_NOTICE(channel->about(), "three cannot talk to each other without a conference");
-            core_.tasks.spawn(say(channel, "pbx-invalid"));
+            release(*channel, {Released::Why::consultation, Cause::normal_clearing, {}, feature});
             return;
     }
 }

@@ -50,7 +50,8 @@ void let_go(const Seat& seat, Released how,
             const std::function<void(ChannelPtr, dialplan::Position)>& starter);
 
 /// Two channels that talk. Joins their media, listens to both, and lets go of each when the other
-/// has gone or been sent elsewhere.
+/// has gone or been sent elsewhere. A third may step in (atxferthreeway): then their media are
+/// mixed until two are left.
 ///
 /// A member with a dialplan waits in `talk`; one without (a leg that was dialled) is hung up when
 /// it is left alone, or starts a dialplan of its own when it is transferred. Members may be
@@ -124,6 +125,7 @@ private:
     void finish_target(Channel& by);
     void warn();
     Task<Result<>> connect_media();
+    Task<Result<>> mix_media();
     void told(events::BridgeChanged::What what, const Channel* channel) const;
 
     Core& core_;

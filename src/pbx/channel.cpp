@@ -81,8 +81,9 @@ Task<bool> Channel::play_tone(std::string tone, bool loop) {
     const auto& country = !tone_zone.empty() || !ep ? tone_zone : ep->tone_zone;
     const auto* zone = country.empty() ? nullptr : core_.config->indications.zone(country);
     if (!zone) zone = core_.config->indications.zone();
-    if (zone)
-        if (const auto spec = zone->tone(tone); !spec.empty()) tone = spec;
+    auto known = zone ? zone->tone(tone) : std::string_view{};
+    if (known.empty()) known = config::standard_tone(tone);
+    if (!known.empty()) tone = known;
     playing_ = true;
     play_id_ = core_.channels.next_media_id(*this);
     media::PlayRequest request{*where, media::PlayTone{std::move(tone), loop}, play_id_};
@@ -325,6 +326,8 @@ void Channel::media_event(const media::Event& event) {
         raise(channel::PlayDone{play->id, play->completed, play->error, play->played});
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
         raise(channel::RecordDone{record->id, record->path, record->duration, record->reason});
+    } else if (const auto* talking = std::get_if<media::TalkingChanged>(&event)) {
+        raise(channel::Talking{talking->talking, talking->talked});
     } else if (const auto* timeout = std::get_if<media::MediaTimeout>(&event)) {
         LOG_NOTICE(about(), "no media for {:.0f} s; hanging up", seconds(timeout->silence));
         raise(channel::MediaLost{timeout->silence});

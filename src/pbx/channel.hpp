@@ -22,6 +22,7 @@
 namespace strowger::pbx {
 
 class Bridge;
+struct ConferenceProfiles;
 
 /// A party as it is shown to others.
 struct PartyId {
@@ -88,6 +89,9 @@ public:
     /// run_hangup_handlers.
     std::vector<std::string> hangup_handlers;
     std::vector<std::uint64_t> monitors;  ///< MixMonitors that run, by their ids in Recordings
+    /// What CONFBRIDGE() has set for the next ConfBridge(). Shared, because only the conference
+    /// knows what it is.
+    std::shared_ptr<ConferenceProfiles> conference_profiles;
     std::string userfield, tone_zone;
     io::Timer absolute_timeout;  ///< TIMEOUT(absolute)
     Time absolute_timeout_at = Time::max();

@@ -89,6 +89,8 @@ std::string Channels::next_uniqueid(WallTime now) {
 }
 
 std::string Channels::next_name(std::string_view technology, std::string_view resource) {
+    // Dialplans tell texts from calls by the whole name that Asterisk's one message channel has.
+    if (technology == "Message") return fmt::format("{}/{}", technology, resource);
     return fmt::format("{}/{}-{:08x}", technology, resource, names_++);
 }
 

@@ -15,6 +15,7 @@
 #include "io/loop.hpp"
 #include "media/engine.hpp"
 #include "pbx/channels.hpp"
+#include "pbx/conferences.hpp"
 #include "pbx/config/configuration.hpp"
 #include "pbx/dialplan/call.hpp"
 #include "pbx/host_names.hpp"
@@ -50,6 +51,7 @@ struct Core {
     Recordings running_recordings = {};
     RingingCalls ringing = {};
     Parking parking = {};
+    Conferences conferences = {};
     /// Everything that runs without somebody waiting for it: cut when the exchange ends.
     TaskScope tasks = {};
 

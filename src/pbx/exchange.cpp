@@ -6,7 +6,6 @@
 #include "base/metrics.hpp"
 #include "io/clock.hpp"
 #include "io/file.hpp"
-#include "pbx/app_dial.hpp"
 #include "pbx/applications.hpp"
 #include "pbx/bridge.hpp"
 #include "pbx/dialplan/machine.hpp"
@@ -29,18 +28,6 @@ constexpr std::string_view allowed_methods =
     "OPTIONS, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, "
     "MESSAGE, INFO, REFER";
 constexpr std::string_view supported_options = "100rel, timer, replaces, norefersub, path";
-
-std::vector<std::string> sound_directories(const Exchange::Options& options) {
-    auto directories = options.sound_directories;
-    directories.push_back(options.state_directory + "/sounds");
-    directories.emplace_back("/var/lib/asterisk/sounds");
-    directories.emplace_back("/usr/share/asterisk/sounds");
-    return directories;
-}
-
-std::vector<std::string> music_directories(const Exchange::Options& options) {
-    return {options.state_directory, "/var/lib/asterisk", "/usr/share/asterisk"};
-}
 
 sip::TransactionLayer::Config layer_config(const config::Configuration& configuration) {
     sip::TransactionLayer::Config config;
@@ -95,7 +82,7 @@ Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::Local
       signalling_(std::make_unique<Signalling>(loop, random_, layer_config(*config))),
       resolver_(std::make_unique<io::Resolver>(loop, io::Resolver::Options{})),
       engine_(std::move(engine)),
-      sounds_(sound_directories(options_), music_directories(options_)),
+      sounds_(options_.sounds()),
       names_(loop, *resolver_, random_),
       config_(std::move(config)),
       dialplan_(std::move(plan)),
@@ -131,6 +118,15 @@ Exchange::Exchange(io::Loop& loop, Options options, std::unique_ptr<media::Local
       started_(loop.now()),
       loaded_(loop.now()) {}
 
+Sounds Exchange::Options::sounds() const {
+    auto directories = sound_directories;
+    directories.push_back(state_directory + "/sounds");
+    directories.emplace_back("/var/lib/asterisk/sounds");
+    directories.emplace_back("/usr/share/asterisk/sounds");
+    return Sounds(std::move(directories),
+                  {state_directory, "/var/lib/asterisk", "/usr/share/asterisk"});
+}
+
 Exchange::~Exchange() {
     // Calls end as they always do; what then still waits, for media or for a name server, is cut
     // while everything that it refers to is there.
@@ -162,13 +158,8 @@ Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options option
 }
 
 Result<> Exchange::begin() {
-    dialplan::add_builtin_functions(functions_);
-    dialplan::add_builtin_applications(applications_);
-    add_dial_application(applications_, starter());
-    add_channel_applications(applications_, starter());
-    add_channel_functions(functions_);
-    add_message_application(applications_);
-    add_message_functions(functions_);
+    add_all_applications(applications_, starter());
+    add_all_functions(functions_);
     messages_ = std::make_unique<Messages>(core_);
 
     engine_watch_ = std::make_unique<io::Watch>(loop_, engine_->event_fd());
@@ -295,6 +286,7 @@ void Exchange::bind_static_contacts() {
 void Exchange::media_event(const media::Event& event) {
     std::shared_ptr<Channel> channel;
     if (const auto* play = std::get_if<media::PlayFinished>(&event)) {
+        core_.conferences.played(play->id);
         channel = channels_.find_by_media_id(play->id);
         channels_.forget_media_id(play->id);
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {

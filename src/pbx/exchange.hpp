@@ -40,6 +40,8 @@ public:
             bind;  ///< replaces the address of every transport; port 0: any
         std::optional<SocketAddress> http;  ///< /metrics and /healthz
         unsigned media_threads = 0;         ///< 0: one a core
+
+        Sounds sounds() const;  ///< looked for in these directories, then in the usual ones
     };
     /// How long calls may go on after `stop` before they are cut.
     static constexpr Duration stop_patience = std::chrono::seconds{1};

@@ -4,6 +4,7 @@
 
 #include "io/file.hpp"
 #include "pbx/disk_files.hpp"
+#include "pbx/lint.hpp"
 
 namespace strowger::pbx {
 
@@ -31,6 +32,7 @@ LoadedConfiguration load_configuration(const std::string& directory) {
             add(std::to_string(space), fmt::format("ParkedCall({},{})", lot.name, space));
     }
     loaded.plan = dialplan::load(loaded.config->extensions, hints, loaded.config->diagnostics);
+    lint(*loaded.config, *loaded.plan, loaded.config->diagnostics);
     return loaded;
 }
 

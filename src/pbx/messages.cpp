@@ -139,6 +139,7 @@ Task<AppResult> message_send(Call& call, std::string_view args) {
     }
     std::string from = at(1), to = at(2), body = message ? message->body : std::string();
     if (from.empty() && message) from = message->from;
+    if (message && message->let_pass) message->let_pass();
     const auto sent = co_await send(channel.core(), std::move(*destination), std::move(from),
                                     std::move(to), std::move(body));
     if (!sent) channel.report(log::Level::notice, "MessageSend: " + sent.error().text());
@@ -173,7 +174,7 @@ int Messages::receive(const sip::ReceivedPtr& received, const config::Endpoint& 
     const auto caller = user_of(request.from());
     if (!core_.environment.dialplan()->exists(context, exten, {caller, core_.environment.clock()}))
         return 404;
-    if (waiting_.size() >= max_waiting) return 503;
+    if (waiting_.size() + running_ >= max_waiting) return 503;
     auto channel = std::make_shared<MessageChannel>(core_);
     const auto to = sip::NameAddress::parse(request.to());
     channel->to = to ? std::string(to->uri) : std::string(request.to());
@@ -188,27 +189,34 @@ int Messages::receive(const sip::ReceivedPtr& received, const config::Endpoint& 
     for (const auto& [name, value] : endpoint.set_var) (void)channel->assign(name, value);
     channel->set_position({context, exten, 1});
     waiting_.push_back(std::move(channel));
-    if (!running_) {
-        running_ = true;
-        core_.tasks.spawn(run());
-    }
+    if (!has_turn_) next();
     return 202;
 }
 
-Task<> Messages::run() {
+void Messages::next() {
+    has_turn_ = nullptr;
+    if (waiting_.empty()) return;
+    auto channel = std::move(waiting_.front());
+    waiting_.pop_front();
+    has_turn_ = channel.get();
+    ++running_;
+    channel->let_pass = [this, which = channel.get()] {
+        if (has_turn_ == which) next();
+    };
+    core_.tasks.spawn(run(std::move(channel)));
+}
+
+Task<> Messages::run(std::shared_ptr<MessageChannel> channel) {
     co_await core_.loop.sleep(std::chrono::microseconds{1});  // the 202 goes out before
-    while (!waiting_.empty()) {
-        const auto channel = std::move(waiting_.front());
-        waiting_.pop_front();
-        core_.channels.add(channel);
-        channel->has_dialplan = true;
-        (void)co_await dialplan::Machine::run(*channel);
-        channel->hangup(Cause::normal_clearing);
-        co_await dialplan::Machine::run_hangup(*channel);
-        channel->has_dialplan = false;
-        core_.channels.remove(*channel);
-    }
-    running_ = false;
+    core_.channels.add(channel);
+    channel->has_dialplan = true;
+    (void)co_await dialplan::Machine::run(*channel);
+    channel->hangup(Cause::normal_clearing);
+    co_await dialplan::Machine::run_hangup(*channel);
+    channel->has_dialplan = false;
+    core_.channels.remove(*channel);
+    --running_;
+    channel->let_pass();
 }
 
 void add_message_application(dialplan::Applications& applications) {

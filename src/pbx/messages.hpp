@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ public:
 
     std::string to, from, body;
     sip::HeaderLines data;  ///< other headers, and what MESSAGE_DATA() sets
+    /// Called when it has to wait for somebody else: the message after it need not.
+    std::function<void()> let_pass;
 
     void ring() override {}
     Task<Result<>> progress() override;
@@ -29,10 +32,11 @@ public:
 };
 
 /// Text messages (RFC 3428) outside of dialogs: each runs through the dialplan on a channel of its
-/// own, one after the other.
+/// own, one after the other. While one waits for the answer of whom it is sent to the next has its
+/// turn, so a phone that is silent delays nobody.
 class Messages {
 public:
-    /// Messages waiting for their turn; beyond it they are answered 503.
+    /// Messages waiting for their turn or for an answer; beyond it they are answered 503.
     static constexpr std::size_t max_waiting = 1000;
     static constexpr std::size_t max_body =
         8192;  ///< bytes; 413 beyond (RFC 3428 asks for 1300 at most)
@@ -43,11 +47,13 @@ public:
     int receive(const sip::ReceivedPtr& request, const config::Endpoint& endpoint);
 
 private:
-    Task<> run();
+    Task<> run(std::shared_ptr<MessageChannel> channel);
+    void next();
 
     Core& core_;
     std::deque<std::shared_ptr<MessageChannel>> waiting_;
-    bool running_ = false;
+    std::size_t running_ = 0;            ///< those that wait for an answer included
+    const Channel* has_turn_ = nullptr;  ///< only compared
 };
 
 /// MessageSend(destination[,from[,to]]).

@@ -674,6 +674,8 @@ Result<> SipChannel::send_text(std::string_view text) {
 
 std::optional<std::string> SipChannel::signalling_field(std::string_view field) const {
     if (field == "endpoint") return endpoint_->name;
+    if (field == "aor") return endpoint_->aors.empty() ? std::string() : endpoint_->aors.front();
+    if (!session_) return std::nullopt;  // not dialled yet
     if (field == "callid" || field == "call-id") return call_id();
     if (field == "peerip") return session_->flow().remote.ip.text();
     if (field == "recvip") return session_->flow().local.ip.text();
@@ -682,7 +684,6 @@ std::optional<std::string> SipChannel::signalling_field(std::string_view field) 
     if (field == "target_uri") return target_uri_;
     if (field == "local_tag") return session_->local_tag();
     if (field == "secure") return sip::is_secure(session_->flow().transport) ? "1" : "0";
-    if (field == "aor") return endpoint_->aors.empty() ? std::string() : endpoint_->aors.front();
     if (!invite_) return std::nullopt;
     if (field == "request_uri") return std::string(invite_->message().request_uri());
     if (field == "remote_uri") return std::string(invite_->message().from());

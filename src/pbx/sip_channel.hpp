@@ -52,7 +52,10 @@ public:
     void hangup(Cause cause) override;
     void send_digit(char digit, Duration duration) override;
     bool wants_digits_signalled() const override { return is_up() && sends_info(); }
-    const std::string& call_id() const override { return session_->call_id(); }
+    /// Empty before it is dialled: a subroutine may run on it then (Dial's option b).
+    const std::string& call_id() const override {
+        return session_ ? session_->call_id() : Channel::call_id();
+    }
     std::shared_ptr<const config::Endpoint> endpoint() const override { return endpoint_; }
     std::optional<media::Party> party() const override;
     std::vector<media::CodecSpec> codecs() const override { return offered_codecs_; }

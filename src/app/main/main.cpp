@@ -73,7 +73,7 @@ int run(int argc, char** argv) {
         return status == 0 ? app::success : app::usage;
     }
     if (*pbx) {
-        if (check) return app::check_configuration(options.config_directory);
+        if (check) return app::check_configuration(options);
         log::configure(format == "json" ? log::Format::json : log::Format::text,
                        log::level_by_name(level, log::Level::notice));
         if (!bind.empty()) options.bind = SocketAddress::parse(bind);

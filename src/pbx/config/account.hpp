@@ -52,6 +52,7 @@ struct Auth {
 struct Identify {
     std::string name;
     ini::Place place;
+    bool from_wizard = false;
 
     std::string endpoint;
     std::vector<Cidr> match;               ///< addresses and networks

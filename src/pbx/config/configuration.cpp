@@ -52,6 +52,8 @@ std::shared_ptr<Configuration> load(ini::FileSource& files, const std::string& d
         lot.name = "default";
         c.parking_lots.add(std::move(lot));
     }
+    take("confbridge.conf", read_conferences);
+    complete_conferences(c);
     take("acl.conf", read_acl);
     c.pjsip = read(files, directory, "pjsip.conf", c.asterisk.execincludes, d);
     c.pjsip_wizard = read(files, directory, "pjsip_wizard.conf", c.asterisk.execincludes, d);

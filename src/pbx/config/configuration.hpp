@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "pbx/config/account.hpp"
 #include "pbx/config/acl.hpp"
+#include "pbx/config/conference.hpp"
 #include "pbx/config/endpoint.hpp"
 #include "pbx/config/global.hpp"
 #include "pbx/config/parking.hpp"
@@ -81,6 +82,9 @@ struct Configuration {
     Objects<MusicClass> music;
     Features features;
     Objects<ParkingLot> parking_lots;
+    Objects<ConferenceBridge> conference_bridges;
+    Objects<ConferenceUser> conference_users;
+    Objects<ConferenceMenu> conference_menus;
     Modules modules;
 
     /// extensions.conf with its includes, for dialplan::load (which adds its own diagnostics).

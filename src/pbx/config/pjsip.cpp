@@ -107,6 +107,20 @@ void check_references(Configuration& c) {
         check(endpoint.auth, c.auths, "auth", file, line, d);
         check(endpoint.outbound_auth, c.auths, "auth", file, line, d);
         check({endpoint.transport}, c.transports, "transport", file, line, d);
+        check(endpoint.acl, c.acls, "acl", file, line, d);
+        check(endpoint.contact_acl, c.acls, "acl", file, line, d);
+    }
+    for (const auto& identify : c.identifies) {
+        const auto& file = (identify.from_wizard ? c.pjsip_wizard : c.pjsip).file(identify.place);
+        check({identify.endpoint}, c.endpoints, "endpoint", file, identify.place.line, d);
+    }
+    for (const auto& registration : c.registrations) {
+        const auto& file =
+            (registration.from_wizard ? c.pjsip_wizard : c.pjsip).file(registration.place);
+        const auto line = registration.place.line;
+        check(registration.outbound_auth, c.auths, "auth", file, line, d);
+        check({registration.endpoint}, c.endpoints, "endpoint", file, line, d);
+        check({registration.transport}, c.transports, "transport", file, line, d);
     }
 }
 

@@ -11,6 +11,7 @@ namespace strowger::pbx::config {
 struct Registration {
     std::string name;
     ini::Place place;
+    bool from_wizard = false;
 
     std::string server_uri;
     std::string client_uri;

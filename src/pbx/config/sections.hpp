@@ -19,6 +19,9 @@ void read_music(const ini::Document& document, Configuration& configuration);
 void read_features(const ini::Document& document, Configuration& configuration);
 void read_modules(const ini::Document& document, Configuration& configuration);
 void read_parking(const ini::Document& document, Configuration& configuration);
+void read_conferences(const ini::Document& document, Configuration& configuration);
+/// The default profiles, where no file has given them.
+void complete_conferences(Configuration& configuration);
 void read_acl(const ini::Document& document, Configuration& configuration);
 
 }  // namespace strowger::pbx::config

@@ -41,4 +41,8 @@ struct Indications {
     const ToneZone* zone() const { return zone(country); }
 };
 
+/// The tones of North America, for those that no zone of the configuration has: dial, busy, ring,
+/// congestion, callwaiting, dialrecall, record, info, stutter. Empty for any other name.
+std::string_view standard_tone(std::string_view name);
+
 }  // namespace strowger::pbx::config

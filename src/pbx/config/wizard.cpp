@@ -140,6 +140,7 @@ private:
         Object object;
         object.name = std::move(name);
         object.place = section_.place;
+        if constexpr (requires { object.from_wizard; }) object.from_wizard = true;
         return object;
     }
 
@@ -152,7 +153,6 @@ private:
 
     void make_endpoint() {
         auto endpoint = made<Endpoint>(wizard_.name);
-        endpoint.from_wizard = true;
         apply(endpoint, "endpoint/", endpoint_schema());
         if (endpoint.aors.empty()) endpoint.aors = {wizard_.name};
         if (wizard_.accepts_auth) endpoint.auth = {wizard_.name + "-iauth"};
