@@ -394,10 +394,9 @@ Task<Result<>> LocalEngine::play(PlayRequest request) {
 
     if (auto* stream = std::get_if<PlayStream>(&request.source)) {
         ++(*record)->plays;
-        post(**record, [id = request.id, player = std::make_unique<Player>(std::move(
-                                             stream->sound))](Leg& leg) mutable {
-            leg.play(std::move(player), id);
-        });
+        post(**record,
+             [id = request.id, player = std::make_unique<Player>(std::move(stream->sound))](
+                 Leg& leg) mutable { leg.play(std::move(player), id); });
         co_return Result<>{};
     }
 
@@ -465,13 +464,13 @@ void LocalEngine::listen(Record& record, const RecordRequest& request) {
             if (handler_) handler_(event);
         });
     };
-    auto recorder = std::make_unique<Recorder>(Recorder::Config{.id = id,
-                                                                .both_directions = false,
-                                                                .max_duration =
-                                                                    request.max_duration,
-                                                                .max_silence = {},
-                                                                .live = true},
-                                               std::move(write), std::move(finish));
+    auto recorder =
+        std::make_unique<Recorder>(Recorder::Config{.id = id,
+                                                    .both_directions = false,
+                                                    .max_duration = request.max_duration,
+                                                    .max_silence = {},
+                                                    .live = true},
+                                   std::move(write), std::move(finish));
     post(record,
          [recorder = std::move(recorder)](Leg& leg) mutable { leg.record(std::move(recorder)); });
 }

@@ -24,8 +24,7 @@ public:
         std::size_t sound = 0;
         std::size_t sample = 0;  ///< in that sound; at first, where to start
     };
-    using Source =
-        std::variant<Sounds, ToneGenerator, DtmfGenerator, std::shared_ptr<LiveSound>>;
+    using Source = std::variant<Sounds, ToneGenerator, DtmfGenerator, std::shared_ptr<LiveSound>>;
 
     explicit Player(Source source) : source_(std::move(source)) {}
 

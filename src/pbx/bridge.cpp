@@ -306,7 +306,8 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
     } else if (const auto* pressed = std::get_if<channel::Digit>(&event)) {
         if (const auto peer = peer_of(channel); peer && peer->wants_digits_signalled())
             peer->send_digit(pressed->digit, pressed->duration);
-        digit(*member, pressed->digit);
+        // Whoever runs at the far end of a Local pair may have ended the call by that digit.
+        if (auto* const still = find(channel)) digit(*still, pressed->digit);
     } else if (std::holds_alternative<channel::Interrupted>(event)) {
         release(channel, {Released::Why::self_gone, Cause::normal_clearing, {}});
     }

@@ -12,8 +12,8 @@ namespace strowger::dialplan {
 /// evaluated is empty and reported to the call. Results are cut at `max_substituted`.
 std::string substitute(Call& call, std::string_view text);
 
-/// The same where functions that wait (CURL, SHELL, ...) may be called: within `${}`, not within the
-/// arguments that another function evaluates by itself. Worth its price only when
+/// The same where functions that wait (CURL, SHELL, ...) may be called: within `${}`, not within
+/// the arguments that another function evaluates by itself. Worth its price only when
 /// Functions::may_wait says so.
 Task<std::string> substitute_waiting(Call& call, std::string text);
 
