@@ -21,9 +21,8 @@ configure:
 demo: build ## two phones, one call, and a report of it
 	@tools/demo
 
-test: configure ## unit, simulation and interop tests
-	@cmake --build --preset $(PRESET) -j $(JOBS)
-	@tests/run
+test: ## unit, simulation and interop tests
+	@./test
 
 run: build ## the exchange on this machine with the default configuration, until Ctrl-C
 	@tools/run-exchange

@@ -9,7 +9,7 @@ namespace strowger {
 
 /// What went wrong and where, in words for the person who has to mend it.
 ///
-/// The text says what was expected, what came and where; see docs/style. A code is carried only
+/// The text says what was expected, what came and where. A code is carried only
 /// where a caller branches on it (a SIP status, an errno); 0 otherwise.
 class Error {
 public:

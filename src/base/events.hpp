@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -85,7 +86,8 @@ struct MediaQuality {
     double jitter_ms, loss_percent, mos, round_trip_ms;
 };
 
-/// Failed and successful authentication, as readers that ban or audit want it.
+/// Failed and successful authentication, as readers that ban or audit want it. Every request makes
+/// one, so its texts are borrowed: they are there while the reader is called.
 struct Security {
     enum class What {
         failed_acl,
@@ -96,12 +98,12 @@ struct Security {
         request_not_supported,
     };
     What what;
-    std::string account;
-    std::string call_id;
-    std::string transport;  ///< "UDP", "TCP", "TLS", "WS", "WSS"
+    std::string_view account;
+    std::string_view call_id;
+    std::string_view transport;  ///< "UDP", "TCP", "TLS", "WS", "WSS"
     SocketAddress local;
     SocketAddress remote;
-    std::string detail;
+    std::string_view detail;
 };
 
 /// A Custom: device was set. The states of other devices follow from the events above.

@@ -1,7 +1,6 @@
 #include "media/audio_file.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "base/text.hpp"
@@ -118,23 +117,18 @@ Result<WavHeader> WavHeader::parse(Bytes head) {
     return fail("WAV: no data chunk in the first {} bytes", head.size());
 }
 
-void AudioFile::Closer::operator()(std::FILE* file) const { std::fclose(file); }
-
-AudioFile::AudioFile(AudioFile&&) noexcept = default;
-AudioFile& AudioFile::operator=(AudioFile&&) noexcept = default;
-AudioFile::~AudioFile() = default;
-
 Result<AudioFile> AudioFile::open(const std::filesystem::path& path) {
     AudioFile audio;
-    audio.file_.reset(std::fopen(path.c_str(), "rb"));
-    if (!audio.file_) return fail("{}: cannot read: {}", path.string(), std::strerror(errno));
-    std::FILE* const file = audio.file_.get();
+    auto file = io::OpenFile::open(path.string(), io::OpenFile::Mode::read);
+    if (!file) return std::unexpected(file.error());
     const auto suffix = to_lower(path.extension().string());
     if (const auto known = headerless(suffix)) {
         audio.format_ = *known;
     } else if (suffix == ".wav" || suffix == ".wave") {
         std::vector<std::uint8_t> head(WavHeader::max_head);
-        head.resize(std::fread(head.data(), 1, head.size(), file));
+        const auto got = file->read(head);
+        if (!got) return std::unexpected(got.error());
+        head.resize(*got);
         const auto parsed = WavHeader::parse(head);
         if (!parsed) return std::unexpected(parsed.error().within(path.string()));
         audio.format_ = *parsed;
@@ -142,12 +136,10 @@ Result<AudioFile> AudioFile::open(const std::filesystem::path& path) {
         return fail("{}: expected .wav, .ulaw, .alaw, .sln or .raw, got '{}'", path.string(),
                     suffix);
     }
-    if (std::fseek(file, 0, SEEK_END) != 0) {
-        return fail("{}: cannot seek: {}", path.string(), std::strerror(errno));
-    }
-    const long end = std::ftell(file);
-    const std::uint64_t size = end < 0 ? 0 : static_cast<std::uint64_t>(end);
-    const auto there = size - std::min(size, audio.format_.data_offset);
+    const auto size = file->size();
+    if (!size) return std::unexpected(size.error());
+    audio.file_ = std::move(*file);
+    const auto there = *size - std::min(*size, audio.format_.data_offset);
     auto& declared = audio.format_.data_size;
     // Sizes of 0 and all ones are of streams that never came back to fill them in.
     if (declared == 0 || declared == 0xffffffffU || declared > there) declared = there;
@@ -180,9 +172,10 @@ bool AudioFile::fill() {
     while (ready_.empty() && !drained_) {
         const auto wanted = std::min<std::uint64_t>(remaining_, chunk_frames * frame);
         raw_.resize(static_cast<std::size_t>(wanted));
-        const auto got = wanted == 0 ? 0 : std::fread(raw_.data(), 1, raw_.size(), file_.get());
+        const Result<std::size_t> read = wanted == 0 ? 0 : file_.read(raw_);
+        const auto got = read.value_or(0);
         if (got < wanted) {
-            failed_ = std::ferror(file_.get()) != 0;
+            failed_ = !read;
             remaining_ = 0;
         } else {
             remaining_ -= got;
@@ -211,8 +204,7 @@ void AudioFile::seek(Duration from_start) {
     const auto skipped =
         frames >= static_cast<double>(total) ? total : static_cast<std::uint64_t>(frames);
     remaining_ = format_.data_size - skipped * frame;
-    failed_ = std::fseek(file_.get(), static_cast<long>(format_.data_offset + skipped * frame),
-                         SEEK_SET) != 0;
+    failed_ = !file_.seek(format_.data_offset + skipped * frame);
     if (failed_) remaining_ = 0;
     ready_.clear();
     ready_at_ = 0;

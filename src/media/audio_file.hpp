@@ -1,9 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "io/open_file.hpp"
 #include "media/g711.hpp"
 #include "media/resampler.hpp"
 
@@ -52,18 +51,11 @@ public:
     Duration length() const;
     bool failed() const { return failed_; }  ///< a read error rather than the end of the file
 
-    AudioFile(AudioFile&&) noexcept;
-    AudioFile& operator=(AudioFile&&) noexcept;
-    ~AudioFile();
-
 private:
     AudioFile() = default;
     bool fill();
 
-    struct Closer {
-        void operator()(std::FILE* file) const;
-    };
-    std::unique_ptr<std::FILE, Closer> file_;
+    io::OpenFile file_;
     WavHeader format_;
     std::uint64_t remaining_ = 0;  // bytes of samples not yet read
     std::vector<std::uint8_t> raw_;

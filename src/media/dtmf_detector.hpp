@@ -26,7 +26,8 @@ public:
     static constexpr std::size_t max_queued = 16;
 
     void process(std::span<const Sample> samples);
-    bool poll(Key& key);  ///< what began and ended, in order
+    bool poll(Key& key);                             ///< what began and ended, in order
+    bool sounding() const { return current_ != 0; }  ///< a key is held down now
     void reset() { *this = {}; }
 
 private:

@@ -105,6 +105,68 @@ struct StopRecordRequest {
     Party party;
     std::uint64_t id = 0;
 };
+
+/// How one member takes part in a mix.
+struct MixSettings {
+    bool muted = false;           ///< says nothing to the others
+    bool deaf = false;            ///< hears silence
+    float talking_gain = 1;       ///< of what it says, for everybody
+    float listening_gain = 1;     ///< of what it hears
+    bool detects_talk = false;    ///< TalkingChanged
+    int talking_threshold = 160;  ///< mean magnitude of 20 ms from which on it is talk
+    Duration silence = std::chrono::milliseconds{2500};  ///< so long below it ends the talk
+    bool drops_silence = false;                          ///< what is no talk is not mixed
+    bool pass_keys = false;                              ///< its keys are sent to the others
+};
+/// Takes a party into the mix of that name, out of whatever it was joined to; the first makes the
+/// mix, and with the last it ends. Repeated it changes the settings.
+struct MixRequest {
+    Party party;
+    std::string mix;
+    MixSettings settings = {};
+};
+struct LeaveMixRequest {
+    Party party;
+};
+/// To everybody in the mix. The end is a PlayFinished of the party {mix, ""}.
+struct PlayMixRequest {
+    std::string mix;
+    PlayFiles source;
+    std::uint64_t id = 0;
+};
+struct StopPlayMixRequest {
+    std::string mix;
+};
+/// What everybody together says, until stopped or the mix ends: RecordFinished of {mix, ""}.
+struct RecordMixRequest {
+    std::string mix;
+    std::string path;  ///< WAV; suffix .wav
+    bool append = false;
+    std::uint64_t id = 0;
+};
+struct StopRecordMixRequest {
+    std::string mix;
+    std::uint64_t id = 0;
+};
+
+/// What somebody who listens to another may hear and say.
+struct SpySettings {
+    bool hears_target = true;  ///< what the other one says
+    bool hears_others = true;  ///< what it hears
+    bool whispers = false;     ///< is heard by it
+    bool barges = false;       ///< is heard by it and by whom it talks to
+    float gain = 1;            ///< of what is heard
+};
+/// One party listens to another, and to whom that one talks, without taking part. It leaves
+/// whatever it was joined to. Repeated it changes the settings, or the target.
+struct SpyRequest {
+    Party party;
+    Party target;
+    SpySettings settings = {};
+};
+struct StopSpyRequest {
+    Party party;
+};
 struct PlayDtmfRequest {
     Party party;
     std::string digits;
@@ -174,7 +236,14 @@ struct MediaTimeout {
     Party party;
     Duration silence;
 };
-using Event = std::variant<DtmfEvent, PlayFinished, RecordFinished, MediaStarted, MediaTimeout>;
+/// Somebody in a mix with `detects_talk` began to talk, or ended.
+struct TalkingChanged {
+    Party party;
+    bool talking;
+    Duration talked;  ///< at the end: for so long
+};
+using Event = std::variant<DtmfEvent, PlayFinished, RecordFinished, MediaStarted, MediaTimeout,
+                           TalkingChanged>;
 
 /// The media plane as signalling sees it (contract 1): typed NG requests, answered at once by the
 /// engine in this process or later by one elsewhere. All calls and all events happen on the owner's
@@ -199,6 +268,14 @@ public:
     virtual Task<Result<>> echo(EchoRequest) = 0;
     virtual Task<Result<>> record(RecordRequest) = 0;  ///< ends in RecordFinished
     virtual Task<Result<>> stop_record(StopRecordRequest) = 0;
+    virtual Task<Result<>> mix(MixRequest) = 0;
+    virtual Task<Result<>> leave_mix(LeaveMixRequest) = 0;
+    virtual Task<Result<>> play_mix(PlayMixRequest) = 0;
+    virtual Task<Result<>> stop_play_mix(StopPlayMixRequest) = 0;
+    virtual Task<Result<>> record_mix(RecordMixRequest) = 0;
+    virtual Task<Result<>> stop_record_mix(StopRecordMixRequest) = 0;
+    virtual Task<Result<>> spy(SpyRequest) = 0;
+    virtual Task<Result<>> stop_spy(StopSpyRequest) = 0;
     virtual Task<Result<>> play_dtmf(PlayDtmfRequest) = 0;
     virtual Task<Result<>> block(BlockRequest) = 0;
     virtual Task<Result<PartyStats>> query(QueryRequest) = 0;

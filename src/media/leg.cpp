@@ -6,9 +6,11 @@
 #include "io/clock.hpp"
 #include "media/dtmf_detector.hpp"
 #include "media/e_model.hpp"
+#include "media/mix.hpp"
 #include "media/player.hpp"
 #include "media/recorder.hpp"
 #include "media/shard.hpp"
+#include "media/spy.hpp"
 #include "wire/rtcp/compound_writer.hpp"
 
 namespace strowger::media {
@@ -20,10 +22,17 @@ constexpr std::size_t frame_samples = 160;
 // A player that fell behind by more than this starts its clock anew instead of sending a burst.
 constexpr Duration max_catch_up = std::chrono::milliseconds{100};
 
+// What is whispered takes the place of a peer from whom nothing came for this long.
+constexpr Duration whisper_patience = std::chrono::milliseconds{50};
+
 constexpr Duration watch_interval = std::chrono::seconds{1};
 
 // What every receiver of in-band keys surely recognises (Q.24 asks for 40 ms).
 constexpr Duration shortest_key = std::chrono::milliseconds{80};
+
+// Zero, as either law of G.711 writes it.
+constexpr std::uint8_t ulaw_silence = 0xff;
+constexpr std::uint8_t alaw_silence = 0xd5;
 
 // UDP and IPv4 headers, which RFC 3550 section 6.2 counts in.
 constexpr std::size_t datagram_overhead = 28;
@@ -74,6 +83,8 @@ void Leg::attach(Shard& shard) {
 }
 
 void Leg::detach() {
+    while (!spies_.empty()) spies_.back()->listener().stop_spying();
+    stop_spying();
     part();
     for (Timer* timer :
          {&play_timer_, &digit_timer_, &key_timer_, &record_timer_, &rtcp_timer_, &watch_timer_})
@@ -113,24 +124,60 @@ void Leg::agree(Terms terms) {
 
 void Leg::join(Leg& other) {
     if (peer_ == &other) return;
-    part();
-    other.part();
-    echo_ = false;
-    other.echo_ = false;
+    for (Leg* leg : {this, &other}) {
+        leg->part();
+        leg->stop_spying();
+        leg->echo_ = false;
+    }
     peer_ = &other;
     other.peer_ = this;
-    sender_.source_changed();
-    other.sender_.source_changed();
-    route();
-    other.route();
+    for (Leg* leg : {this, &other}) {
+        leg->sender_.source_changed();
+        leg->route();
+        leg->tell_spies();
+    }
 }
 
 void Leg::part() {
+    if (Mix* const mix = std::exchange(mix_, nullptr)) mix->leave(*this);
     Leg* const peer = std::exchange(peer_, nullptr);
     route();
     if (!peer) return;
     peer->peer_ = nullptr;
     peer->route();
+    tell_spies();
+    peer->tell_spies();
+}
+
+void Leg::enter(Mix& mix, const MixSettings& settings) {
+    if (mix_ != &mix) {
+        part();
+        stop_spying();
+        echo_ = false;
+        route();
+        mix_ = &mix;
+        sender_.source_changed();
+    }
+    mix.enter(*this, settings);
+}
+
+void Leg::spy(Leg& target, const SpySettings& settings) {
+    if (spying_ && &spying_->target() == &target) {
+        spying_->change(settings);
+        return;
+    }
+    part();
+    echo_ = false;
+    route();
+    stop_spying();
+    spying_ = std::make_unique<Spy>(*shard_, *this, target, settings);
+    sender_.source_changed();
+}
+
+void Leg::stop_spying() { spying_.reset(); }
+
+void Leg::tell_spies() {
+    for (Spy* const spy : spies_) spy->peer_changed();
 }
 
 void Leg::echo(bool on) {
@@ -201,6 +248,16 @@ const sdp::AgreedPayload* Leg::event_payload() const {
 
 bool Leg::occupied() const { return player_ || key_player_ || (digits_ && digits_->sounding()); }
 
+bool Leg::is_listened_to() const {
+    return !recorders_.empty() || detector_ || mix_ || spying_ || !spies_.empty();
+}
+
+std::optional<g711::Law> Leg::own_law() const {
+    const auto* payload = g711_payload();
+    if (!payload) return std::nullopt;
+    return static_cast<g711::Law>(law_of(payload->codec));
+}
+
 void Leg::rtp_readable(Time now) {
     const auto datagram = transport_.receive(shard_->buffer());
     if (!datagram) return;
@@ -225,10 +282,14 @@ void Leg::rtp_readable(Time now) {
     }
     if (route.content == Content::event) {
         if (receives()) take_event(*packet, now);
-    } else if (receives() && (!recorders_.empty() || detector_)) {
+    } else if (receives() && is_listened_to()) {
         hear(*packet, route.law, now);
     }
     if (route.way == Way::drop) return;
+    if (detector_ && route.content == Content::audio) {
+        const auto offset = static_cast<std::size_t>(packet->payload().data() - datagram->data());
+        mute_key(datagram->subspan(offset, packet->payload().size()), route.law);
+    }
     Leg& to = echo_ ? *this : *peer_;
     to.relay(*datagram, packet->payload(), route, now);
 }
@@ -247,6 +308,7 @@ void Leg::report_keys() {
         const bool as_sound =
             peer_ && key.end && !block_dtmf_ && !peer_->event_payload() &&
             (peer_->terms_.dtmf == DtmfMode::inband || peer_->terms_.dtmf == DtmfMode::automatic);
+        if (mix_ && key.end && !block_dtmf_) mix_->key(*this, key.digit, key.duration);
         if (as_sound)
             peer_->send_digits(std::string(1, key.digit),
                                std::max<Duration>(key.duration, shortest_key), shortest_key / 2);
@@ -256,27 +318,86 @@ void Leg::report_keys() {
 // For those who want to know what the packet sounds like.
 void Leg::hear(const rtp::Packet& packet, std::uint8_t law, Time now) {
     if (law == no_law) return;
+    std::array<Sample, max_decoded> decoded;
+    const auto samples = std::span<const Sample>(decoded).first(
+        g711::decode(static_cast<g711::Law>(law), packet.payload(), decoded));
     if (detector_) {
-        std::array<Sample, max_decoded> samples;
-        const std::size_t count =
-            g711::decode(static_cast<g711::Law>(law), packet.payload(), samples);
-        detector_->process(std::span(samples).first(count));
+        detector_->process(samples);
         DtmfDetector::Key key;
-        while (detector_->poll(key))
+        while (detector_->poll(key)) {
             shard_->tell(id_,
                          DtmfEvent{.digit = key.digit, .duration = key.duration, .end = key.end});
+            if (mix_ && key.end) mix_->key(*this, key.digit, key.duration);
+            if (key.end && peer_takes_events())
+                peer_->send_digits(std::string(1, key.digit),
+                                   std::max<Duration>(key.duration, shortest_key),
+                                   shortest_key / 2);
+        }
     }
-    record_voice(true, packet.timestamp(), packet.payload(), law, now);
+    const std::uint32_t timestamp = packet.timestamp();
+    for (auto& recorder : recorders_)
+        recorder->hear(Recorder::Voice::party, timestamp, samples, now);
+    if (mix_ && !block_media_) mix_->hear(*this, timestamp, samples);
+    if (spying_ && !block_media_) spying_->say(timestamp, samples);
+    for (Spy* const spy : spies_) spy->hear(true, timestamp, samples);
 }
 
-void Leg::record_voice(bool party, std::uint32_t timestamp, Bytes payload, std::uint8_t law,
-                       Time now) {
+// A peer that waits for events and not for sound.
+bool Leg::peer_takes_events() const {
+    return peer_ && !block_dtmf_ && peer_->event_payload() &&
+           (peer_->terms_.dtmf == DtmfMode::rfc4733 || peer_->terms_.dtmf == DtmfMode::automatic);
+}
+
+// The tone that becomes an event must not be heard as well: some would take it for a second key.
+void Leg::mute_key(MutableBytes payload, std::uint8_t law) const {
+    if (law == no_law || !detector_->sounding() || !peer_takes_events()) return;
+    std::ranges::fill(
+        payload, law == static_cast<std::uint8_t>(g711::Law::mu) ? ulaw_silence : alaw_silence);
+}
+
+void Leg::record_others(std::uint32_t timestamp, Bytes payload, std::uint8_t law, Time now) {
     if (recorders_.empty() || law == no_law) return;
     std::array<Sample, max_decoded> samples;
     const std::size_t count = g711::decode(static_cast<g711::Law>(law), payload, samples);
     for (auto& recorder : recorders_)
-        recorder->hear(party ? Recorder::Voice::party : Recorder::Voice::others, timestamp,
-                       std::span(samples).first(count), now);
+        recorder->hear(Recorder::Voice::others, timestamp, std::span(samples).first(count), now);
+}
+
+bool Leg::add_barging(std::span<Sample> frame) {
+    bool any = false;
+    for (Spy* const spy : spies_) any |= spy->add_barging(frame);
+    return any;
+}
+
+void Leg::add_whispers(std::span<Sample> samples) {
+    std::array<Sample, max_decoded> said;
+    const auto part = std::span(said).first(std::min(samples.size(), said.size()));
+    for (Lane* const voice : whispers_) {
+        if (!voice->take(part)) continue;
+        for (std::size_t i = 0; i < part.size(); ++i)
+            samples[i] = static_cast<Sample>(std::clamp(samples[i] + part[i], -32768, 32767));
+    }
+}
+
+void Leg::whisper_alone(Time now) {
+    if (occupied() || now - spoke_ < whisper_patience) return;
+    static constexpr std::array<Sample, frame_samples> silence{};
+    const Time due = now - whisper_patience + frame_time;
+    speak(silence, now);
+    // In step from here on, until the peer is heard again.
+    spoke_ = std::min(spoke_, due);
+}
+
+// What the party is about to hear, shown to those who spy on it, and what they whisper added.
+void Leg::tap(std::uint32_t timestamp, MutableBytes payload, std::uint8_t law) {
+    if (law == no_law) return;
+    std::array<Sample, max_decoded> decoded;
+    const auto samples =
+        std::span(decoded).first(g711::decode(static_cast<g711::Law>(law), payload, decoded));
+    for (Spy* const spy : spies_) spy->hear(false, timestamp, samples);
+    if (whispers_.empty()) return;
+    add_whispers(samples);
+    g711::encode(static_cast<g711::Law>(law), samples, payload);
 }
 
 void Leg::relay(MutableBytes packet, Bytes payload, const Route& route, Time now) {
@@ -290,11 +411,16 @@ void Leg::relay(MutableBytes packet, Bytes payload, const Route& route, Time now
     }
     if (!sender_.forward(packet, now)) return;
     packet[1] = static_cast<std::uint8_t>((packet[1] & 0x80) | route.out_type);
+    if (is_tapped()) {
+        const auto offset = static_cast<std::size_t>(payload.data() - packet.data());
+        tap(load32(packet, 4), packet.subspan(offset, payload.size()), route.out_law);
+    }
     send(packet, payload, route.out_law, now);
 }
 
 void Leg::send(Bytes packet, Bytes payload, std::uint8_t law, Time now) {
-    record_voice(false, load32(packet, 4), payload, law, now);
+    record_others(load32(packet, 4), payload, law, now);
+    if (law != no_law) spoke_ = now;
     if (!transport_.send(packet)) {
         ++send_failures_;
         return;
@@ -348,18 +474,33 @@ void Leg::play_tick(Time now) {
                                           ? now + frame_time
                                           : play_timer_.deadline() + frame_time);
 
-    const auto* as = g711_payload();
-    if (!as) {
+    if (!g711_payload()) {
         key_player_.reset();
         finish_play(false, "the party speaks no codec that can be encoded here");
         return;
     }
-    if (!sends() || (digits_ && digits_->sounding())) return;
-    const std::uint8_t law = law_of(as->codec);
-    const MutableBytes packet = shard_->second_buffer().first(rtp::header_size + frame_samples);
+    if (!digits_ || !digits_->sounding()) speak(samples, now);
+}
+
+void Leg::speak(std::span<const Sample> samples, Time now) {
+    const auto law = own_law();
+    if (!law || samples.size() > max_decoded) return;
+    std::array<std::uint8_t, max_decoded> codes;
+    const auto coded = std::span(codes).first(samples.size());
+    g711::encode(*law, samples, coded);
+    speak_codes(coded, now);
+}
+
+void Leg::speak_codes(Bytes codes, Time now) {
+    const auto* as = g711_payload();
+    if (!as || !sends()) return;
+    const MutableBytes packet = shard_->second_buffer().first(rtp::header_size + codes.size());
     const MutableBytes payload = packet.subspan(rtp::header_size);
-    g711::encode(static_cast<g711::Law>(law), samples, payload);
-    rtp::write_header(sender_.generate(as->send_type, frame_samples, now), packet);
+    std::ranges::copy(codes, payload.begin());
+    const auto duration = static_cast<std::uint32_t>(codes.size());
+    rtp::write_header(sender_.generate(as->send_type, duration, now), packet);
+    const std::uint8_t law = law_of(as->codec);
+    if (is_tapped()) tap(load32(packet, 4), payload, law);
     send(packet, payload, law, now);
 }
 
@@ -524,6 +665,12 @@ PartyStats Leg::stats() const {
         stats.why = "no codec agreed yet";
     } else if (echo_) {
         stats.mode = "echo";
+    } else if (mix_) {
+        stats.mode = "mix";
+        stats.why = "several talk to each other";
+    } else if (spying_) {
+        stats.mode = "spy";
+        stats.why = "listens to another party";
     } else if (!peer_) {
         stats.mode = "idle";
         stats.why = "not connected";

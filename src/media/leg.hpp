@@ -22,9 +22,12 @@
 namespace strowger::media {
 
 class DtmfDetector;
+class Lane;
+class Mix;
 class Player;
 class Recorder;
 class Shard;
+class Spy;
 
 /// One party's media on its thread: what comes from it and what goes to it.
 ///
@@ -48,7 +51,8 @@ public:
 
     void agree(Terms terms);
     void join(Leg& other);  ///< both leave whom they were joined to
-    void part();
+    void part();            ///< from the peer, or from the mix
+    void enter(Mix& mix, const MixSettings& settings);
     void echo(bool on);
     void block(bool media, bool dtmf);
 
@@ -61,7 +65,31 @@ public:
     void record(std::unique_ptr<Recorder> recorder);
     void stop_record(std::uint64_t id, std::string_view reason);  ///< id 0: all of them
 
+    /// Listens to another leg of this thread until it is joined to something, or that one goes.
+    void spy(Leg& target, const SpySettings& settings);
+    void stop_spying();
+
     PartyStats stats() const;
+
+    // By the mix and the spies that it has to do with.
+    bool occupied() const;  ///< something else than the peer speaks to the party now
+    /// The law by which the party can be spoken to; nothing when it takes no G.711.
+    std::optional<g711::Law> own_law() const;
+    /// 20 ms, or whatever, of our own making. Nothing happens when it cannot be sent.
+    void speak(std::span<const Sample> samples, Time now);
+    void speak_codes(Bytes codes,
+                     Time now);  ///< the same by `own_law`, when nothing is to be added
+    bool is_tapped() const { return !spies_.empty() || !whispers_.empty(); }
+    Leg* peer() const { return peer_; }
+    bool in_mix() const { return mix_ != nullptr; }
+    void add_spy(Spy& spy) { spies_.push_back(&spy); }
+    void remove_spy(Spy& spy) { std::erase(spies_, &spy); }
+    void add_whisper(Lane& voice) { whispers_.push_back(&voice); }
+    void remove_whisper(Lane& voice) { std::erase(whispers_, &voice); }
+    /// What spies say to everybody that this one talks to in a mix. False: nothing.
+    bool add_barging(std::span<Sample> frame);
+    /// What is whispered is heard even when nobody else speaks.
+    void whisper_alone(Time now);
 
     // By the shard, when a socket is readable.
     void rtp_readable(Time now);
@@ -90,13 +118,17 @@ private:
     const sdp::AgreedPayload* event_payload() const;
     bool sends() const { return sdp::sends(terms_.direction); }
     bool receives() const { return sdp::receives(terms_.direction); }
-    bool occupied() const;  ///< something else than the peer speaks to the party now
+    bool is_listened_to() const;
+    void tell_spies();
+    void add_whispers(std::span<Sample> samples);
+    void tap(std::uint32_t timestamp, MutableBytes payload, std::uint8_t law);
 
     void take_event(const rtp::Packet& packet, Time now);
     void report_keys();
+    bool peer_takes_events() const;
+    void mute_key(MutableBytes payload, std::uint8_t law) const;
     void hear(const rtp::Packet& packet, std::uint8_t law, Time now);
-    void record_voice(bool party, std::uint32_t timestamp, Bytes payload, std::uint8_t law,
-                      Time now);
+    void record_others(std::uint32_t timestamp, Bytes payload, std::uint8_t law, Time now);
 
     /// A packet from the peer (or ourselves), to go out under our own header.
     void relay(MutableBytes packet, Bytes payload, const Route& route, Time now);
@@ -132,6 +164,12 @@ private:
     std::unique_ptr<Player> key_player_;  // digits as sound; before what else plays
     std::uint64_t play_id_ = 0;
     std::vector<std::unique_ptr<Recorder>> recorders_;
+
+    Mix* mix_ = nullptr;
+    std::unique_ptr<Spy> spying_;
+    std::vector<Spy*> spies_;      // who listens to this one
+    std::vector<Lane*> whispers_;  // what they say to it
+    Time spoke_{};                 // something was sent that can be heard
 
     std::uint64_t sent_packets_ = 0, sent_bytes_ = 0, send_failures_ = 0;
     std::uint64_t packets_at_last_report_ = 0;

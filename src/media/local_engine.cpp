@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include "base/text.hpp"
-#include "media/recorder.hpp"
 #include "media/wav_writer.hpp"
 #include "wire/sdp/offer_answer.hpp"
 #include "wire/sdp/session.hpp"
@@ -80,6 +79,7 @@ LocalEngine::LocalEngine(Options options)
 }
 
 LocalEngine::~LocalEngine() {
+    tasks_.cancel();
     shards_.clear();  // what they still record goes to the disk, which ends after them
     disk_.reset();
 }
@@ -94,6 +94,10 @@ void LocalEngine::on_event(std::function<void(const Event&)> handler) {
 }
 
 void LocalEngine::emit(std::uint64_t id, Event event) {
+    if (id == 0) {  // a mix has named itself
+        if (handler_) handler_(event);
+        return;
+    }
     const auto record = by_id_.find(id);
     if (record == by_id_.end() || !handler_) return;
     std::visit([&](auto& e) { e.party = record->second->party; }, event);
@@ -286,12 +290,16 @@ void LocalEngine::post(Record& record, LegWork work) {
 // meanwhile waits here, so that nothing overtakes it.
 void LocalEngine::move(Record& record, Shard& to) {
     Shard& from = *record.shard;
+    if (&from == &to) return;
     record.shard = &to;
     record.moving = true;
     send(from, [this, &from, leg = record.leg, id = record.id] {
         mailbox_.post(
             [this, id, moved = from.release(*leg)]() mutable { arrived(id, std::move(moved)); });
     });
+    for (const std::uint64_t id : record.spies)
+        if (const auto spy = by_id_.find(id); spy != by_id_.end())
+            tasks_.spawn(follow(spy->second->party, record.party));
 }
 
 void LocalEngine::arrived(std::uint64_t id, std::unique_ptr<Leg> leg) {
@@ -333,6 +341,8 @@ Task<Result<>> LocalEngine::connect(ConnectRequest request) {
                            request.a.call, request.a.tag);
         if (!(*a)->moving && !(*b)->moving) {
             if ((*a)->shard == (*b)->shard) {
+                unjoin(**a);
+                unjoin(**b);
                 send(*(*a)->shard, [one = (*a)->leg, other = (*b)->leg] { one->join(*other); });
                 co_return Result<>{};
             }
@@ -346,6 +356,7 @@ Task<Result<>> LocalEngine::connect(ConnectRequest request) {
 Task<Result<>> LocalEngine::disconnect(DisconnectRequest request) {
     const auto record = get(request.party);
     if (!record) co_return std::unexpected(record.error());
+    unjoin(**record);
     post(**record, [](Leg& leg) { leg.part(); });
     co_return Result<>{};
 }
@@ -353,6 +364,7 @@ Task<Result<>> LocalEngine::disconnect(DisconnectRequest request) {
 Task<Result<>> LocalEngine::echo(EchoRequest request) {
     const auto record = get(request.party);
     if (!record) co_return std::unexpected(record.error());
+    if (request.on) unjoin(**record);
     post(**record, [on = request.on](Leg& leg) { leg.echo(on); });
     co_return Result<>{};
 }
@@ -385,6 +397,22 @@ Task<Result<>> LocalEngine::play(PlayRequest request) {
         co_return fail("media of call {}: {} files to play, 1 to {} expected", request.party.call,
                        files.paths.size(), max_files);
     const std::uint64_t turn = ++(*record)->plays;
+    auto loading = load(std::move(files));
+    auto sounds = co_await std::move(loading);
+    if (!sounds) co_return std::unexpected(sounds.error());
+    const auto still = get(request.party);
+    if (!still) co_return std::unexpected(still.error());
+    if ((*still)->plays != turn) {
+        // Something else was asked to play, or to stop, while the disk was busy.
+        emit((*still)->id, PlayFinished{.id = request.id, .completed = false});
+        co_return Result<>{};
+    }
+    post(**still, [id = request.id, player = std::make_unique<Player>(std::move(*sounds))](
+                      Leg& leg) mutable { leg.play(std::move(player), id); });
+    co_return Result<>{};
+}
+
+Task<Result<Player::Sounds>> LocalEngine::load(PlayFiles files) {
     using Loaded = Result<Player::Sounds>;
     Reply<Loaded> loaded;
     disk_->post([this, loaded, paths = std::move(files.paths), loop = files.loop,
@@ -404,17 +432,7 @@ Task<Result<>> LocalEngine::play(PlayRequest request) {
             [loaded, sounds = std::move(sounds)]() mutable { loaded.set(std::move(sounds)); });
     });
     auto sounds = co_await loaded;
-    if (!sounds) co_return std::unexpected(sounds.error());
-    const auto still = get(request.party);
-    if (!still) co_return std::unexpected(still.error());
-    if ((*still)->plays != turn) {
-        // Something else was asked to play, or to stop, while the disk was busy.
-        emit((*still)->id, PlayFinished{.id = request.id, .completed = false});
-        co_return Result<>{};
-    }
-    post(**still, [id = request.id, player = std::make_unique<Player>(std::move(*sounds))](
-                      Leg& leg) mutable { leg.play(std::move(player), id); });
-    co_return Result<>{};
+    co_return sounds;
 }
 
 Task<Result<>> LocalEngine::stop_play(StopPlayRequest request) {
@@ -427,13 +445,31 @@ Task<Result<>> LocalEngine::stop_play(StopPlayRequest request) {
 
 Task<Result<>> LocalEngine::record(RecordRequest request) {
     if (const auto known = get(request.party); !known) co_return std::unexpected(known.error());
+    Recording recording{.path = std::move(request.path),
+                        .append = request.append,
+                        .config = {.id = request.id,
+                                   .both_directions = request.both_directions,
+                                   .max_duration = request.max_duration,
+                                   .max_silence = request.max_silence}};
+    auto opening = open_recording(std::move(recording), request.party);
+    auto recorder = co_await std::move(opening);
+    if (!recorder) co_return std::unexpected(recorder.error());
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    post(**record,
+         [recorder = std::move(*recorder)](Leg& leg) mutable { leg.record(std::move(recorder)); });
+    co_return Result<>{};
+}
+
+Task<Result<std::unique_ptr<Recorder>>> LocalEngine::open_recording(Recording recording,
+                                                                    Party party) {
     // Lives on the disk's thread once open; shared by the chunks on their way there.
     struct File {
         WavWriter writer;
         std::string error;
     };
     Reply<Result<std::shared_ptr<File>>> opened;
-    disk_->post([this, opened, path = request.path, append = request.append](Disk&) mutable {
+    disk_->post([this, opened, path = recording.path, append = recording.append](Disk&) mutable {
         Result<std::shared_ptr<File>> file;
         if (auto writer = WavWriter::open(path, append))
             file = std::make_shared<File>(std::move(*writer));
@@ -443,8 +479,6 @@ Task<Result<>> LocalEngine::record(RecordRequest request) {
     });
     auto file = co_await opened;
     if (!file) co_return std::unexpected(file.error());
-    const auto record = get(request.party);
-    if (!record) co_return std::unexpected(record.error());
 
     Disk* const disk = disk_.get();
     auto write = [disk, file = *file](std::vector<Sample> chunk) {
@@ -454,8 +488,8 @@ Task<Result<>> LocalEngine::record(RecordRequest request) {
                 file->error = written.error().text();
         });
     };
-    auto finish = [this, disk, file = *file, party = request.party, path = request.path,
-                   id = request.id](Duration length, std::string_view why) {
+    auto finish = [this, disk, file = *file, party, path = recording.path,
+                   id = recording.config.id](Duration length, std::string_view why) {
         disk->post([this, file, party, path, id, length, reason = std::string(why)](Disk&) mutable {
             if (auto closed = file->writer.close(); !closed && file->error.empty())
                 file->error = closed.error().text();
@@ -466,15 +500,7 @@ Task<Result<>> LocalEngine::record(RecordRequest request) {
             });
         });
     };
-    auto recorder =
-        std::make_unique<Recorder>(Recorder::Config{.id = request.id,
-                                                    .both_directions = request.both_directions,
-                                                    .max_duration = request.max_duration,
-                                                    .max_silence = request.max_silence},
-                                   std::move(write), std::move(finish));
-    post(**record,
-         [recorder = std::move(recorder)](Leg& leg) mutable { leg.record(std::move(recorder)); });
-    co_return Result<>{};
+    co_return std::make_unique<Recorder>(recording.config, std::move(write), std::move(finish));
 }
 
 Task<Result<>> LocalEngine::stop_record(StopRecordRequest request) {
@@ -527,6 +553,7 @@ Task<Result<PartyStats>> LocalEngine::remove(DeleteRequest request) {
         auto again = remove(std::move(request));
         co_return co_await std::move(again);
     }
+    unjoin(*record);
     // Gone for everybody else at once; its last events are still told under its name.
     const auto call = calls_.find(request.party.call);
     const auto place = std::ranges::find(call->second, record, &std::unique_ptr<Record>::get);

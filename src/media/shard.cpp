@@ -48,7 +48,9 @@ void Shard::run() {
         while (auto work = mailbox_.take()) (*work)();
     }
     for (auto& leg : legs_) leg.first->stop_record(0, "shutdown");
+    for (auto& mix : mixes_) mix.first->stop_record(0, "shutdown");
     legs_.clear();
+    mixes_.clear();
 }
 
 Leg& Shard::adopt(std::unique_ptr<Leg> leg) {
@@ -73,5 +75,13 @@ std::unique_ptr<Leg> Shard::release(Leg& leg) {
 // Closing would not do: between fork and exec a child of ours (System(), #exec) holds the sockets
 // too, and the poller would go on to tell of them with the address of a leg that is no more.
 void Shard::end(Leg& leg) { release(leg).reset(); }
+
+void Shard::adopt(std::unique_ptr<Mix> mix) {
+    Mix& adopted = *mix;
+    mixes_.emplace(&adopted, std::move(mix));
+    adopted.attach(*this);
+}
+
+void Shard::end(Mix& mix) { mixes_.erase(&mix); }
 
 }  // namespace strowger::media

@@ -11,6 +11,7 @@
 #include "io/poller.hpp"
 #include "media/engine.hpp"
 #include "media/leg.hpp"
+#include "media/mix.hpp"
 #include "media/timers.hpp"
 
 namespace strowger::media {
@@ -24,7 +25,7 @@ using Work = std::move_only_function<void()>;
 /// away by a message is never met by an event of the same round.
 class Shard {
 public:
-    /// `tell` is called on the shard's thread with what happened to a leg.
+    /// `tell` is called on the shard's thread with what happened to a leg, or (0) to a mix.
     using Tell = std::function<void(std::uint64_t leg, Event event)>;
 
     Shard(Tell tell, std::uint64_t seed);
@@ -46,6 +47,8 @@ public:
     Leg& adopt(std::unique_ptr<Leg> leg);
     std::unique_ptr<Leg> release(Leg& leg);
     void end(Leg& leg);  ///< as `release`, and its sockets are closed
+    void adopt(std::unique_ptr<Mix> mix);
+    void end(Mix& mix);
 
     Time now() const { return now_; }
     Timers& timers() { return timers_; }
@@ -71,6 +74,7 @@ private:
     io::Poller poller_;
     Timers timers_;
     std::unordered_map<Leg*, std::unique_ptr<Leg>> legs_;
+    std::unordered_map<Mix*, std::unique_ptr<Mix>> mixes_;
     std::array<std::uint8_t, max_packet> buffer_;
     std::array<std::uint8_t, max_packet> second_buffer_;
     Time now_{};

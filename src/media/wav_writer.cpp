@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <vector>
 
+#include "io/file.hpp"
 #include "media/audio_file.hpp"
 
 namespace strowger::media {
@@ -33,49 +33,45 @@ std::array<std::uint8_t, head_size> empty_head() {
 }  // namespace
 
 Result<WavWriter> WavWriter::open(const std::filesystem::path& path, bool append) {
+    const bool carry_on = append && io::file_exists(path.string());
+    auto file = io::OpenFile::open(
+        path.string(), carry_on ? io::OpenFile::Mode::update : io::OpenFile::Mode::create);
+    if (!file) return std::unexpected(file.error());
     WavWriter writer;
-    writer.path_ = path.string();
-    const bool carry_on = append && std::filesystem::exists(path);
-    writer.file_.reset(std::fopen(writer.path_.c_str(), carry_on ? "r+b" : "w+b"));
-    if (!writer.file_) return fail("{}: cannot write: {}", writer.path_, std::strerror(errno));
-    std::FILE* const file = writer.file_.get();
+    writer.file_ = std::move(*file);
     if (!carry_on) {
-        const auto head = empty_head();
-        if (std::fwrite(head.data(), 1, head.size(), file) != head.size() ||
-            std::fflush(file) != 0) {
-            return fail("{}: cannot write: {}", writer.path_, std::strerror(errno));
-        }
+        auto begun = writer.file_.write(empty_head());
+        if (begun) begun = writer.file_.flush();
+        if (!begun) return std::unexpected(begun.error());
         return writer;
     }
     std::vector<std::uint8_t> head(WavHeader::max_head);
-    head.resize(std::fread(head.data(), 1, head.size(), file));
+    const auto got = writer.file_.read(head);
+    if (!got) return std::unexpected(got.error());
+    head.resize(*got);
     const auto format = WavHeader::parse(head);
-    if (!format) return std::unexpected(format.error().within(writer.path_));
+    if (!format) return std::unexpected(format.error().within(path.string()));
     if (format->encoding != Encoding::pcm16 || format->rate != 8000 || format->channels != 1) {
-        return fail("{}: cannot be appended to: expected 16-bit PCM, 8000 Hz, mono", writer.path_);
+        return fail("{}: cannot be appended to: expected 16-bit PCM, 8000 Hz, mono", path.string());
     }
-    if (std::fseek(file, 0, SEEK_END) != 0) {
-        return fail("{}: cannot seek: {}", writer.path_, std::strerror(errno));
-    }
-    const auto size = static_cast<std::uint64_t>(std::ftell(file));
+    const auto size = writer.file_.size();
+    if (!size) return std::unexpected(size.error());
     writer.data_offset_ = format->data_offset;
-    writer.data_size_ = std::min(size - std::min(size, format->data_offset), max_data) & ~1ULL;
+    writer.data_size_ = std::min(*size - std::min(*size, format->data_offset), max_data) & ~1ULL;
     // What follows the declared data is other chunks: speech goes in their place.
     if (format->data_size != 0 && format->data_size < 0xffffffffU) {
         writer.data_size_ = std::min<std::uint64_t>(writer.data_size_, format->data_size & ~1ULL);
     }
     writer.patched_size_ = writer.data_size_;
-    if (std::fseek(file, static_cast<long>(writer.data_offset_ + writer.data_size_), SEEK_SET) !=
-        0) {
-        return fail("{}: cannot seek: {}", writer.path_, std::strerror(errno));
-    }
+    if (const auto sought = writer.file_.seek(writer.data_offset_ + writer.data_size_); !sought)
+        return std::unexpected(sought.error());
     return writer;
 }
 
 Result<> WavWriter::write(std::span<const Sample> samples) {
-    if (!file_) return fail("{}: written to after it was closed", path_);
+    if (!file_.is_open()) return fail("{}: written to after it was closed", file_.path());
     if (data_size_ + samples.size() * 2 > max_data) {
-        return fail("{}: reached the {} bytes that a WAV file can hold", path_, max_data);
+        return fail("{}: reached the {} bytes that a WAV file can hold", file_.path(), max_data);
     }
     std::array<std::uint8_t, 1024> block;
     while (!samples.empty()) {
@@ -84,9 +80,8 @@ Result<> WavWriter::write(std::span<const Sample> samples) {
             block[i * 2] = static_cast<std::uint8_t>(samples[i]);
             block[i * 2 + 1] = static_cast<std::uint8_t>(samples[i] >> 8);
         }
-        if (std::fwrite(block.data(), 2, count, file_.get()) != count) {
-            return fail("{}: cannot write: {}", path_, std::strerror(errno));
-        }
+        if (const auto written = file_.write(Bytes(block).first(count * 2)); !written)
+            return written;
         data_size_ += count * 2;
         samples = samples.subspan(count);
     }
@@ -94,19 +89,16 @@ Result<> WavWriter::write(std::span<const Sample> samples) {
 }
 
 Result<> WavWriter::close() {
-    if (!file_) return {};
-    auto patched = patch_head();
-    if (std::fclose(file_.release()) != 0 && patched) {
-        return fail("{}: cannot write: {}", path_, std::strerror(errno));
-    }
-    return patched;
+    if (!file_.is_open()) return {};
+    const auto patched = patch_head();
+    const auto closed = file_.close();
+    return patched ? closed : patched;
 }
 
 WavWriter& WavWriter::operator=(WavWriter&& other) noexcept {
     if (this != &other) {
         (void)close();
         file_ = std::move(other.file_);
-        path_ = std::move(other.path_);
         data_offset_ = other.data_offset_;
         data_size_ = other.data_size_;
         patched_size_ = other.patched_size_;
@@ -117,19 +109,16 @@ WavWriter& WavWriter::operator=(WavWriter&& other) noexcept {
 WavWriter::~WavWriter() { (void)close(); }
 
 Result<> WavWriter::patch_head() {
-    std::FILE* const file = file_.get();
     std::array<std::uint8_t, 4> riff{}, data{};
     put32(riff.data(), data_offset_ - 8 + data_size_);
     put32(data.data(), data_size_);
-    const auto store = [&](std::uint64_t at, std::span<const std::uint8_t> bytes) {
-        return std::fseek(file, static_cast<long>(at), SEEK_SET) == 0 &&
-               std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-    };
-    if (!store(4, riff) || !store(data_offset_ - 4, data) ||
-        std::fseek(file, static_cast<long>(data_offset_ + data_size_), SEEK_SET) != 0 ||
-        std::fflush(file) != 0) {
-        return fail("{}: cannot bring the sizes up to date: {}", path_, std::strerror(errno));
-    }
+    auto done = file_.seek(4);
+    if (done) done = file_.write(riff);
+    if (done) done = file_.seek(data_offset_ - 4);
+    if (done) done = file_.write(data);
+    if (done) done = file_.seek(data_offset_ + data_size_);
+    if (done) done = file_.flush();
+    if (!done) return done;
     patched_size_ = data_size_;
     return {};
 }

@@ -1,18 +1,17 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <span>
 
 #include "base/result.hpp"
+#include "io/open_file.hpp"
 #include "media/g711.hpp"
 
 namespace strowger::media {
 
 /// Writes a 16-bit PCM WAV file, 8 kHz mono. The sizes in its head are brought up to date once a
-/// second of audio, so a crash loses a second at most. Writes go through stdio's buffer: call it
+/// second of audio, so a crash loses a second at most. It waits for the disk: call it
 /// from a thread that may touch the disk.
 class WavWriter {
 public:
@@ -33,11 +32,7 @@ private:
     WavWriter() = default;
     Result<> patch_head();
 
-    struct Closer {
-        void operator()(std::FILE* file) const { std::fclose(file); }
-    };
-    std::unique_ptr<std::FILE, Closer> file_;
-    std::string path_;
+    io::OpenFile file_;
     std::uint64_t data_offset_ = 44;
     std::uint64_t data_size_ = 0, patched_size_ = 0;
 };

@@ -47,6 +47,7 @@ Task<AppResult> refuse(Channel& channel, std::string_view args, Cause cause, std
         co_return AppResult::hangup;
     }
     channel.cause = cause;
+    channel.transfer_came_to(sip_status(cause));
     (void)co_await channel.play_tone(std::move(tone));
     const auto limit = parse_seconds(args);
     while (!channel.hung_up()) {

@@ -172,12 +172,14 @@ public:
                 co_return leg;
             }
             if (std::holds_alternative<channel::Ringing>(item->event)) {
+                if (legs_.size() == 1) caller_.connected = leg->caller;
                 if (!options_.has('m') && !options_.has('r')) ring_back();
             } else if (std::holds_alternative<channel::Progress>(item->event)) {
                 if (!options_.has('m') && !options_.has('r') && !early_)
                     co_await pass_early_media(leg);
             } else if (const auto* moved = std::get_if<channel::Redirected>(&item->event)) {
                 if (!options_.has('i') && redirections_++ < max_redirections) {
+                    forwarded(*leg, *moved);
                     if (options_.has('z'))
                         until = Time::max();  // the other phone's time begins anew
                     DialTarget next{"Local", moved->target + "@" + forward_context()};
@@ -217,8 +219,22 @@ private:
         return caller_.variable("FORWARD_CONTEXT").value_or(caller_.position().context);
     }
 
+    // The caller learns that its call goes elsewhere, and whoever is tried next by whom.
+    void forwarded(const Channel& leg, const channel::Redirected& moved) {
+        auto& redirecting = caller_.redirecting;
+        redirecting.from = leg.caller;
+        if (redirecting.from.number.empty()) redirecting.from.number = leg.dialled;
+        if (redirecting.original.number.empty()) redirecting.original = redirecting.from;
+        redirecting.to = {};
+        if (!istarts_with(moved.target, "sip:")) redirecting.to.number = moved.target;
+        redirecting.reason = moved.reason;
+        ++redirecting.count;
+        caller_.call_forwarded();
+    }
+
     void introduce(Channel& leg, const std::string& name) {
         leg.connected = caller_.caller;
+        leg.redirecting = caller_.redirecting;
         leg.dialled = caller_.position().exten;
         leg.caller.number = caller_.position().exten;
         caller_.variables().inherit_to(leg.variables());
@@ -292,12 +308,11 @@ private:
             case Cause::switch_congestion:
             case Cause::network_out_of_order:
             case Cause::requested_channel_unavailable:
-            case Cause::bearer_capability_not_available:
-            case Cause::recovery_on_timer_expire:
-            case Cause::interworking: ++congested_; break;
+            case Cause::recovery_on_timer_expire: ++congested_; break;
             case Cause::no_answer:
             case Cause::no_user_response: ++no_answer_; break;
-            case Cause::call_rejected: ++busy_; break;
+            // Rejected (403, 603, a password that is wrong), and whatever else has no name here: it
+            // cannot be had.
             default: ++others_; break;
         }
     }
@@ -356,6 +371,8 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
     auto& core = caller.core();
     set(caller, "DIALEDPEERNAME", callee->name());
     set(caller, "DIALEDPEERNUMBER", callee->dialled);
+    if (callee->caller.name.empty()) callee->caller.name = caller.connected.name;
+    caller.connected = callee->caller;  // before the answer, which says who it is
     const auto answered = co_await caller.answer();
     if (!answered || caller.hung_up()) {
         callee->hangup(Cause::normal_clearing);
@@ -418,8 +435,6 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
         starter(callee, next);
         co_return AppResult::proceed;
     }
-    callee->caller.name = callee->caller.name.empty() ? caller.connected.name : callee->caller.name;
-    caller.connected = callee->caller;
     ChannelPtr caller_share = caller.shared_from_this();
     auto bridge = co_await Bridge::join(core, starter, caller_share, callee);
     if (!bridge) {

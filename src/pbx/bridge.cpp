@@ -40,6 +40,7 @@ void Bridge::add(ChannelPtr channel) {
     member->channel = channel;
     members_.push_back(std::move(member));
     told(events::BridgeChanged::What::entered, channel.get());
+    channel->transfer_came_to(200);
 }
 
 Bridge::Member* Bridge::find(const Channel& channel) {
@@ -281,7 +282,7 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
     } else if (const auto* transfer = std::get_if<channel::TransferAsked>(&event)) {
         (void)transfer_peer(channel, transfer->target);
     } else if (const auto* pressed = std::get_if<channel::Digit>(&event)) {
-        if (const auto peer = peer_of(channel); peer && peer->media_follows())
+        if (const auto peer = peer_of(channel); peer && peer->wants_digits_signalled())
             peer->send_digit(pressed->digit, pressed->duration);
         digit(*member, pressed->digit);
     } else if (std::holds_alternative<channel::Interrupted>(event)) {

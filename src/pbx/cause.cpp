@@ -56,6 +56,20 @@ const Entry* find(Cause cause) {
     return nullptr;
 }
 
+// Of the values of one header, the cause that this protocol gives.
+std::optional<int> number_in_reason(std::string_view header, std::string_view protocol) {
+    for (const auto value : split(header, ',')) {
+        const auto parts = split(value, ';');
+        if (!iequals(trim(parts.front()), protocol)) continue;
+        for (const auto part : parts) {
+            const auto [name, number] = split_once(part, '=');
+            if (!iequals(trim(name), "cause")) continue;
+            if (const auto cause = parse_number<int>(trim(number))) return cause;
+        }
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 int sip_status(Cause cause) {
@@ -123,17 +137,15 @@ std::optional<Cause> parse_cause(std::string_view text) {
 }
 
 std::optional<Cause> cause_in_reason(std::string_view reason_header) {
-    for (const auto value : split(reason_header, ',')) {
-        const auto parts = split(value, ';');
-        if (!iequals(trim(parts.front()), "Q.850")) continue;
-        for (const auto part : parts) {
-            const auto [name, number] = split_once(part, '=');
-            if (!iequals(trim(name), "cause")) continue;
-            const auto cause = parse_number<int>(trim(number));
-            if (cause && *cause > 0 && *cause <= 127) return static_cast<Cause>(*cause);
-        }
-    }
-    return std::nullopt;
+    const auto cause = number_in_reason(reason_header, "Q.850");
+    if (!cause || *cause <= 0 || *cause > 127) return std::nullopt;
+    return static_cast<Cause>(*cause);
+}
+
+std::optional<int> status_in_reason(std::string_view reason_header) {
+    const auto status = number_in_reason(reason_header, "SIP");
+    if (!status || *status < 200 || *status > 699) return std::nullopt;
+    return status;
 }
 
 }  // namespace strowger::pbx

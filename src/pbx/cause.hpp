@@ -49,5 +49,7 @@ std::optional<Cause> parse_cause(std::string_view text);
 
 /// The cause in `Q.850;cause=16;text="..."` (RFC 3326), if that protocol is in the header's value.
 std::optional<Cause> cause_in_reason(std::string_view reason_header);
+/// The status in `SIP;cause=200;text="..."`, likewise.
+std::optional<int> status_in_reason(std::string_view reason_header);
 
 }  // namespace strowger::pbx

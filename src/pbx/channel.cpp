@@ -199,6 +199,21 @@ void Channel::send_on(dialplan::Position position) {
     wake();
 }
 
+void Channel::report_transfer(std::function<void(int)> report) {
+    transfer_came_to(487);  // sent on once more before anything came of it
+    transfer_report_ = std::move(report);
+}
+
+void Channel::transfer_came_to(int status) {
+    if (!transfer_report_) return;
+    if (status < 200) {
+        transfer_report_(status);
+        return;
+    }
+    const auto last = std::exchange(transfer_report_, nullptr);
+    last(status);
+}
+
 void Channel::listen(ChannelListener* listener) { listener_ = listener; }
 
 void Channel::raise(ChannelEvent event) {
@@ -210,6 +225,7 @@ void Channel::ended(Cause why) {
     if (hung_up_) return;
     hung_up_ = true;
     hangup_cause_ = why;
+    transfer_came_to(sip_status(cause != Cause::none ? cause : why));
     publish(events::ChannelChanged::What::hangup);
     raise(channel::HungUp{why});
     wake();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -97,6 +98,8 @@ public:
     virtual Task<Result<>> answer() = 0;    ///< towards a caller: 200
     virtual void hangup(Cause cause) = 0;   ///< either way, in any state
     virtual void send_digit(char digit, Duration duration);
+    /// Digits for it do not travel in media: whoever joins it to another calls `send_digit`.
+    virtual bool wants_digits_signalled() const { return media_follows(); }
     virtual const std::string& call_id() const;  ///< SIP Call-ID; empty when there is none
     virtual std::shared_ptr<const config::Endpoint> endpoint() const { return nullptr; }
     virtual std::optional<std::string> signalling_field(std::string_view) const {
@@ -104,6 +107,8 @@ public:
     }
     /// The other side is now `connected`: tell the phone, if it wants to know.
     virtual void connected_line_changed() {}
+    /// The call goes on to `redirecting.to`: tell the caller, if it may know (181).
+    virtual void call_forwarded() {}
     /// Asks the phone to call somebody else (302, or REFER once it is answered). The status of its
     /// answer; an Error where there is no such thing.
     virtual Task<Result<int>> transfer_away(std::string target);
@@ -169,6 +174,12 @@ public:
     void report(log::Level level, std::string_view text) override;
     void stepping(const dialplan::Step& step, std::string_view arguments) override;
 
+    /// Somebody sent this channel elsewhere and wants to know what comes of it: 180, 183, and last
+    /// 200 or a failure. Replaces whoever wanted that before.
+    void report_transfer(std::function<void(int status)> report);
+    /// What has come of it; nothing happens when nobody wants to know.
+    void transfer_came_to(int status);
+
     /// From the engine, by way of the exchange.
     void media_event(const media::Event& event);
     /// Tells the listener.
@@ -196,6 +207,7 @@ private:
     EventQueue inbox_;
     std::optional<io::Completion<bool>> released_;  ///< somebody is in wait_released
     ChannelListener* listener_ = nullptr;
+    std::function<void(int)> transfer_report_;
     std::uint64_t play_id_ =
         0;  ///< from Channels::next_media_id, so that its end finds this channel
     bool playing_ = false;

@@ -21,6 +21,7 @@ struct Progress {};  ///< it sends early media
 struct Answered {};
 struct Redirected {
     std::string target;
+    std::string reason = "unknown";  ///< why, as REDIRECTING(reason) says it
 };  ///< 302: the user (or URI) to try instead
 struct Digit {
     char digit;

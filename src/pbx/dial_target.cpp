@@ -78,16 +78,18 @@ Task<Result<PreparedLeg>> prepare_leg(Core& core, DialTarget target, std::string
         leg.target.uri = std::move(reached->uri);
         leg.target.flow = reached->flow;
         leg.target.route = std::move(reached->route);
+        leg.target.others = std::move(reached->others);
         if (!user.empty()) leg.target.uri = with_user(leg.target.uri, user);
     } else {
         if (!istarts_with(uri, "sip:") && !istarts_with(uri, "sips:"))
             co_return fail("'{}' is not a SIP URI", uri);
         std::string hop = endpoint->outbound_proxy.empty() ? uri : endpoint->outbound_proxy;
         std::string transport = endpoint->transport;
-        auto flow = co_await next_hop(core, std::move(hop), transport);
-        if (!flow) co_return std::unexpected(flow.error());
+        auto flows = co_await next_hops(core, std::move(hop), transport);
+        if (!flows) co_return std::unexpected(flows.error());
         leg.target.uri = uri;
-        leg.target.flow = *flow;
+        leg.target.flow = flows->front();
+        leg.target.others.assign(flows->begin() + 1, flows->end());
         if (!endpoint->outbound_proxy.empty())
             leg.target.route.push_back(route_value(endpoint->outbound_proxy));
     }

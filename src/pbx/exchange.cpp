@@ -32,6 +32,9 @@ constexpr std::string_view supported_options = "100rel, timer, replaces, norefer
 sip::TransactionLayer::Config layer_config(const config::Configuration& configuration) {
     sip::TransactionLayer::Config config;
     config.server = configuration.global.user_agent;
+    config.timers.t1 = std::chrono::milliseconds{configuration.system.timer_t1};
+    config.timers.t2 = std::max(config.timers.t2, config.timers.t1);
+    config.timers.patience = std::chrono::milliseconds{configuration.system.timer_b};
     return config;
 }
 
@@ -339,7 +342,7 @@ void Exchange::request(const sip::RequestReceived& received) {
         case Method::refer:
         case Method::publish:
             if (screening_.screen(received))
-                answer(received, message.method() == Method::publish ? 489 : 405);
+                answer(received, message.method() == Method::publish ? 489 : 603);
             return;
         default: answer(received, 501); return;
     }
@@ -363,23 +366,19 @@ void Exchange::register_request(const sip::RequestReceived& received) {
     const auto& message = received.request->message();
     const auto to = sip::NameAddress::parse(message.to());
     const auto user = to ? user_of(to->uri) : std::string();
-    const auto& aors = endpoint->aors;
-    const auto belongs = [&](std::string_view name) {
-        return std::find(aors.begin(), aors.end(), name) != aors.end();
+    const auto aor_called = [&](std::string_view name) -> const config::Aor* {
+        for (const auto* aor : endpoint->known_aors)
+            if (aor->name == name) return aor;
+        return nullptr;
     };
-    std::string name;
-    if (belongs(user))
-        name = user;
-    else if (const auto uri = to ? sip::Uri::parse(to->uri) : fail("no To");
-             uri && belongs(user + '@' + std::string(uri->host)))
-        name = user + '@' + std::string(uri->host);
-    const auto* aor = name.empty() ? nullptr : config_->aors.find(name);
+    const auto* aor = aor_called(user);
+    if (const auto uri = to && !aor ? sip::Uri::parse(to->uri) : fail("no To"); uri)
+        aor = aor_called(user + '@' + std::string(uri->host));
     if (!aor) {
-        events_.publish(events::Security{events::Security::What::request_not_supported,
-                                         endpoint->name, std::string(message.call_id()),
-                                         std::string(via_name(received.request->flow().transport)),
-                                         received.request->flow().local,
-                                         received.request->flow().remote, "aor not found"});
+        events_.publish(events::Security{
+            events::Security::What::request_not_supported, endpoint->name, message.call_id(),
+            via_name(received.request->flow().transport), received.request->flow().local,
+            received.request->flow().remote, "aor not found"});
         answer(received, 404);
         return;
     }
@@ -398,14 +397,13 @@ void Exchange::register_request(const sip::RequestReceived& received) {
     for (const auto& list : endpoint->contact_acl)
         if (const auto* acl = config_->acls.find(list))
             policy.contact_access.push_back(&acl->contact_access);
-    const auto reply = registrar_.process(message, name, policy, received.request->flow(),
+    const auto reply = registrar_.process(message, aor->name, policy, received.request->flow(),
                                           loop_.now(), io::wall_now());
     if (reply.status == 403)
         events_.publish(events::Security{
-            events::Security::What::failed_acl, endpoint->name, std::string(message.call_id()),
-            std::string(via_name(received.request->flow().transport)),
-            received.request->flow().local, received.request->flow().remote,
-            "registrar_max_contacts"});
+            events::Security::What::failed_acl, endpoint->name, message.call_id(),
+            via_name(received.request->flow().transport), received.request->flow().local,
+            received.request->flow().remote, "registrar_max_contacts"});
     answer(received, reply.status, reply.headers);
     expire();
 }

@@ -37,6 +37,7 @@ Result<> LocalChannel::start(const Bridge::Starter& starter) {
     if (!running) return fail("the other half is gone");
     running->caller = connected;
     running->connected = caller;
+    running->redirecting = redirecting;
     running->dialled = exten_;
     // What the dialling channel passes on was inherited by this half; the dialplan runs on the
     // other.
@@ -47,6 +48,7 @@ Result<> LocalChannel::start(const Bridge::Starter& starter) {
 }
 
 void LocalChannel::ring() {
+    transfer_came_to(180);
     const auto far = other();
     if (hung_up() || !far || state() == ChannelState::up) return;
     far->set_state(ChannelState::ringing);
@@ -61,6 +63,7 @@ Task<Result<>> LocalChannel::progress() {
 }
 
 Task<Result<>> LocalChannel::answer() {
+    transfer_came_to(200);
     const auto far = other();
     if (hung_up() || !far) co_return fail("hung up");
     if (state() == ChannelState::up) co_return Result<>{};

@@ -82,6 +82,7 @@ Task<Result<>> send(Core& core, Destination destination, std::string from, std::
         if (!target) co_return std::unexpected(target.error());
         request.uri = std::move(target->uri);
         request.flow = target->flow;
+        request.others = std::move(target->others);
         request.route = std::move(target->route);
         if (!destination.user.empty())
             if (const auto uri = sip::Uri::parse(request.uri))
@@ -94,10 +95,11 @@ Task<Result<>> send(Core& core, Destination destination, std::string from, std::
         std::string transport =
             destination.endpoint ? destination.endpoint->transport : std::string();
         std::string hop = destination.uri;
-        auto flow = co_await next_hop(core, std::move(hop), std::move(transport));
-        if (!flow) co_return std::unexpected(flow.error());
+        auto flows = co_await next_hops(core, std::move(hop), std::move(transport));
+        if (!flows) co_return std::unexpected(flows.error());
         request.uri = destination.uri;
-        request.flow = *flow;
+        request.flow = flows->front();
+        request.others.assign(flows->begin() + 1, flows->end());
     }
     const auto host = destination.endpoint && !destination.endpoint->from_domain.empty()
                           ? destination.endpoint->from_domain

@@ -84,9 +84,10 @@ Task<Result<ContactTarget>> contact_target(Core& core, Contact contact, std::str
     }
 
     std::string first = target.route.empty() ? target.uri : uri_of(target.route.front());
-    auto flow = co_await next_hop(core, std::move(first), std::move(transport_name));
-    if (!flow) co_return std::unexpected(flow.error());
-    target.flow = *flow;
+    auto flows = co_await next_hops(core, std::move(first), std::move(transport_name));
+    if (!flows) co_return std::unexpected(flows.error());
+    target.flow = flows->front();
+    target.others.assign(flows->begin() + 1, flows->end());
     if (outbound_proxy.empty() && registered && target.flow.transport == sip::Transport::udp &&
         contact.flow.transport == sip::Transport::udp &&
         core.signalling.has_flow(contact.flow.id) &&

@@ -25,6 +25,7 @@ struct ContactTarget {
     std::string uri;
     sip::Flow flow;
     std::vector<std::string> route = {};
+    std::vector<sip::Flow> others = {};  ///< to be tried next, in that order (RFC 3263 section 4.3)
 };
 
 /// How a request reaches a registered or static contact: over the connection that it registered on

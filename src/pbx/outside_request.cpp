@@ -52,9 +52,13 @@ Task<Outcome> attempt(Core& core, std::string text, sip::Flow flow) {
     co_return outcome;
 }
 
-}  // namespace
+// RFC 3263 section 4.3: the next server may do what this one could not.
+bool is_server_failure(const Outcome& outcome) {
+    return outcome ? (*outcome)->message().status() == 503
+                   : outcome.error().code() == 408 || outcome.error().code() == 503;
+}
 
-Task<Outcome> send_outside_dialog(Core& core, OutsideRequest request) {
+Task<Outcome> send_to_server(Core& core, const OutsideRequest& request) {
     const auto call_id = core.random.token(24);
     const auto tag = core.random.token(10);
     std::string first = text_of(core, request, tag, call_id, 1, nullptr);
@@ -67,6 +71,18 @@ Task<Outcome> send_outside_dialog(Core& core, OutsideRequest request) {
     if (!answer) co_return std::unexpected(answer.error());
     std::string second = text_of(core, request, tag, call_id, 2, &*answer);
     co_return co_await attempt(core, std::move(second), request.flow);
+}
+
+}  // namespace
+
+Task<Outcome> send_outside_dialog(Core& core, OutsideRequest request) {
+    auto outcome = co_await send_to_server(core, request);
+    for (const auto& next : request.others) {
+        if (!is_server_failure(outcome)) break;
+        request.flow = next;
+        outcome = co_await send_to_server(core, request);
+    }
+    co_return outcome;
 }
 
 }  // namespace strowger::pbx

@@ -16,6 +16,7 @@ struct OutsideRequest {
     std::string method;
     std::string uri;
     sip::Flow flow;
+    std::vector<sip::Flow> others = {};  ///< to be tried next when that one fails
     std::vector<std::string> route = {};
     std::string from;  ///< name-addr without tag
     std::string to;

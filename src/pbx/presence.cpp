@@ -208,6 +208,8 @@ void Presence::notify(Subscription& subscription) {
     auto state = DeviceState::unknown;
     if (const auto* hint = hints_.find(subscription.context, subscription.exten))
         state = hint->state;
+    if (state == DeviceState::ringinuse && subscription.endpoint->notify_early_inuse_ringing)
+        state = DeviceState::ringing;
     std::string body;
     if (subscription.package == Package::message_summary)
         body = mailbox_body(subscription);

@@ -60,6 +60,7 @@ Prompts find_prompts(Channel& channel, std::string_view names, std::string_view 
 
 Task<bool> open_media(Channel& channel, bool answer) {
     if (channel.hung_up()) co_return false;
+    if (answer) channel.transfer_came_to(200);
     if (channel.is_up()) co_return true;
     auto opened = answer ? channel.answer() : channel.progress();
     const auto result = co_await std::move(opened);

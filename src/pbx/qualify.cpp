@@ -47,6 +47,7 @@ struct Qualifier::Probe {
     std::string call_id, from_tag;
     std::uint32_t cseq = 0;
     bool authenticated = false;
+    std::size_t server = 0, servers = 1;  ///< of those behind the contact's name: asked, and known
 };
 
 Qualifier::Qualifier(Core& core) : core_(core) {
@@ -163,6 +164,7 @@ void Qualifier::ask(const std::string& name) {
     probe.from_tag = core_.random.token(12);
     probe.cseq = 0;
     probe.authenticated = false;
+    probe.server = 0;
     core_.tasks.spawn(send(probe.key, {}, {}));
 }
 
@@ -191,6 +193,9 @@ Task<> Qualifier::send(std::string name, std::string authorization_name,
         co_return;
     }
 
+    probe.servers = 1 + target->others.size();
+    if (probe.server > 0 && probe.server <= target->others.size())
+        target->flow = target->others[probe.server - 1];
     const auto host = own_address(core_, target->flow);
     const auto& from_user = endpoint && !endpoint->from_user.empty()
                                 ? endpoint->from_user
@@ -215,7 +220,7 @@ Task<> Qualifier::send(std::string name, std::string authorization_name,
     const auto sent = core_.signalling.layer().send_request(
         std::move(builder).finish(), target->flow, core_.now(), owner_, host);
     if (!sent) {
-        settle(probe, Reach::unreachable, sent.error().text());
+        failed(probe, sent.error().text());
         co_return;
     }
     probe.transaction = *sent;
@@ -227,8 +232,7 @@ Task<> Qualifier::send(std::string name, std::string authorization_name,
             core_.loop.after(scale(std::chrono::seconds{1}, timeout), [this, name, timeout] {
                 const auto late = probes_.find(name);
                 if (late == probes_.end()) return;
-                settle(late->second, Reach::unreachable,
-                       fmt::format("no answer to OPTIONS within {:g} s", timeout));
+                failed(late->second, fmt::format("no answer to OPTIONS within {:g} s", timeout));
             });
 }
 
@@ -244,11 +248,9 @@ void Qualifier::handle(const sip::TransactionEvent& event) {
         if (auto* probe = take(response->transaction))
             answered(*probe, response->response->message());
     } else if (const auto* timeout = std::get_if<sip::ClientTimeout>(&event)) {
-        if (auto* probe = take(timeout->transaction))
-            settle(*probe, Reach::unreachable, "no answer to OPTIONS");
+        if (auto* probe = take(timeout->transaction)) failed(*probe, "no answer to OPTIONS");
     } else if (const auto* failed = std::get_if<sip::TransportFailed>(&event)) {
-        if (auto* probe = take(failed->transaction))
-            settle(*probe, Reach::unreachable, "no connection");
+        if (auto* probe = take(failed->transaction)) this->failed(*probe, "no connection");
     }
 }
 
@@ -277,6 +279,17 @@ void Qualifier::answered(Probe& probe, const sip::Message& response) {
                fmt::format("it answers {} and qualify_2xx_only is set", status));
     else
         settle(probe, Reach::reachable, {});
+}
+
+// RFC 3263 section 4.3: it is there as long as one of its servers is.
+void Qualifier::failed(Probe& probe, std::string_view why) {
+    if (probe.server + 1 >= probe.servers) return settle(probe, Reach::unreachable, why);
+    probe.patience.cancel();
+    asked_.erase(probe.transaction);
+    probe.transaction = {};
+    probe.authenticated = false;
+    ++probe.server;
+    core_.tasks.spawn(send(probe.key, {}, {}));
 }
 
 void Qualifier::settle(Probe& probe, Reach reach, std::string_view why) {

@@ -43,6 +43,7 @@ private:
     Task<> send(std::string key, std::string authorization_name, std::string authorization);
     void handle(const sip::TransactionEvent& event);
     void answered(Probe& probe, const sip::Message& response);
+    void failed(Probe& probe, std::string_view why);
     void settle(Probe& probe, Contact::Reach reach, std::string_view why);
     const config::Endpoint* endpoint_of(std::string_view aor) const;
 

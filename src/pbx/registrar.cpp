@@ -151,7 +151,7 @@ Registrar::Reply Registrar::process(const sip::Message& request, const std::stri
         if (!updates.empty() || !expires_header || trim(*expires_header) != "0") return refuse(400);
         return remove_all(request, aor, now, wall_now);
     }
-    auto to_remove = room_for(aor, updates, policy);
+    auto to_remove = room_for(current, updates, policy);
     if (!to_remove) return refuse(403);
 
     Reply reply;
@@ -205,16 +205,16 @@ Registrar::Reply Registrar::remove_all(const sip::Message& request, const std::s
     return reply;
 }
 
-std::optional<std::vector<std::string>> Registrar::room_for(
-    const std::string& aor, const std::vector<Update>& updates,
-    const RegistrationPolicy& policy) const {
+std::optional<std::vector<std::string>> Registrar::room_for(const Location::Contacts& current,
+                                                            const std::vector<Update>& updates,
+                                                            const RegistrationPolicy& policy) {
     const auto is_mentioned = [&](const std::string& uri) {
         return std::any_of(updates.begin(), updates.end(), [&](const Update& update) {
             return std::find(update.known.begin(), update.known.end(), uri) != update.known.end();
         });
     };
     std::vector<const Contact*> others;
-    for (const auto& contact : location_.contacts(aor))
+    for (const auto& contact : current)
         if (!contact.is_static && !is_mentioned(contact.uri)) others.push_back(&contact);
     std::vector<std::string_view> staying;
     for (const auto& update : updates)

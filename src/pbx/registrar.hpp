@@ -61,9 +61,9 @@ private:
     Reply remove_all(const sip::Message& request, const std::string& aor, Time now,
                      WallTime wall_now);
     /// The URIs to drop so that `added` more fit, or nothing when that may not be.
-    std::optional<std::vector<std::string>> room_for(const std::string& aor,
-                                                     const std::vector<Update>& updates,
-                                                     const RegistrationPolicy& policy) const;
+    static std::optional<std::vector<std::string>> room_for(const Location::Contacts& current,
+                                                            const std::vector<Update>& updates,
+                                                            const RegistrationPolicy& policy);
     std::string list_contacts(const std::string& aor, Time now) const;
     void append_date(std::string& out, WallTime wall_now);
 

@@ -67,9 +67,8 @@ void Screening::configure(const std::shared_ptr<const config::Configuration>& co
         config->endpoints.begin(), config->endpoints.end(),
         [](const auto& endpoint) { return endpoint.name.find('@') != std::string::npos; });
     for (const auto& endpoint : config->endpoints)
-        for (const auto& name : endpoint.auth)
-            if (const auto* auth = config->auths.find(name))
-                by_auth_user_.emplace(auth->username, &endpoint);
+        for (const auto* auth : endpoint.known_auths)
+            by_auth_user_.emplace(auth->username, &endpoint);
     unknown_realm_ = config->global.default_realm;
 }
 
@@ -221,9 +220,7 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
 
     bool stale = false, tried = false;
     std::string first_realm;
-    for (const auto& name : endpoint->auth) {
-        const auto* auth = config_->auths.find(name);
-        if (!auth) continue;
+    for (const auto* auth : endpoint->known_auths) {
         const auto& realm = auth->realm.empty() ? config_->global.default_realm : auth->realm;
         if (first_realm.empty()) first_realm = realm;
         const auto credentials = credentials_for(request, realm);
@@ -294,12 +291,11 @@ void Screening::refuse(const sip::RequestReceived& received, int status) {
 }
 
 void Screening::tell(events::Security::What what, const sip::RequestReceived& received,
-                     std::string account, std::string detail) const {
-    if (!core_.events.has_readers()) return;
+                     std::string_view account, std::string_view detail) const {
     const auto& flow = received.request->flow();
-    core_.events.publish(events::Security{
-        what, std::move(account), std::string(received.request->message().call_id()),
-        std::string(via_name(flow.transport)), flow.local, flow.remote, std::move(detail)});
+    core_.events.publish(events::Security{what, account, received.request->message().call_id(),
+                                          via_name(flow.transport), flow.local, flow.remote,
+                                          detail});
 }
 
 }  // namespace strowger::pbx

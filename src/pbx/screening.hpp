@@ -40,7 +40,7 @@ private:
     void log_failure(const sip::Message& request, const sip::Flow& flow,
                      const config::Endpoint& endpoint);
     void tell(events::Security::What what, const sip::RequestReceived& received,
-              std::string account, std::string detail = {}) const;
+              std::string_view account, std::string_view detail = {}) const;
 
     static constexpr std::size_t max_realms =
         1024;  ///< from the configuration; a bound all the same

@@ -252,12 +252,18 @@ void Signalling::send(const sip::Transmit& transmit) {
                     "connection is closing; message dropped");
 }
 
+Signalling::Connection& Signalling::keep(std::unique_ptr<Connection> connection) {
+    const auto& flow = connection->flow;
+    by_remote_.emplace(flow.remote, flow.id);
+    return *connections_.emplace(flow.id, std::move(connection)).first->second;
+}
+
 void Signalling::adopt(std::unique_ptr<io::Stream> stream, sip::Transport transport) {
     const auto id = next_flow_++;
     auto connection = std::make_unique<Connection>();
     connection->flow = {transport, stream->local(), stream->remote(), id};
     connection->stream = std::move(stream);
-    auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
+    auto& placed = keep(std::move(connection));
     placed.stream->start({.bytes = [this, id](Bytes bytes) { stream_bytes(id, bytes); },
                           .closed = [this, id](const Error&) { closed(id); }});
 }
@@ -293,7 +299,7 @@ void Signalling::adopt(std::unique_ptr<io::WebSocket> socket) {
     connection->flow = {socket->secure() ? sip::Transport::wss : sip::Transport::ws,
                         socket->local(), socket->remote(), id};
     connection->socket = std::move(socket);
-    auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
+    auto& placed = keep(std::move(connection));
     placed.socket->start({.message =
                               [this, id](Bytes bytes, bool) {
                                   const auto found = connections_.find(id);
@@ -324,7 +330,7 @@ Signalling::Connection* Signalling::connect(const sip::Flow& flow) {
     auto connection = std::make_unique<Connection>();
     connection->flow = flow;
     connection->flow.id = id;
-    auto& placed = *connections_.emplace(id, std::move(connection)).first->second;
+    auto& placed = keep(std::move(connection));
     placed.stream =
         io::Stream::connect(loop_, flow.remote, std::move(options),
                             {.bytes = [this, id](Bytes bytes) { stream_bytes(id, bytes); },
@@ -337,6 +343,12 @@ void Signalling::closed(std::uint64_t id) {
     if (const auto found = connections_.find(id); found != connections_.end()) {
         auto gone = std::make_shared<std::unique_ptr<Connection>>(std::move(found->second));
         connections_.erase(found);
+        const auto [begin, end] = by_remote_.equal_range((*gone)->flow.remote);
+        for (auto at = begin; at != end; ++at) {
+            if (at->second != id) continue;
+            by_remote_.erase(at);
+            break;
+        }
         loop_.post([gone] {});
     }
     layer_.transport_failed(id);
@@ -377,9 +389,10 @@ Result<sip::Flow> Signalling::flow_to(sip::Transport transport, const SocketAddr
             if (udp->name == from->name) flow.id = udp->id;
         return flow;
     }
-    for (const auto& [id, connection] : connections_)
-        if (connection->flow.transport == transport && connection->flow.remote == remote)
-            return connection->flow;
+    const auto [begin, end] = by_remote_.equal_range(remote);
+    for (auto at = begin; at != end; ++at)
+        if (const auto& known = connections_.at(at->second)->flow; known.transport == transport)
+            return known;
     flow.id = next_flow_++;  // the connection is opened with that id when something is sent
     return flow;
 }

@@ -84,6 +84,7 @@ private:
     void pump();
     void send(const sip::Transmit& transmit);
     void dispatch(const sip::TransactionEvent& event);
+    Connection& keep(std::unique_ptr<Connection> connection);
     void adopt(std::unique_ptr<io::Stream> stream, sip::Transport transport);
     void adopt(std::unique_ptr<io::WebSocket> socket);
     void stream_bytes(std::uint64_t id, Bytes bytes);
@@ -106,6 +107,7 @@ private:
     std::vector<std::shared_ptr<io::TlsContext>> server_tls_;
     std::shared_ptr<io::TlsContext> client_tls_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+    std::unordered_multimap<SocketAddress, std::uint64_t> by_remote_;  ///< ids of connections
     std::vector<Listening> listening_;
     std::vector<config::Transport> transports_;
     std::unordered_map<IpAddress, IpAddress> sources_;

@@ -8,8 +8,6 @@
 #include "pbx/credentials.hpp"
 #include "pbx/own_address.hpp"
 #include "wire/sdp/session.hpp"
-#include "wire/sip/refer_to.hpp"
-#include "wire/sip/replaces.hpp"
 #include "wire/sip/uri.hpp"
 
 namespace strowger::pbx {
@@ -23,23 +21,13 @@ media::DtmfMode media_dtmf(config::DtmfMode mode) {
     switch (mode) {
         case config::DtmfMode::inband: return media::DtmfMode::inband;
         case config::DtmfMode::info: return media::DtmfMode::info;
-        case config::DtmfMode::automatic:
-        case config::DtmfMode::auto_info: return media::DtmfMode::automatic;
+        case config::DtmfMode::automatic: return media::DtmfMode::automatic;
         case config::DtmfMode::none: return media::DtmfMode::none;
+        // Where there are no events, digits go by INFO and not as sound.
+        case config::DtmfMode::auto_info:
         case config::DtmfMode::rfc4733: break;
     }
     return media::DtmfMode::rfc4733;
-}
-
-// Quoted, with what would end the quotes escaped; empty stays empty.
-std::string quoted_name(std::string_view name) {
-    if (name.empty()) return {};
-    std::string text = "\"";
-    for (const char c : name) {
-        if (c == '"' || c == '\\') text += '\\';
-        if (static_cast<unsigned char>(c) >= 0x20) text += c;
-    }
-    return text + "\" ";
 }
 
 // Is the party's media going only one way, or nowhere, because it put us on hold?
@@ -54,6 +42,11 @@ bool is_hold(std::string_view text) {
         return media.connection && media.connection->address == "0.0.0.0";
     }
     return false;
+}
+
+// Answers repeat only what both know.
+bool agrees_to_events(std::string_view answer) {
+    return answer.find("telephone-event") != std::string_view::npos;
 }
 
 std::vector<media::CodecSpec> audio_codecs(std::string_view text) {
@@ -71,20 +64,15 @@ std::vector<media::CodecSpec> audio_codecs(std::string_view text) {
     return specs;
 }
 
-PartyId party_of(std::string_view name_address) {
-    PartyId id;
-    const auto address = sip::NameAddress::parse(name_address);
-    if (!address) return id;
-    id.name = address->display_text();
-    if (const auto uri = sip::Uri::parse(address->uri)) id.number = sip::unescape(uri->user);
-    return id;
-}
-
 Cause cause_of(const sip::ReceivedPtr& message, Cause otherwise) {
     if (!message) return otherwise;
     for (const auto& header : message->message().headers())
         if (header.id == HeaderId::reason)
             if (const auto cause = cause_in_reason(header.value)) return *cause;
+    for (const auto& header : message->message().headers())
+        if (header.id == HeaderId::reason)
+            if (const auto status = status_in_reason(header.value))
+                return *status == 200 ? Cause::answered_elsewhere : cause_of_status(*status);
     return otherwise;
 }
 
@@ -95,6 +83,7 @@ SipChannel::SipChannel(Core& core, EndpointPtr endpoint, std::string linkedid)
     if (!endpoint_->language.empty()) language = endpoint_->language;
     if (!endpoint_->moh_suggest.empty()) music_class = endpoint_->moh_suggest;
     accountcode = endpoint_->accountcode;
+    caller_tag = endpoint_->callerid_tag;
     for (const auto& [name, value] : endpoint_->set_var) (void)assign(name, value);
 }
 
@@ -106,7 +95,13 @@ SipChannel::~SipChannel() {
 sip::InviteSession::Config SipChannel::session_config(const sip::Flow& flow) {
     sip::InviteSession::Config config;
     config.owner = owner_;
-    config.contact = own_contact(core(), flow, endpoint_->contact_user);
+    const auto& user =
+        !endpoint_->contact_user.empty() || !core().config->global.use_callerid_contact
+            ? endpoint_->contact_user
+            : connected.number;
+    config.contact = own_contact(core(), flow, user);
+    config.timers = core().signalling.layer().timers();
+    config.norefersub = core().config->global.norefersub;
     config.product = core().config->global.user_agent;
     config.sent_by = own_address(core(), flow);
     switch (endpoint_->rel100) {
@@ -136,18 +131,8 @@ std::shared_ptr<SipChannel> SipChannel::incoming(Core& core, EndpointPtr endpoin
     channel->is_caller_ = true;
     channel->invite_ = received.request;
     const auto& request = received.request->message();
-    channel->caller = party_of(request.from());
-    if (channel->endpoint_->trust_id_inbound)
-        for (const auto id : {HeaderId::p_asserted_identity, HeaderId::remote_party_id})
-            if (const auto value = request.header(id)) {
-                channel->caller = party_of(*value);
-                break;
-            }
-    const auto& configured = channel->endpoint_->callerid;
-    if (!configured.number.empty()) channel->caller.number = configured.number;
-    if (!configured.name.empty()) channel->caller.name = configured.name;
-    if (const auto privacy = request.header(HeaderId::privacy))
-        channel->caller.restricted = privacy->find("id") != std::string_view::npos;
+    channel->learn_caller(request);
+    channel->learn_redirecting(request);
 
     const std::weak_ptr<SipChannel> weak = channel;
     channel->owner_ = core.signalling.attach([weak](const sip::TransactionEvent& event) {
@@ -239,6 +224,7 @@ Task<bool> SipChannel::accept_media() {
     }
     local_sdp_ = std::move(*made);
     has_media_ = true;
+    has_events_ = agrees_to_events(local_sdp_);
     if (hung_up()) co_await remove_media();
     co_return !hung_up();
 }
@@ -260,37 +246,28 @@ Task<Result<>> SipChannel::dial(Target target) {
     has_media_ = true;
     local_sdp_ = std::move(*offer);
 
-    sip::InviteSession::Invite invite;
+    auto& invite = invitation_;
     invite.uri = target.uri;
     const auto host =
         endpoint_->from_domain.empty() ? target.flow.local.ip.host_text() : endpoint_->from_domain;
-    const bool hide = connected.restricted && !endpoint_->trust_id_outbound;
-    const auto& number = !endpoint_->from_user.empty() ? endpoint_->from_user : connected.number;
-    const auto user = number.empty() ? core().config->global.default_from_user : number;
-    invite.from = hide ? std::string("\"Anonymous\" <sip:anonymous@anonymous.invalid>")
-                       : fmt::format("{}<sip:{}@{}>", quoted_name(connected.name),
-                                     sip::escape_user(user), host);
+    invite.from = from_header(host);
     invite.to = fmt::format("<{}>", target.uri);
     invite.sdp = local_sdp_;
+    const auto add = [&](sip::HeaderLines lines) {
+        for (auto& line : lines) invite.extra.push_back(std::move(line));
+    };
     for (const auto& route : target.route) invite.extra.push_back({"Route", route});
-    if (endpoint_->send_pai && !hide && !connected.number.empty())
-        invite.extra.push_back(
-            {"P-Asserted-Identity", fmt::format("{}<sip:{}@{}>", quoted_name(connected.name),
-                                                sip::escape_user(connected.number), host)});
-    if (endpoint_->send_rpid && !hide && !connected.number.empty())
-        invite.extra.push_back(
-            {"Remote-Party-ID",
-             fmt::format("{}<sip:{}@{}>;party=calling;privacy=off;screen=no",
-                         quoted_name(connected.name), sip::escape_user(connected.number), host)});
-    for (auto& line : target.extra) invite.extra.push_back(std::move(line));
-    for (auto& line : extra_headers) invite.extra.push_back(std::move(line));
-    extra_headers.clear();
+    add(identity(connected, host, "calling"));
+    add(diversion(host));
+    add(std::move(target.extra));
+    add(std::exchange(extra_headers, {}));
     invite.call_id = core().random.token(24);
+    other_servers_ = std::move(target.others);
     // The trace must know the Call-ID before the INVITE leaves.
     core().trace.leg_began(
         linkedid(), {invite.call_id, name(), endpoint_->name, target.flow.remote.text(), false, {}},
         core().now(), io::wall_now());
-    const auto sent = session_->invite(std::move(invite), target.flow, core().now());
+    const auto sent = session_->invite(invitation_, target.flow, core().now());
     if (!sent) {
         co_await remove_media();
         co_return std::unexpected(sent.error());
@@ -302,30 +279,67 @@ Task<Result<>> SipChannel::dial(Target target) {
     co_return Result<>{};
 }
 
+// RFC 3263 section 4.3: the same request goes to the next server behind the name when this one
+// cannot be reached or says that it cannot serve. Not once anybody has been heard.
+bool SipChannel::try_next_server(const sip::session::Failed& failed) {
+    const bool server_failed = failed.status == 503 || (failed.status == 408 && !failed.response);
+    if (!server_failed || hung_up() || state() != ChannelState::down || had_early_media_)
+        return false;
+    while (!other_servers_.empty()) {
+        const auto flow = other_servers_.front();
+        other_servers_.erase(other_servers_.begin());
+        LOG_NOTICE(about(), "{} failed ({} {}); trying {}", session_->flow().remote.text(),
+                   failed.status, failed.reason, flow.remote.text());
+        core().channels.unbind_dialog(session_->local_tag());
+        session_ = std::make_unique<sip::InviteSession>(session_config(flow),
+                                                        core().signalling.layer(), core().random);
+        if (!session_->invite(invitation_, flow, core().now())) continue;
+        core().channels.bind_dialog(session_->local_tag(),
+                                    std::static_pointer_cast<SipChannel>(shared_from_this()));
+        return true;
+    }
+    return false;
+}
+
 void SipChannel::ring() {
+    transfer_came_to(180);
     if (hung_up() || !is_caller_ || state() == ChannelState::up || rang_ || sent_progress_) return;
     rang_ = true;
-    (void)session_->ring(180, {}, core().now(), extra_headers);
+    if (endpoint_->inband_progress) {
+        // It wants to hear the ringing instead of being told of it.
+        core().tasks.spawn([](std::shared_ptr<SipChannel> self) -> Task<> {
+            const auto opened = co_await self->progress();
+            std::string tone = "ring";
+            if (opened && !self->is_up()) (void)co_await self->play_tone(std::move(tone));
+        }(std::static_pointer_cast<SipChannel>(shared_from_this())));
+        return;
+    }
+    (void)session_->ring(180, {}, core().now(), response_headers());
     drain();
 }
 
 Task<Result<>> SipChannel::progress() {
+    transfer_came_to(183);
     if (hung_up() || !is_caller_ || state() == ChannelState::up || sent_progress_)
         co_return Result<>{};
     if (!co_await accept_media()) co_return fail("no media");
     if (hung_up()) co_return fail("hung up");
     sent_progress_ = true;
-    auto sent = session_->ring(183, local_sdp_, core().now(), extra_headers);
+    auto sent = session_->ring(183, local_sdp_, core().now(), response_headers());
     drain();
     co_return sent;
 }
 
 Task<Result<>> SipChannel::answer() {
+    transfer_came_to(200);
     if (hung_up()) co_return fail("hung up");
     if (!is_caller_ || state() == ChannelState::up) co_return Result<>{};
     if (!co_await accept_media()) co_return fail("no media");
     if (hung_up()) co_return fail("hung up");
-    auto sent = session_->accept(local_sdp_, core().now(), extra_headers);
+    auto lines = response_headers();
+    for (auto& line : identity(connected, session_->flow().local.ip.host_text(), "called"))
+        lines.push_back(std::move(line));
+    auto sent = session_->accept(local_sdp_, core().now(), lines);
     extra_headers.clear();
     if (sent) set_state(ChannelState::up);
     drain();
@@ -333,9 +347,15 @@ Task<Result<>> SipChannel::answer() {
 }
 
 sip::HeaderLines SipChannel::reason(Cause cause) const {
-    if (endpoint_->suppress_q850_reason_headers || cause == Cause::none) return {};
-    return {{"Reason",
-             fmt::format("Q.850;cause={};text=\"{}\"", static_cast<int>(cause), text_of(cause))}};
+    sip::HeaderLines lines;
+    if (cause == Cause::none) return lines;
+    // Phones count a call as missed unless they are told this (RFC 3326 section 3.1).
+    if (cause == Cause::answered_elsewhere)
+        lines.push_back({"Reason", "SIP;cause=200;text=\"Call completed elsewhere\""});
+    if (!endpoint_->suppress_q850_reason_headers)
+        lines.push_back({"Reason", fmt::format("Q.850;cause={};text=\"{}\"",
+                                               static_cast<int>(cause), text_of(cause))});
+    return lines;
 }
 
 void SipChannel::hangup(Cause cause) {
@@ -360,20 +380,6 @@ void SipChannel::hangup(Cause cause) {
         session_->bye(now, reason(cause));
     finish(cause);
     drain();
-}
-
-void SipChannel::say_bye(Cause cause) {
-    session_->bye(core().now(), reason(cause));
-    drain();
-}
-
-// Whoever transferred hangs up by itself (RFC 5589 section 6.1); ours comes only if it forgets to.
-void SipChannel::await_bye(Cause cause) {
-    const std::weak_ptr<Channel> weak = weak_from_this();
-    bye_timer_ = core().loop.after(transferor_patience, [weak, cause] {
-        if (const auto self = std::static_pointer_cast<SipChannel>(weak.lock()))
-            self->say_bye(cause);
-    });
 }
 
 // The leg is over for everybody but its own session, which may still have a BYE under way.
@@ -412,7 +418,7 @@ void SipChannel::dialplan_ended() {
 }
 
 void SipChannel::maybe_remove() {
-    if (removed_ || !hung_up() || has_dialplan || !media_removed_) return;
+    if (removed_ || !hung_up() || has_dialplan || !media_removed_ || referral_) return;
     if (session_ && !session_->done()) return;
     removed_ = true;
     const auto self = shared_from_this();  // the registry's share may be the last
@@ -464,7 +470,9 @@ Task<> SipChannel::early_media(std::string_view sdp) {
     auto taken = co_await core().engine.create_answer(std::move(request));
     if (!taken) LOG_NOTICE(about(), "answer not usable: {}", taken.error().text());
     had_early_media_ = taken.has_value();
-    if (taken) offered_codecs_ = audio_codecs(sdp);
+    if (!taken) co_return;
+    offered_codecs_ = audio_codecs(sdp);
+    has_events_ = agrees_to_events(sdp);
 }
 
 Task<> SipChannel::reoffer(std::string sdp) {
@@ -478,6 +486,7 @@ Task<> SipChannel::reoffer(std::string sdp) {
         co_return;
     }
     local_sdp_ = std::move(*answer);
+    has_events_ = agrees_to_events(local_sdp_);
     (void)session_->accept_offer(local_sdp_, core().now());
     if (hold != on_hold_) {
         on_hold_ = hold;
@@ -493,7 +502,12 @@ Task<> SipChannel::on(sip::SessionEvent event) {
     if (const auto* progress = std::get_if<Progress>(&event)) {
         last_response_ = progress->response;
         if (hung_up()) co_return;
-        if (!progress->sdp.empty() && !progress->is_offer) {
+        if (progress->response) (void)learn_party(progress->response->message());
+        // follow_early_media_fork=no: whoever was heard first stays heard until the answer.
+        const bool other_fork = !early_tag_.empty() && early_tag_ != progress->to_tag;
+        const bool heard = endpoint_->follow_early_media_fork || !other_fork;
+        if (!progress->sdp.empty() && !progress->is_offer && heard) {
+            early_tag_ = progress->to_tag;
             co_await early_media(progress->sdp);
             if (progress->status == 180 && state() != ChannelState::up)
                 set_state(ChannelState::ringing);
@@ -506,6 +520,7 @@ Task<> SipChannel::on(sip::SessionEvent event) {
     } else if (const auto* answered = std::get_if<Answered>(&event)) {
         if (answered->response) last_response_ = answered->response;
         if (hung_up()) co_return;
+        if (answered->response) (void)learn_party(answered->response->message());
         if (!answered->sdp.empty()) co_await early_media(answered->sdp);
         if (!had_early_media_) {
             LOG_NOTICE(about(), "answered without usable media; hanging up");
@@ -517,6 +532,7 @@ Task<> SipChannel::on(sip::SessionEvent event) {
         raise(channel::Answered{});
     } else if (const auto* failed = std::get_if<Failed>(&event)) {
         if (failed->response) last_response_ = failed->response;
+        if (try_next_server(*failed)) co_return;
         finish(cause_of(failed->response, cause_of_status(failed->status)));
     } else if (const auto* redirected = std::get_if<Redirected>(&event)) {
         const auto contact = redirected->response
@@ -526,8 +542,10 @@ Task<> SipChannel::on(sip::SessionEvent event) {
         if (address) {
             const auto uri = sip::Uri::parse(address->uri);
             const bool user_only = endpoint_->redirect_method == config::Redirect::user;
-            raise(channel::Redirected{uri && user_only ? sip::unescape(uri->user)
-                                                       : std::string(address->uri)});
+            learn_redirecting(redirected->response->message());
+            raise(channel::Redirected{
+                uri && user_only ? sip::unescape(uri->user) : std::string(address->uri),
+                redirecting.reason});
         }
         finish(Cause::redirected);
     } else if (const auto* challenge = std::get_if<AuthenticationRequired>(&event)) {
@@ -535,7 +553,11 @@ Task<> SipChannel::on(sip::SessionEvent event) {
     } else if (const auto* cancelled = std::get_if<Cancelled>(&event)) {
         finish(cause_of(cancelled->cause, Cause::normal_clearing));
     } else if (const auto* offered = std::get_if<Reoffer>(&event)) {
+        const auto request = offered->request;
         co_await reoffer(std::string(offered->sdp));
+        party_changed(request->message());
+    } else if (const auto* updated = std::get_if<Updated>(&event)) {
+        party_changed(updated->request->message());
     } else if (std::holds_alternative<OfferRequested>(event)) {
         media::CreateRequest request{{linkedid(), uniqueid()}, profile()};
         auto offer = co_await core().engine.create(std::move(request));
@@ -589,6 +611,7 @@ void SipChannel::request_arrived(const sip::session::RequestArrived& event) {
     switch (event.method) {
         case Method::info: info(event); return;
         case Method::refer: refer(event); return;
+        case Method::subscribe: subscribe(event); return;
         case Method::options:
         case Method::notify: session_->answer(event, 200, now); return;
         case Method::message: {
@@ -610,155 +633,6 @@ void SipChannel::request_arrived(const sip::session::RequestArrived& event) {
             session_->answer(event, 405, now, {{"Allow", sip::InviteSession::Config{}.allow}});
             return;
     }
-}
-
-// DTMF by INFO: application/dtmf-relay ("Signal=5\r\nDuration=160") and application/dtmf ("5").
-void SipChannel::info(const sip::session::RequestArrived& event) {
-    const auto now = core().now();
-    const auto& message = event.request->message();
-    const auto type =
-        trim(split_once(message.header(HeaderId::content_type).value_or(""), ';').first);
-    std::string_view signal;
-    unsigned milliseconds = 100;
-    if (iequals(type, "application/dtmf-relay")) {
-        for (const auto line : split(message.body(), '\n')) {
-            const auto [key, value] = split_once(line, '=');
-            if (iequals(trim(key), "Signal")) signal = trim(value);
-            if (iequals(trim(key), "Duration"))
-                milliseconds = parse_number<unsigned>(trim(value)).value_or(100);
-        }
-    } else if (iequals(type, "application/dtmf")) {
-        signal = trim(message.body());
-    } else {
-        session_->answer(event, message.body().empty() ? 200 : 415, now);
-        return;
-    }
-    if (signal == "10") signal = "*";
-    if (signal == "11") signal = "#";
-    static constexpr std::string_view digits = "0123456789*#ABCDabcd";
-    if (signal.size() != 1 || digits.find(signal.front()) == std::string_view::npos) {
-        session_->answer(event, 400, now);
-        return;
-    }
-    session_->answer(event, 200, now);
-    const auto duration = std::chrono::milliseconds{std::min(milliseconds, 10000U)};
-    const char digit =
-        signal.front() >= 'a' ? static_cast<char>(signal.front() - 32) : signal.front();
-    core().events.publish(events::DtmfReceived{name(), uniqueid(), digit, duration});
-    raise(channel::Digit{digit, duration});
-    // The bridge itself passes digits on to a Local half.
-    if (bridge)
-        if (const auto peer = bridge->peer_of(*this); peer && !peer->media_follows())
-            peer->send_digit(digit, duration);
-}
-
-void SipChannel::send_digit(char digit, Duration duration) {
-    if (endpoint_->dtmf_mode != config::DtmfMode::info) {
-        Channel::send_digit(digit, duration);
-        return;
-    }
-    if (hung_up() || !session_) return;
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-    (void)session_->request(Method::info, core().now(), {},
-                            fmt::format("Signal={}\r\nDuration={}\r\n", digit, ms),
-                            "application/dtmf-relay");
-    drain();
-}
-
-void SipChannel::refer(const sip::session::RequestArrived& event) {
-    const auto now = core().now();
-    const auto value = event.request->message().header(HeaderId::refer_to);
-    if (!value) {
-        session_->answer(event, 400, now, {}, "Missing Refer-To");
-        return;
-    }
-    if (!endpoint_->allow_transfer) {
-        session_->answer(event, 603, now);
-        return;
-    }
-    const auto target = sip::ReferTo::parse(*value);
-    if (!target) {
-        session_->answer(event, 400, now);
-        return;
-    }
-    if (!bridge) {
-        session_->answer(event, 481, now, {}, "Nobody to transfer");
-        return;
-    }
-    if (const auto replaces = target->replaces()) {
-        core().tasks.spawn([](std::shared_ptr<SipChannel> self, sip::session::RequestArrived asked,
-                              std::string text) -> Task<> {
-            co_await self->attended_transfer(std::move(asked), std::move(text));
-            self->drain();
-        }(std::static_pointer_cast<SipChannel>(shared_from_this()), event, *replaces));
-        return;
-    }
-    const auto exten = sip::unescape(target->uri.user);
-    const auto context = variable("TRANSFER_CONTEXT").value_or(endpoint_->context);
-    session_->answer(event, 202, now);
-    notify_refer("SIP/2.0 100 Trying\r\n", false);
-    if (!dialplan()->exists(context, exten, query())) {
-        LOG_NOTICE(about(), "transfer to '{}@{}': no such extension", exten, context);
-        notify_refer("SIP/2.0 404 Not Found\r\n", true);
-        return;
-    }
-    if (const auto peer = bridge->peer_of(*this)) {
-        (void)peer->variables().set("BLINDTRANSFER", name());
-        (void)peer->variables().set(
-            "SIPREFERREDBYHDR",
-            std::string(event.request->message().header(HeaderId::referred_by).value_or("")));
-        (void)peer->variables().set("SIPTRANSFER", "yes");
-    }
-    notify_refer("SIP/2.0 200 OK\r\n", true);
-    transferred_ = true;
-    raise(channel::TransferAsked{{context, exten, 1}});
-}
-
-Task<> SipChannel::attended_transfer(sip::session::RequestArrived refer, std::string text) {
-    const auto self = shared_from_this();
-    const auto replaces = sip::Replaces::parse(text);
-    const auto second = replaces ? core().channels.find_by_tag(replaces->to_tag) : nullptr;
-    const auto second_bridge = second ? second->bridge : nullptr;
-    const auto coming = second_bridge ? second_bridge->peer_of(*second) : nullptr;
-    const auto first_bridge = bridge;
-    if (!second || second->call_id() != replaces->call_id || !coming || !first_bridge ||
-        second_bridge == first_bridge) {
-        session_->answer(refer, 481, core().now(), {}, "No such call to join");
-        co_return;
-    }
-    session_->answer(refer, 202, core().now());
-    notify_refer("SIP/2.0 100 Trying\r\n", false);
-    if (const auto peer = first_bridge->peer_of(*this))
-        (void)peer->variables().set("ATTENDEDTRANSFER", name());
-    // The NOTIFY goes first: being replaced ends this leg.
-    notify_refer("SIP/2.0 200 OK\r\n", true);
-    (void)co_await first_bridge->replace(shared_from_this(), coming);
-}
-
-void SipChannel::notify_refer(std::string_view sipfrag, bool last) {
-    (void)session_->request(
-        Method::notify, core().now(),
-        {{"Event", "refer"},
-         {"Subscription-State", last ? "terminated;reason=noresource" : "active;expires=60"}},
-        sipfrag, "message/sipfrag;version=2.0");
-    drain();
-}
-
-void SipChannel::connected_line_changed() {
-    if (!endpoint_->send_connected_line || (!endpoint_->send_pai && !endpoint_->send_rpid)) return;
-    if (hung_up() || !session_ || !session_->peer_allows(Method::update) ||
-        connected.number.empty())
-        return;
-    if (connected.restricted && !endpoint_->trust_id_outbound) return;
-    const auto host = session_->flow().local.ip.host_text();
-    const auto who = fmt::format("{}<sip:{}@{}>", quoted_name(connected.name),
-                                 sip::escape_user(connected.number), host);
-    sip::HeaderLines lines;
-    if (endpoint_->send_pai) lines.push_back({"P-Asserted-Identity", who});
-    if (endpoint_->send_rpid)
-        lines.push_back({"Remote-Party-ID", who + ";party=called;privacy=off;screen=no"});
-    (void)session_->update({}, core().now(), lines);
-    drain();
 }
 
 // The account's copy keeps the original alive: options as written borrow its text.
@@ -786,38 +660,6 @@ Task<Result<>> SipChannel::refresh(bool update, media::Direction direction) {
                     : session_->reinvite(local_sdp_, now);
     drain();
     co_return sent;
-}
-
-// RFC 3515 once it is answered; before, RFC 3261 section 8.3: the caller tries the other address.
-Task<Result<int>> SipChannel::transfer_away(std::string target) {
-    const auto self = shared_from_this();
-    if (hung_up() || !session_) co_return fail("hung up");
-    const auto uri = istarts_with(target, "sip:") || istarts_with(target, "sips:") ||
-                             istarts_with(target, "tel:")
-                         ? target
-                         : fmt::format("sip:{}@{}", sip::escape_user(target),
-                                       session_->flow().remote.ip.host_text());
-    if (!sip::Uri::parse(uri)) co_return fail("'{}' is no SIP URI", uri);
-    if (is_caller_ && state() != ChannelState::up) {
-        sip::HeaderLines lines = reason(Cause::redirected);
-        lines.push_back({"Contact", "<" + uri + ">"});
-        auto sent = session_->reject(302, core().now(), lines);
-        finish(Cause::redirected);
-        drain();
-        if (!sent) co_return std::unexpected(sent.error());
-        co_return 302;
-    }
-    if (!is_up()) co_return fail("not answered yet");
-    sip::HeaderLines lines;
-    lines.push_back({"Refer-To", "<" + uri + ">"});
-    lines.push_back(
-        {"Referred-By", own_contact(core(), session_->flow(), endpoint_->contact_user)});
-    const auto transaction = session_->request(Method::refer, core().now(), lines);
-    if (!transaction) co_return std::unexpected(transaction.error());
-    const io::Completion<int> answered = awaited_[*transaction];
-    drain();
-    core().signalling.touch();
-    co_return co_await answered;
 }
 
 Result<> SipChannel::send_text(std::string_view text) {

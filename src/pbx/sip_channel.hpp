@@ -18,6 +18,8 @@ class SipChannel final : public Channel {
 public:
     /// How long a phone that transferred its call may take to hang up.
     static constexpr Duration transferor_patience = std::chrono::seconds{4};
+    /// How long a phone is told what comes of its REFER.
+    static constexpr Duration referral_lifetime = std::chrono::minutes{3};
 
     using EndpointPtr = std::shared_ptr<const config::Endpoint>;
 
@@ -33,7 +35,8 @@ public:
     struct Target {
         std::string uri;
         sip::Flow flow;
-        std::vector<std::string> route;  ///< Path of the contact, or the outbound proxy
+        std::vector<sip::Flow> others = {};  ///< servers to try when that one fails
+        std::vector<std::string> route;      ///< Path of the contact, or the outbound proxy
         std::vector<media::CodecSpec> preferred = {};  ///< of the caller: tried first
         sip::HeaderLines extra = {};
     };
@@ -48,6 +51,7 @@ public:
     Task<Result<>> answer() override;
     void hangup(Cause cause) override;
     void send_digit(char digit, Duration duration) override;
+    bool wants_digits_signalled() const override { return is_up() && sends_info(); }
     /// Empty before it is dialled: a subroutine may run on it then (Dial's option b).
     const std::string& call_id() const override {
         return session_ ? session_->call_id() : Channel::call_id();
@@ -57,6 +61,7 @@ public:
     std::vector<media::CodecSpec> codecs() const override { return offered_codecs_; }
     std::optional<std::string> signalling_field(std::string_view name) const override;
     void connected_line_changed() override;
+    void call_forwarded() override;
     Task<Result<int>> transfer_away(std::string target) override;
     Result<> send_text(std::string_view text) override;
     bool on_hold() const override { return on_hold_; }
@@ -88,6 +93,21 @@ private:
     media::Profile profile() const;
     sip::HeaderLines reason(Cause cause) const;
 
+    // sip_channel_identity.cpp: who calls, who answers, and who sent the call here.
+    void learn_caller(const sip::Message& invite);
+    bool learn_party(const sip::Message& message);
+    void learn_redirecting(const sip::Message& message);
+    std::string address_of(const PartyId& id, std::string_view host) const;
+    std::string from_header(std::string_view host) const;
+    sip::HeaderLines identity(const PartyId& id, std::string_view host,
+                              std::string_view party) const;
+    sip::HeaderLines diversion(std::string_view host) const;
+    sip::HeaderLines response_headers() const;
+    void party_changed(const sip::Message& message);
+
+    bool send_invite(const sip::Flow& flow);
+    bool try_next_server(const sip::session::Failed& failed);
+
     void drain();
     Task<> process();
     Task<> on(sip::SessionEvent event);
@@ -95,10 +115,18 @@ private:
     Task<> reoffer(std::string sdp);
     void authenticate(const sip::session::AuthenticationRequired& challenge);
     void request_arrived(const sip::session::RequestArrived& event);
+    // sip_channel_digits.cpp.
     void info(const sip::session::RequestArrived& event);
+    void digit_by_info(const sip::session::RequestArrived& event, std::string_view signal,
+                       unsigned milliseconds);
+    bool sends_info() const;
     void refer(const sip::session::RequestArrived& event);
     Task<> attended_transfer(sip::session::RequestArrived refer, std::string replaces);
-    void notify_refer(std::string_view sipfrag, bool last);
+    void subscribe(const sip::session::RequestArrived& event);
+    void accept_referral(const sip::session::RequestArrived& refer);
+    void transfer_peer(const sip::session::RequestArrived& refer, dialplan::Position target);
+    void notify_refer(int status, std::string_view end_reason = "noresource");
+    Duration referral_left() const;
     void arm();
     void finish(Cause cause);
     void say_bye(Cause cause);
@@ -118,17 +146,29 @@ private:
     bool had_early_media_ = false;
     bool delayed_offer_ = false;
     bool on_hold_ = false;
+    bool has_events_ = false;   ///< telephone-event was agreed on
     bool transferred_ = false;  ///< it sent the other side elsewhere (REFER)
+    /// The subscription that its REFER made; nothing when there is none, or it has ended.
+    struct Referral {
+        std::string event;
+        int told = 0;
+        Time until{};
+    };
+    std::optional<Referral> referral_;
+    unsigned referrals_ = 0;
     bool draining_ = false;
     bool media_removed_ = false;
     bool removed_ = false;
     std::vector<media::CodecSpec> offered_codecs_;
     std::optional<media::PartyStats> last_stats_;
     std::string target_uri_;
+    sip::InviteSession::Invite invitation_;  ///< of a leg that we dial
+    std::vector<sip::Flow> other_servers_;   ///< not tried yet
+    std::string early_tag_;                  ///< To tag of the fork whose early media is heard
     sip::ReceivedPtr last_response_;
     std::unordered_map<sip::TransactionId, io::Completion<int>>
         awaited_;  ///< statuses of our requests
-    io::Timer timer_, bye_timer_;
+    io::Timer timer_, bye_timer_, referral_timer_;
 };
 
 }  // namespace strowger::pbx

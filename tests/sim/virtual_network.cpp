@@ -7,10 +7,11 @@ void VirtualNetwork::attach(const SocketAddress& address, Receiver receiver) {
 }
 
 void VirtualNetwork::add_nat(const IpAddress& outside, const std::vector<IpAddress>& inside,
-                             Duration patience) {
+                             Duration patience, NatKind kind) {
     auto* nat = nats_.emplace_back(std::make_unique<Nat>()).get();
     nat->outside = outside;
     nat->patience = patience;
+    nat->kind = kind;
     in_front_[outside] = nat;
     for (const auto& host : inside) behind_[host] = nat;
 }
@@ -21,7 +22,8 @@ void VirtualNetwork::at(Time when, std::move_only_function<void()> fn) {
 
 void VirtualNetwork::send(SocketAddress from, const SocketAddress& to, std::string bytes) {
     ++counters_.sent;
-    if (const auto nat = behind_.find(from.ip); nat != behind_.end())
+    const bool local = on_one_side(from.ip, to.ip);
+    if (const auto nat = behind_.find(from.ip); nat != behind_.end() && !local)
         from = leave(*nat->second, from, to);
     if (chance_.between(0, 1) < weather_.loss) {
         ++counters_.lost;
@@ -30,35 +32,50 @@ void VirtualNetwork::send(SocketAddress from, const SocketAddress& to, std::stri
     const int copies = chance_.between(0, 1) < weather_.duplication ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
         const auto travel = weather_.delay + scale(weather_.jitter, chance_.between(0, 1));
-        at(now_ + travel, [this, from, to, bytes] { arrive(from, to, bytes); });
+        at(now_ + travel, [this, from, to, local, bytes] { arrive(from, to, local, bytes); });
     }
 }
 
+/// Behind the same NAT, where both are known by their own addresses.
+bool VirtualNetwork::on_one_side(const IpAddress& from, const IpAddress& to) const {
+    const auto one = behind_.find(from);
+    const auto other = behind_.find(to);
+    return one != behind_.end() && other != behind_.end() && one->second == other->second;
+}
+
 SocketAddress VirtualNetwork::leave(Nat& nat, const SocketAddress& from, const SocketAddress& to) {
-    auto [found, is_new] = nat.by_inside.try_emplace(from);
+    const Served served{from, nat.kind == NatKind::symmetric ? to : SocketAddress{}};
+    auto [found, is_new] = nat.mappings.try_emplace(served);
     auto& mapping = found->second;
     if (is_new || mapping.until < now_) {
         nat.by_port.erase(mapping.outside.port);
         mapping = {{nat.outside, nat.next_port++}, {}, {}};
-        nat.by_port[mapping.outside.port] = from;
+        nat.by_port[mapping.outside.port] = served;
     }
     mapping.peers.insert(to);
     mapping.until = now_ + nat.patience;
     return mapping.outside;
 }
 
-void VirtualNetwork::arrive(const SocketAddress& from, SocketAddress to, std::string_view bytes) {
+/// Turns a port of the NAT into the socket behind it, if it is open to the sender.
+bool VirtualNetwork::enter(Nat& nat, const SocketAddress& from, SocketAddress& to) {
+    const auto served = nat.by_port.find(to.port);
+    if (served == nat.by_port.end()) return false;
+    const auto& mapping = nat.mappings[served->second];
+    if (mapping.until < now_) return false;
+    if (nat.kind != NatKind::full_cone && !mapping.peers.contains(from)) return false;
+    to = served->second.inside;
+    return true;
+}
+
+void VirtualNetwork::arrive(const SocketAddress& from, SocketAddress to, bool local,
+                            std::string_view bytes) {
     if (const auto nat = in_front_.find(to.ip); nat != in_front_.end()) {
-        const auto inside = nat->second->by_port.find(to.port);
-        const auto* mapping = inside == nat->second->by_port.end()
-                                  ? nullptr
-                                  : &nat->second->by_inside[inside->second];
-        if (!mapping || mapping->until < now_ || !mapping->peers.contains(from)) {
+        if (!enter(*nat->second, from, to)) {
             ++counters_.filtered;
             return;
         }
-        to = inside->second;
-    } else if (behind_.contains(to.ip)) {
+    } else if (!local && behind_.contains(to.ip)) {
         ++counters_.nowhere;  // a private address, from outside
         return;
     }

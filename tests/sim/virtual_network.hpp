@@ -15,6 +15,13 @@
 
 namespace strowger::sim {
 
+/// What a NAT gives away of a socket behind it (RFC 4787 sections 4 and 5).
+enum class NatKind : std::uint8_t {
+    full_cone,        ///< one port for all destinations, open to everybody
+    port_restricted,  ///< one port for all destinations, open to those that it has sent to
+    symmetric,        ///< a port a destination, open to that alone
+};
+
 /// Hosts that send each other datagrams in virtual time, through weather and through NATs.
 ///
 /// Nothing happens but in `run_until`, in the order of time; what happens at one time, in the order
@@ -33,10 +40,13 @@ public:
 
     Time now() const { return now_; }
     void attach(const SocketAddress& address, Receiver receiver);
-    /// Hosts `inside` are seen as ports of `outside`. A mapping serves every destination and lets
-    /// in only whom it has sent to (RFC 4787: endpoint-independent mapping, address- and
-    /// port-dependent filtering); without traffic from inside it is forgotten after `patience`.
-    void add_nat(const IpAddress& outside, const std::vector<IpAddress>& inside, Duration patience);
+    /// Nobody listens there any more.
+    void detach(const SocketAddress& address) { hosts_.erase(address); }
+    void set_weather(const Weather& weather) { weather_ = weather; }
+    /// Hosts `inside` are seen as ports of `outside`, and see each other as they are; without
+    /// traffic from inside a port is forgotten after `patience`.
+    void add_nat(const IpAddress& outside, const std::vector<IpAddress>& inside, Duration patience,
+                 NatKind kind = NatKind::port_restricted);
     void send(SocketAddress from, const SocketAddress& to, std::string bytes);
     void at(Time when, std::move_only_function<void()> fn);
     void run_until(Time end);
@@ -55,16 +65,25 @@ private:
         std::set<SocketAddress> peers;
         Time until;
     };
+    /// Whom a port serves: a socket inside and, on a symmetric NAT, the one destination.
+    struct Served {
+        SocketAddress inside;
+        SocketAddress destination;
+        auto operator<=>(const Served&) const = default;
+    };
     struct Nat {
         IpAddress outside;
         Duration patience;
+        NatKind kind;
         std::uint16_t next_port = 40000;
-        std::map<SocketAddress, Mapping> by_inside;
-        std::map<std::uint16_t, SocketAddress> by_port;
+        std::map<Served, Mapping> mappings;
+        std::map<std::uint16_t, Served> by_port;
     };
 
     SocketAddress leave(Nat& nat, const SocketAddress& from, const SocketAddress& to);
-    void arrive(const SocketAddress& from, SocketAddress to, std::string_view bytes);
+    bool enter(Nat& nat, const SocketAddress& from, SocketAddress& to);
+    bool on_one_side(const IpAddress& from, const IpAddress& to) const;
+    void arrive(const SocketAddress& from, SocketAddress to, bool local, std::string_view bytes);
 
     Weather weather_;
     Random chance_;

@@ -15,6 +15,20 @@ ini::Document read(ini::FileSource& files, const std::string& directory, const s
 
 }  // namespace
 
+namespace {
+
+// So that a request finds its account by one search, not by one for each of its objects.
+void link_accounts(Configuration& c) {
+    for (auto& endpoint : c.endpoints) {
+        for (const auto& name : endpoint.aors)
+            if (const auto* aor = c.aors.find(name)) endpoint.known_aors.push_back(aor);
+        for (const auto& name : endpoint.auth)
+            if (const auto* auth = c.auths.find(name)) endpoint.known_auths.push_back(auth);
+    }
+}
+
+}  // namespace
+
 std::shared_ptr<Configuration> load(ini::FileSource& files, const std::string& directory) {
     auto configuration = std::make_shared<Configuration>();
     auto& c = *configuration;
@@ -44,6 +58,7 @@ std::shared_ptr<Configuration> load(ini::FileSource& files, const std::string& d
     read_pjsip(c);
     read_wizards(c);
     check_references(c);
+    link_accounts(c);
     c.extensions = read(files, directory, "extensions.conf", c.asterisk.execincludes, d);
     return configuration;
 }

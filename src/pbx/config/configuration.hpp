@@ -39,6 +39,8 @@ public:
     bool empty() const { return all_.empty(); }
     auto begin() const { return all_.begin(); }
     auto end() const { return all_.end(); }
+    auto begin() { return all_.begin(); }  ///< names stay as they are
+    auto end() { return all_.end(); }
 
 private:
     std::deque<Object> all_;  ///< grows without copies and without room to spare

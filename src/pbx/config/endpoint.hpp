@@ -11,6 +11,9 @@
 
 namespace strowger::pbx::config {
 
+struct Aor;
+struct Auth;
+
 /// An option as it was written, for PJSIP_ENDPOINT() and listings. Borrows from the Configuration.
 struct RawOption {
     std::string_view key;
@@ -46,6 +49,8 @@ struct Endpoint {
     std::string subscribe_context;
     std::vector<std::string> aors;
     std::vector<std::string> auth;           ///< empty: accepted unchallenged
+    std::vector<const Aor*> known_aors;      ///< those of `aors` that exist, once all is read
+    std::vector<const Auth*> known_auths;    ///< those of `auth`, likewise
     std::vector<std::string> outbound_auth;  ///< credentials for when the peer challenges us
     std::string outbound_proxy;
     std::string transport;

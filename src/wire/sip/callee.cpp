@@ -28,14 +28,14 @@ InviteSession::InviteSession(Config config, TransactionLayer& layer, Random& ran
     auto dialog = Dialog::as_uas(message, local_tag_);
     if (!dialog) {
         layer_.respond(transaction, Builder::response_to(message, 400, local_tag_).finish(), now);
-        finish({session::EndCause::rejected, invite_});
+        finish({session::EndCause::rejected, invite_}, now);
         return;
     }
     forks_.push_back({std::move(*dialog), {}, 0, nullptr});
     const auto refusal = judge_invite(message);
     if (refusal.status != 0) {
         refuse(refusal.status, now, refusal.extra);
-        finish({session::EndCause::rejected, invite_});
+        finish({session::EndCause::rejected, invite_}, now);
         return;
     }
     if (!offer().empty()) active()->offers.they_offer();
@@ -84,7 +84,7 @@ Result<> InviteSession::reject(int status, Time now, const HeaderLines& extra,
     if (state_ != State::incoming) return fail("{} but the INVITE is answered already", status);
     if (status < 300 || status > 699) return fail("{} is no status to reject with", status);
     refuse(status, now, extra, reason);
-    finish({session::EndCause::rejected, nullptr});
+    finish({session::EndCause::rejected, nullptr}, now);
     return {};
 }
 
@@ -92,7 +92,7 @@ void InviteSession::answer_cancelled(const ReceivedPtr& cause, Time now) {
     if (state_ != State::incoming) return;  // the 2xx crossed the CANCEL
     refuse(487, now);
     raise(session::Cancelled{cause});
-    terminate();
+    terminate(now);
 }
 
 bool InviteSession::agrees_to_reliability() const {
@@ -206,7 +206,7 @@ void InviteSession::repeat_unacknowledged(Time now) {
                         now);
             } else {
                 refuse(504, now);  // RFC 3262 section 3 asks for a 5xx
-                finish({session::EndCause::no_prack, nullptr});
+                finish({session::EndCause::no_prack, nullptr}, now);
             }
             return;
         }

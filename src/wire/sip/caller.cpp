@@ -73,10 +73,10 @@ void InviteSession::invite_answered(Pending& pending, const ReceivedPtr& respons
         timer_.raise_minimum(message)) {
         if (send_invite(std::move(failed), now)) return;
     }
-    invite_failed(message.status(), response);
+    invite_failed(message.status(), response, now);
 }
 
-void InviteSession::invite_failed(int status, const ReceivedPtr& response) {
+void InviteSession::invite_failed(int status, const ReceivedPtr& response, Time now) {
     if (state_ >= State::terminating) return;
     if (status >= 300 && status < 400 && !cancelled_) {
         raise(session::Redirected{status, response});
@@ -84,7 +84,7 @@ void InviteSession::invite_failed(int status, const ReceivedPtr& response) {
         const auto reason = response ? (*response)->reason() : reason_phrase(status);
         raise(session::Failed{status, std::string(reason), response});
     }
-    terminate();
+    terminate(now);
 }
 
 /// The early dialog of a response, made if it is new (section 13.2.2.1).
@@ -148,7 +148,8 @@ void InviteSession::send_prack(std::size_t fork, const Message& response, std::s
 
 void InviteSession::invite_accepted(Pending answered, const ReceivedPtr& response, Time now) {
     const Message& message = response->message();
-    if (message.to_tag().empty()) return invite_failed(500, nullptr);  // nothing to acknowledge
+    if (message.to_tag().empty())
+        return invite_failed(500, nullptr, now);  // nothing to acknowledge
     auto index = fork_for(message);
     if (!index && forks_.size() == max_forks) {
         // More forks rang than we follow; the one that answered takes the place of one that did
@@ -157,7 +158,7 @@ void InviteSession::invite_accepted(Pending answered, const ReceivedPtr& respons
         index = fork_for(message);
     }
     // No dialog can be made of it, a Record-Route that is none for instance.
-    if (!index) return invite_failed(500, nullptr);
+    if (!index) return invite_failed(500, nullptr, now);
     active_ = *index;
     Fork& fork = forks_[*index];
     fork.dialog.receive_response(message);

@@ -100,7 +100,7 @@ void InviteSession::receive_failure(TransactionId transaction, int status, Time 
 void InviteSession::fail_pending(Pending failed, int status, const ReceivedPtr& response,
                                  Time now) {
     if (failed.transaction == invite_transaction_ && caller_) {
-        invite_failed(status, response);
+        invite_failed(status, response, now);
     } else {
         mid_dialog_failed(std::move(failed), status, response, now);
     }
@@ -161,7 +161,7 @@ void InviteSession::bye(Time now, const HeaderLines& extra) {
             break;
         case State::incoming:
             refuse(480, now, extra);
-            finish({session::EndCause::local_bye, nullptr});
+            finish({session::EndCause::local_bye, nullptr}, now);
             break;
         case State::accepted:
             // Section 15: not before the ACK, or before the wait for it is over.
@@ -186,7 +186,7 @@ void InviteSession::hang_up(session::EndCause cause, const HeaderLines& extra, T
         }
         send_bye(extra, now);
     }
-    finish({cause, nullptr});
+    finish({cause, nullptr}, now);
 }
 
 void InviteSession::send_bye(const HeaderLines& extra, Time now) {
@@ -199,18 +199,18 @@ void InviteSession::send_bye(const HeaderLines& extra, Time now) {
     static_cast<void>(send_in_dialog(std::move(bye), now));
 }
 
-void InviteSession::finish(session::Ended ended) {
+void InviteSession::finish(session::Ended ended, Time now) {
     if (state_ >= State::terminating) return;
     raise(std::move(ended));
-    terminate();
+    terminate(now);
 }
 
 /// Nothing repeats or waits from here on but requests of ours that are underway.
-void InviteSession::terminate() {
+void InviteSession::terminate(Time now) {
+    if (reoffered_) cancel_reoffer(now);
     state_ = State::terminating;
     provisional_.reset();
     success_.reset();
-    reoffered_.reset();
     waiting_provisionals_.clear();
     waiting_success_.reset();
     waiting_offers_.clear();
@@ -312,7 +312,9 @@ std::string InviteSession::supported() const {
     std::string options;
     if (config_.reliability != Reliability::never) options += "100rel, ";
     if (config_.timer.mode != SessionTimer::Mode::off) options += "timer, ";
-    return options += "replaces, norefersub";
+    options += "replaces";
+    if (config_.norefersub) options += ", norefersub";
+    return options;
 }
 
 /// For requests and 2xx that set up or change the session.

@@ -54,6 +54,7 @@ public:
             "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE";
         std::string sent_by;  ///< for the Via of our requests; the flow's local address when empty
         Reliability reliability = Reliability::when_supported;
+        bool norefersub = true;  ///< say that REFER without its subscription is understood
         SessionTimer::Config timer;
         TransactionTimers timers;
         /// Requests go where the peer's messages come from (phones behind NAT). Otherwise they go
@@ -118,7 +119,9 @@ public:
     /// OfferRequested.
     Result<> accept_offer(std::string_view sdp, Time now, const HeaderLines& extra = {});
     void reject_offer(int status, Time now, const HeaderLines& extra = {});
-    /// INFO, REFER, NOTIFY, MESSAGE, OPTIONS: the outcome comes as RequestAnswered.
+    /// INFO, REFER, NOTIFY, MESSAGE, OPTIONS: the outcome comes as RequestAnswered. A NOTIFY may
+    /// still be sent when the call is over: the subscription of a REFER outlives it (RFC 5057
+    /// section 4.1).
     Result<TransactionId> request(Method method, Time now, const HeaderLines& extra = {},
                                   std::string_view body = {}, std::string_view content_type = {});
     /// The answer to a RequestArrived.
@@ -228,8 +231,8 @@ private:
     void raise(Event event) {
         events_.push_back(std::move(event));
     }
-    void finish(session::Ended ended);
-    void terminate();
+    void finish(session::Ended ended, Time now);
+    void terminate(Time now);
     void settle();
     Fork* active();
     const Fork* active() const;
@@ -255,7 +258,7 @@ private:
     void invite_answered(Pending& pending, const ReceivedPtr& response, Time now);
     void invite_progress(const ReceivedPtr& response, Time now);
     void invite_accepted(Pending answered, const ReceivedPtr& response, Time now);
-    void invite_failed(int status, const ReceivedPtr& response);
+    void invite_failed(int status, const ReceivedPtr& response, Time now);
     std::optional<std::size_t> fork_for(const Message& response);
     void send_prack(std::size_t fork, const Message& response, std::string_view sdp, Time now);
     void send_ack(std::size_t fork, std::uint32_t cseq, const HeaderLines& credentials,

@@ -4,7 +4,6 @@
 
 #include "wire/sip/builder.hpp"
 #include "wire/sip/header_lines.hpp"
-#include "wire/sip/via.hpp"
 
 namespace strowger::sip {
 namespace {
@@ -17,9 +16,6 @@ struct Remains {
     std::string_view from, to, call_id, cseq;
     std::size_t vias = 0;
 
-    bool enough() const {
-        return vias > 0 && !from.empty() && !to.empty() && !call_id.empty() && !cseq.empty();
-    }
     void keep(const Header& line) {
         switch (line.id) {
             case HeaderId::from: from = line.value; break;
@@ -44,21 +40,22 @@ std::optional<std::string> answer_malformed(std::string_view bytes, const Error&
     while (const auto line = lines.next()) {
         if (line->value.size() > max_value) continue;
         if (line->id == HeaderId::via) {
-            if (remains.vias == 0 && !Via::parse(line->value.substr(0, line->value.find(',')))) {
-                return std::nullopt;
-            }
             if (remains.vias++ < max_vias) answer.header(HeaderId::via, line->value);
         } else {
             remains.keep(*line);
         }
     }
-    if (!remains.enough()) return std::nullopt;
+    // The Via is what brings the answer to its sender; of the others it gets those that it sent
+    // (RFC 4475 section 3.3.1).
+    if (remains.vias == 0) return std::nullopt;
     std::string to{remains.to};
-    if (to.find("tag=") == std::string::npos) (to += ";tag=") += to_tag;
-    answer.header(HeaderId::from, remains.from)
-        .header(HeaderId::to, to)
-        .header(HeaderId::call_id, remains.call_id)
-        .header(HeaderId::cseq, remains.cseq);
+    if (!to.empty() && to.find("tag=") == std::string::npos) (to += ";tag=") += to_tag;
+    const std::pair<HeaderId, std::string_view> parts[] = {{HeaderId::from, remains.from},
+                                                           {HeaderId::to, to},
+                                                           {HeaderId::call_id, remains.call_id},
+                                                           {HeaderId::cseq, remains.cseq}};
+    for (const auto& [id, value] : parts)
+        if (!value.empty()) answer.header(id, value);
     if (!server.empty()) answer.header(HeaderId::server, server);
     return std::move(answer).finish();
 }

@@ -46,7 +46,8 @@ Result<TransactionId> InviteSession::send_in_dialog(Pending pending, Time now) {
 
 Result<TransactionId> InviteSession::request(Method method, Time now, const HeaderLines& extra,
                                              std::string_view body, std::string_view content_type) {
-    const bool ready = active() && state_ < State::terminating && state_ != State::incoming;
+    const bool lasts = state_ < State::terminating || method == Method::notify;
+    const bool ready = active() && lasts && state_ != State::incoming;
     if (!ready) return fail("{} without a dialog that stands", name_of(method));
     Pending pending;
     pending.method = method;
@@ -112,7 +113,8 @@ void InviteSession::reinvite_answered(Pending& pending, const ReceivedPtr& respo
 
 void InviteSession::mid_dialog_failed(Pending pending, int status, const ReceivedPtr& response,
                                       Time now) {
-    if (pending.method == Method::bye || state_ >= State::terminating) return;
+    if (pending.method == Method::bye) return;
+    if (state_ >= State::terminating && pending.method != Method::notify) return;
     const bool changes_session = carries_session(pending.method);
     if (changes_session && (status == 481 || status == 408)) {
         // Section 12.2.1.2: the dialog is gone on their side, or they are.
@@ -278,7 +280,7 @@ void InviteSession::receive_bye(TransactionId transaction, const ReceivedPtr& by
         return;  // the callee of an early dialog may not; the INVITE decides
     if (state_ == State::incoming) return answer_cancelled(bye, now);
     if (reoffered_) cancel_reoffer(now);
-    finish({session::EndCause::remote_bye, bye});
+    finish({session::EndCause::remote_bye, bye}, now);
 }
 
 /// RFC 3262 section 3.
@@ -299,7 +301,7 @@ void InviteSession::receive_prack(TransactionId transaction, const ReceivedPtr& 
         if (sdp.empty()) {
             respond(transaction, prack, 200, now);
             refuse(488, now);
-            return finish({session::EndCause::rejected, received});
+            return finish({session::EndCause::rejected, received}, now);
         }
         offers.they_answer();
         respond(transaction, prack, 200, now);

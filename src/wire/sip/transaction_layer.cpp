@@ -28,6 +28,19 @@ int status_of(std::string_view response) {
     return parse_number<int>(response.substr(8, 3)).value_or(0);
 }
 
+/// What begins something, and so must not begin it twice. Neither REGISTER nor OPTIONS does: the
+/// second one of a pair is a repetition like any other.
+bool may_be_merged(const Message& request) {
+    switch (request.method()) {
+        case Method::invite:
+        case Method::message:
+        case Method::subscribe:
+        case Method::refer:
+        case Method::publish: return request.to_tag().empty() && !request.from_tag().empty();
+        default: return false;
+    }
+}
+
 /// A response for us has one Via, ours (section 8.1.3.3).
 bool has_one_via(const Message& response) {
     const auto headers = response.headers();
@@ -67,7 +80,7 @@ void TransactionLayer::refuse_malformed(const Flow& flow, std::string_view messa
 void TransactionLayer::receive_request(const ReceivedPtr& received, Time now) {
     ++counters_.requests;
     const Message& request = received->message();
-    const auto key = server_key(request, request.method_text());
+    auto key = server_key(request, request.method_text());
     if (const auto id = table_.find(key)) {
         ++counters_.retransmissions_received;
         auto* transaction = table_.find(id);
@@ -85,19 +98,37 @@ void TransactionLayer::receive_request(const ReceivedPtr& received, Time now) {
         transmits_.push_back({response_flow(*received), std::move(answer).finish()});
         return;
     }
+    const bool merges = may_be_merged(request);
+    if (merges) {
+        if (refuse_merged(*received)) return;
+        key = server_key(request, request.method_text());  // the identity stood in its place
+    }
     const bool reliable = is_reliable(received->flow().transport);
     const Flow flow = response_flow(*received);
     if (request.method() == Method::invite) {
         const auto id =
             table_.insert(key, flow, InviteServerTransaction{config_.timers, reliable, now});
+        if (merges) table_.identify(id, identity_of(request));
         table_.find(id)->request = received;
         events_.push_back(RequestReceived{id, received});
         return;
     }
     const auto id =
         table_.insert(key, flow, NonInviteServerTransaction{config_.timers, reliable, now});
+    if (merges) table_.identify(id, identity_of(request));
     if (request.method() == Method::cancel) return receive_cancel(received, id, now);
     events_.push_back(RequestReceived{id, received});
+}
+
+/// Section 8.2.2.2: a proxy before us has forked it, and both branches lead here.
+bool TransactionLayer::refuse_merged(const Received& received) {
+    const Message& request = received.message();
+    if (!table_.find_identity(identity_of(request))) return false;
+    ++counters_.merged;
+    Builder answer = Builder::response_to(request, 482, random_.token(tag_length));
+    if (!config_.server.empty()) answer.header(HeaderId::server, config_.server);
+    transmits_.push_back({response_flow(received), std::move(answer).finish()});
+    return true;
 }
 
 void TransactionLayer::receive_ack(const ReceivedPtr& ack, Time now) {
@@ -419,6 +450,13 @@ std::string_view TransactionLayer::server_key(const Message& request, std::strin
     }
     fmt::format_to(std::back_inserter(key_), "{} {} {} {} {}", request.request_uri(),
                    request.from_tag(), request.call_id(), request.cseq(), via);
+    return key_;
+}
+
+std::string_view TransactionLayer::identity_of(const Message& request) {
+    key_.assign("m ");
+    fmt::format_to(std::back_inserter(key_), "{} {} {} {}", request.method_text(), request.cseq(),
+                   request.from_tag(), request.call_id());
     return key_;
 }
 

@@ -93,6 +93,7 @@ public:
         std::uint64_t stray_responses = 0;  ///< fitting no transaction; dropped
         std::uint64_t stray_cancels = 0;    ///< answered 481
         std::uint64_t refused_full = 0;     ///< answered 503
+        std::uint64_t merged = 0;           ///< answered 482
         std::uint64_t timeouts = 0;
     };
 
@@ -146,11 +147,13 @@ public:
     /// them.
     void transport_failed(std::uint64_t flow_id);
 
+    const TransactionTimers& timers() const { return config_.timers; }
     std::size_t size() const { return table_.size(); }
     const Counters& counters() const { return counters_; }
 
 private:
     void receive_request(const ReceivedPtr& request, Time now);
+    bool refuse_merged(const Received& request);
     void receive_ack(const ReceivedPtr& ack, Time now);
     void receive_cancel(const ReceivedPtr& cancel, TransactionId transaction, Time now);
     void receive_response(const ReceivedPtr& response, Time now);
@@ -163,6 +166,7 @@ private:
     std::string cancel_answer(const Message& cancel, const Transaction* invite, int status);
     Flow response_flow(const Received& request) const;
     std::string_view server_key(const Message& request, std::string_view method);
+    std::string_view identity_of(const Message& request);
     std::string_view client_key(std::string_view branch, std::string_view method);
 
     Config config_;

@@ -96,11 +96,28 @@ void TransactionTable::erase(TransactionId id) {
     unlink_flow(index);
     timers_.set(index, Time::max());
     Slot& slot = slots_[index];
+    if (slot.identity != 0) {
+        const auto known = identities_.find(slot.identity);
+        if (known != identities_.end() && known->second == id) identities_.erase(known);
+        slot.identity = 0;
+    }
     slot.transaction = Transaction{};
     slot.used = false;
     if (++slot.generation == 0) slot.generation = 1;  // an id is never 0
     free_.push_back(index);
     --used_;
+}
+
+void TransactionTable::identify(TransactionId id, std::string_view identity) {
+    const auto index = slot_of(id);
+    if (index == nil) return;
+    slots_[index].identity = keyed_hash(hash_key_, identity);
+    identities_[slots_[index].identity] = id;
+}
+
+TransactionId TransactionTable::find_identity(std::string_view identity) const {
+    const auto known = identities_.find(keyed_hash(hash_key_, identity));
+    return known == identities_.end() ? TransactionId{} : known->second;
 }
 
 void TransactionTable::settle(TransactionId id) {

@@ -67,6 +67,11 @@ public:
     TransactionId insert(std::string_view key, const Flow& flow, Transaction::Machine machine);
     void erase(TransactionId id);
 
+    /// Notes what the transaction's request is, by whatever way it came: the identity of section
+    /// 8.2.2.2. The newest of equal ones is found.
+    void identify(TransactionId id, std::string_view identity);
+    TransactionId find_identity(std::string_view identity) const;
+
     /// After its machine moved: takes over its deadline, or erases it if it is over.
     void settle(TransactionId id);
     Time deadline() const { return timers_.next(); }
@@ -87,7 +92,8 @@ private:
         std::uint32_t generation = 1;
         std::uint32_t next_in_bucket = nil;
         std::uint32_t next_on_flow = nil, previous_on_flow = nil;
-        std::uint64_t flow_id = 0;  ///< the list that it is in; 0 for none
+        std::uint64_t flow_id = 0;   ///< the list that it is in; 0 for none
+        std::uint64_t identity = 0;  ///< its place in `identities_`; 0 for none
         bool used = false;
     };
 
@@ -109,6 +115,7 @@ private:
     std::vector<std::uint32_t> free_;
     std::vector<std::uint32_t> buckets_;
     std::unordered_map<std::uint64_t, std::uint32_t> flows_;  ///< first slot on each connection
+    std::unordered_map<std::uint64_t, TransactionId> identities_;  ///< by their keyed hash
     TimerHeap timers_;
 };
 

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+
+#include "base/time.hpp"
+#include "wire/dtls/certificate.hpp"
+
+struct ssl_ctx_st;
+
+namespace strowger::dtls {
+
+/// A certificate and what OpenSSL keeps for all connections that show it.
+///
+/// Shared: connections keep the one that they began with, while new ones get its successor.
+class Identity {
+public:
+    static Result<std::shared_ptr<const Identity>> make(Certificate certificate);
+
+    const Certificate& certificate() const { return certificate_; }
+    Fingerprint fingerprint(Hash hash = Hash::sha_256) const {
+        return certificate_.fingerprint(hash);
+    }
+    ssl_ctx_st* context() const { return context_.get(); }
+
+private:
+    struct Free {
+        void operator()(ssl_ctx_st* context) const;
+    };
+
+    Identity(Certificate certificate, ssl_ctx_st* context)
+        : certificate_(std::move(certificate)), context_(context) {}
+
+    Certificate certificate_;
+    std::unique_ptr<ssl_ctx_st, Free> context_;
+};
+
+/// The identity of the day: made at the start, and anew every day.
+class DailyIdentity {
+public:
+    DailyIdentity(Certificate::Key key, Time now, WallTime today);
+
+    const std::shared_ptr<const Identity>& current() const { return current_; }
+
+    Time deadline() const { return next_; }
+    void tick(Time now, WallTime today);
+
+private:
+    Certificate::Key key_;
+    Time next_;
+    std::shared_ptr<const Identity> current_;
+};
+
+}  // namespace strowger::dtls
