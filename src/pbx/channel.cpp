@@ -6,6 +6,10 @@
 
 namespace strowger::pbx {
 
+std::string_view Channel::state_text() const {
+    return hung_up_ ? std::string_view("Down") : text_of(state_);
+}
+
 std::string_view text_of(ChannelState state) {
     switch (state) {
         case ChannelState::down: return "Down";
@@ -81,8 +85,8 @@ Task<bool> Channel::play_tone(std::string tone, bool loop) {
     const auto& country = !tone_zone.empty() || !ep ? tone_zone : ep->tone_zone;
     const auto* zone = country.empty() ? nullptr : core_.config->indications.zone(country);
     if (!zone) zone = core_.config->indications.zone();
-    if (zone)
-        if (const auto spec = zone->tone(tone); !spec.empty()) tone = spec;
+    if (!zone) zone = &config::Indications::built_in();
+    if (const auto spec = zone->tone(tone); !spec.empty()) tone = spec;
     playing_ = true;
     play_id_ = core_.channels.next_media_id(*this);
     media::PlayRequest request{*where, media::PlayTone{std::move(tone), loop}, play_id_};

@@ -38,6 +38,8 @@ struct Indications {
     std::vector<ToneZone> zones;
 
     const ToneZone* zone(std::string_view country) const;
+    /// The tones of North America, for those who have no indications.conf.
+    static const ToneZone& built_in();
     const ToneZone* zone() const { return zone(country); }
 };
 
