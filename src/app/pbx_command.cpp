@@ -14,18 +14,21 @@
 namespace strowger::app {
 
 int run_pbx(pbx::Exchange::Options options) {
-    io::Loop loop;
-    auto exchange = pbx::Exchange::start(loop, std::move(options));
-    if (!exchange) {
-        fmt::print(stderr, "strowger pbx: {}\n", exchange.error().text());
-        return failure;
-    }
-    for (const int number : {SIGTERM, SIGINT})
-        loop.on_signal(number, [&](int) { (*exchange)->stop(); });
-    loop.on_signal(SIGHUP, [&](int) { (void)(*exchange)->reload(); });
     std::signal(SIGPIPE,
                 SIG_IGN);  // a peer that goes away is an error of its connection, not of ours
-    loop.run();
+    for (bool again = true; again;) {
+        io::Loop loop;
+        auto exchange = pbx::Exchange::start(loop, options);
+        if (!exchange) {
+            fmt::print(stderr, "strowger pbx: {}\n", exchange.error().text());
+            return failure;
+        }
+        for (const int number : {SIGTERM, SIGINT})
+            loop.on_signal(number, [&](int) { (*exchange)->stop(); });
+        loop.on_signal(SIGHUP, [&](int) { (void)(*exchange)->reload(); });
+        loop.run();
+        again = (*exchange)->restarts();
+    }
     return success;
 }
 

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace strowger::log {
 
@@ -24,6 +25,28 @@ enum class Format { text, json };
 void configure(Format format, Level level);
 void set_level(Level level);
 bool enabled(Level level);
+
+/// Somewhere else that lines go to, beside standard error: those of its levels alone.
+struct Target {
+    enum class Kind { file, syslog };
+    Kind kind = Kind::file;
+    std::string name;                 ///< path of the file, or facility ("local0", "daemon")
+    unsigned levels = 0;              ///< a bit for each Level, 1 << number
+    std::vector<std::string> events;  ///< and lines of these kinds: "security", "dtmf"
+    bool json = false;
+    std::string date_format;  ///< strftime, local time; empty: UTC with milliseconds
+};
+/// Replaces all of them, and opens the files anew. What cannot be opened is told, one line each.
+std::vector<std::string> set_targets(std::vector<Target> targets);
+/// Of standard error: which levels it takes at all, whatever `set_level` is; and kinds of events.
+void set_console(unsigned levels, std::vector<std::string> events);
+constexpr unsigned all_levels = ~0U;
+constexpr unsigned bit_of(Level level) { return 1U << static_cast<unsigned>(level); }
+
+/// A line that is of no level but of a kind, for those targets that want it.
+void write_event(std::string_view kind, const About& about, std::string_view text);
+/// Whether any target wants that kind.
+bool wants_event(std::string_view kind);
 Level level_by_name(std::string_view name, Level otherwise);
 
 /// Writes one line; newlines and control characters in `text` are escaped, so that hostile input

@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
 #include <regex>
 
 namespace strowger::log {
@@ -71,6 +77,55 @@ TEST(Log, WhatIsNotEnabledIsNotEvaluated) {
     EXPECT_EQ(evaluated, 0);
     EXPECT_EQ(level_by_name("WARNING", Level::off), Level::warning);
     EXPECT_EQ(level_by_name("loud", Level::debug), Level::debug);
+}
+
+std::string read(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Log, TargetsGetTheirLevelsAndKindsWhateverStandardErrorDoes) {
+    const auto folder = std::filesystem::temp_directory_path() / fmt::format("log-{}", ::getpid());
+    std::filesystem::create_directories(folder);
+    Target steps, events, broken;
+    steps.name = folder / "steps";
+    steps.levels = bit_of(Level::verbose);
+    events.name = folder / "events";
+    events.events = {"security"};
+    events.json = true;
+    events.date_format = "%Y";
+    broken.kind = Target::Kind::syslog;
+    broken.name = "nothing";
+    EXPECT_EQ(set_targets({steps, events, broken}).size(), 1u);
+    EXPECT_TRUE(enabled(Level::verbose));
+    EXPECT_TRUE(wants_event("security"));
+    EXPECT_FALSE(wants_event("dtmf"));
+    const auto shown = written(Format::text, Level::notice, [] {
+        LOG_VERBOSE(About{"pbx"}, "{}", "a step");
+        LOG_NOTICE(About{"pbx"}, "{}", "news");
+        write_event("security", {"pbx"}, "somebody");
+        write_event("dtmf", {"pbx"}, "1");
+    });
+    set_targets({});
+    EXPECT_EQ(shown, "TIME notice  pbx: news\n");
+    EXPECT_TRUE(read(steps.name).ends_with("Z verbose pbx: a step\n"));
+    EXPECT_TRUE(std::regex_match(
+        read(events.name),
+        std::regex(
+            R"(\{"time":"\d{4}","level":"security","service":"pbx","text":"somebody"\}\n)")));
+    EXPECT_FALSE(enabled(Level::verbose));
+    std::filesystem::remove_all(folder);
+}
+
+TEST(Log, StandardErrorCanBeNarrowedToSomeLevels) {
+    set_console(bit_of(Level::error), {"dtmf"});
+    const auto shown = written(Format::text, Level::notice, [] {
+        LOG_NOTICE(About{"pbx"}, "{}", "news");
+        LOG_ERROR(About{"pbx"}, "{}", "trouble");
+        write_event("dtmf", {"pbx"}, "1");
+    });
+    set_console(all_levels, {});
+    EXPECT_EQ(shown, "TIME error   pbx: trouble\nTIME dtmf    pbx: 1\n");
 }
 
 }  // namespace

@@ -182,6 +182,8 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
             if (options.tls->impl().options.verify_peer) {
                 // Without a name the certificate must be for the address itself.
                 X509_VERIFY_PARAM* rules = SSL_get0_param(ssl.get());
+                if (!options.tls->impl().options.allow_wildcards)
+                    X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_WILDCARDS);
                 const std::string ip =
                     literal ? IpAddress::parse(wanted)->text() : remote.ip.text();
                 if (!wanted.empty() && !literal)

@@ -14,7 +14,20 @@ namespace strowger::io {
 namespace {
 
 int number_of(TlsVersion version) {
-    return version == TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    switch (version) {
+        case TlsVersion::tls1_0: return TLS1_VERSION;
+        case TlsVersion::tls1_1: return TLS1_1_VERSION;
+        case TlsVersion::tls1_2: break;
+        case TlsVersion::tls1_3: return TLS1_3_VERSION;
+    }
+    return TLS1_2_VERSION;
+}
+
+int give_password(char* buffer, int size, int, void* argument) {
+    const auto& password = *static_cast<const std::string*>(argument);
+    if (password.empty() || password.size() >= static_cast<std::size_t>(size)) return 0;
+    std::memcpy(buffer, password.data(), password.size());
+    return static_cast<int>(password.size());
 }
 
 // RFC 7301 section 3.2: the server chooses, by its own preference.
@@ -76,6 +89,9 @@ Result<std::unique_ptr<SSL_CTX, SslContextFree>> TlsContext::Impl::make() {
         if (auto ok = check_readable(key, "key file"); !ok) return std::unexpected(ok.error());
         if (SSL_CTX_use_certificate_chain_file(ctx, certificate.c_str()) != 1)
             return fail("TLS: certificate file '{}': {}", certificate, tls_error_text());
+        // Without one OpenSSL would ask on the terminal.
+        SSL_CTX_set_default_passwd_cb(ctx, give_password);
+        SSL_CTX_set_default_passwd_cb_userdata(ctx, &options.key_password);
         if (SSL_CTX_use_PrivateKey_file(ctx, key.c_str(), SSL_FILETYPE_PEM) != 1)
             return fail("TLS: key file '{}': {}", key, tls_error_text());
         if (SSL_CTX_check_private_key(ctx) != 1)
@@ -99,7 +115,8 @@ Result<std::unique_ptr<SSL_CTX, SslContextFree>> TlsContext::Impl::make() {
         SSL_CTX_set_verify(ctx,
                            options.require_client_certificate
                                ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                               : SSL_VERIFY_NONE,
+                           : options.check_client_certificate ? SSL_VERIFY_PEER
+                                                              : SSL_VERIFY_NONE,
                            nullptr);
     else
         SSL_CTX_set_verify(ctx, options.verify_peer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);

@@ -8,7 +8,7 @@
 
 namespace strowger::io {
 
-enum class TlsVersion { tls1_2, tls1_3 };
+enum class TlsVersion { tls1_0, tls1_1, tls1_2, tls1_3 };
 
 /// Certificates and rules for TLS connections, of servers and of clients (OpenSSL).
 class TlsContext {
@@ -16,9 +16,12 @@ public:
     struct Options {
         std::string certificate_file = {};  ///< PEM, leaf first, then its chain; empty for a client
         std::string key_file = {};          ///< PEM; empty: in the certificate's file
+        std::string key_password = {};      ///< of an encrypted key
         std::string ca_file = {};  ///< trusted roots, PEM; with neither, those of the system
         std::string ca_directory = {};
         bool verify_peer = true;                  ///< as client: the server's chain and name
+        bool allow_wildcards = true;              ///< as client: "*.example.net" fits a name below
+        bool check_client_certificate = false;    ///< as server: ask for one, refuse invalid ones
         bool require_client_certificate = false;  ///< as server: refuse clients without a valid one
         TlsVersion min_version = TlsVersion::tls1_2;
         TlsVersion max_version = TlsVersion::tls1_3;

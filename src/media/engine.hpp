@@ -46,6 +46,13 @@ struct Profile {
     Duration rtp_timeout{};  ///< no packet for this long: MediaTimeout; zero: never
     Duration rtp_timeout_hold{};
     int tos = 0;
+    /// How a source of media is learnt: packets that one must show in a row, and how long another
+    /// that is silent keeps its place.
+    int probation = 4;
+    Duration source_patience = std::chrono::seconds{3};
+    Duration rtcp_interval = std::chrono::seconds{5};  ///< between reports, about
+    Duration keepalive{};    ///< a packet without sound when none went out for so long; zero: none
+    bool use_ptime = false;  ///< what is made here comes in packets as long as the party asks for
 };
 
 /// A tone, a list of files, or music: what can be played.

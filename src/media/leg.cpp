@@ -18,6 +18,8 @@ namespace {
 
 constexpr Duration frame_time = std::chrono::milliseconds{20};
 constexpr std::size_t frame_samples = 160;
+constexpr std::size_t max_frame_samples =
+    480;  // 60 ms: longer packets are asked for by nobody sane
 
 // A player that fell behind by more than this starts its clock anew instead of sending a burst.
 constexpr Duration max_catch_up = std::chrono::milliseconds{100};
@@ -73,7 +75,7 @@ void Leg::attach(Shard& shard) {
     shard_ = &shard;
     const Time now = shard.now();
     quiet_since_ = now;
-    schedule_.emplace(rtcp::Schedule::Config{}, now, shard.random());
+    schedule_.emplace(rtcp::Schedule::Config{.minimum = rtcp_interval_}, now, shard.random());
     shard.timers().arm(rtcp_timer_, schedule_->deadline());
     shard.timers().arm(watch_timer_, now + watch_interval);
     if (player_ || key_player_) start_playing();
@@ -116,7 +118,14 @@ void Leg::agree(Terms terms) {
     if (!listen) detector_.reset();
 
     quiet_since_ = shard_->now();
+    silent_since_ = quiet_since_;
     timed_out_ = false;
+    if (terms_.rtcp_interval != rtcp_interval_) {
+        rtcp_interval_ = terms_.rtcp_interval;
+        schedule_.emplace(rtcp::Schedule::Config{.minimum = rtcp_interval_}, shard_->now(),
+                          shard_->random());
+        shard_->timers().arm(rtcp_timer_, schedule_->deadline());
+    }
     route();
     if (peer_) peer_->route();
     watch_tick(shard_->now());
@@ -456,7 +465,10 @@ void Leg::finish_play(bool completed, std::string error) {
 
 void Leg::play_tick(Time now) {
     if (!player_ && !key_player_) return;
-    std::array<Sample, frame_samples> samples{};
+    std::array<Sample, max_frame_samples> space{};
+    const std::size_t wanted = std::clamp<std::size_t>(terms_.ptime_ms / 10 * 80, 80, space.size());
+    const Duration length = std::chrono::microseconds{wanted * 125};
+    const std::span samples(space.data(), wanted);
     std::size_t count = 0;
     if (key_player_) {
         count = key_player_->read(samples);
@@ -471,8 +483,8 @@ void Leg::play_tick(Time now) {
     }
     if (count == 0) return;
     shard_->timers().arm(play_timer_, now - play_timer_.deadline() > max_catch_up
-                                          ? now + frame_time
-                                          : play_timer_.deadline() + frame_time);
+                                          ? now + length
+                                          : play_timer_.deadline() + length);
 
     if (!g711_payload()) {
         key_player_.reset();
@@ -605,8 +617,27 @@ void Leg::rtcp_tick(Time now) {
     shard_->timers().arm(rtcp_timer_, schedule_->deadline());
 }
 
+// RFC 6263 section 4.4: comfort noise of the lowest level; who has not agreed to it ignores it.
+void Leg::keep_alive(Time now) {
+    if (sent_packets_ != packets_at_last_watch_) {
+        packets_at_last_watch_ = sent_packets_;
+        silent_since_ = now;
+    }
+    if (terms_.keepalive <= Duration::zero() || now - silent_since_ < terms_.keepalive) return;
+    static constexpr std::uint8_t comfort_noise_type = 13;
+    static constexpr std::uint8_t faintest = 127;
+    const MutableBytes packet = shard_->second_buffer().first(rtp::header_size + 1);
+    packet[rtp::header_size] = faintest;
+    rtp::write_header(sender_.generate(comfort_noise_type, frame_samples, now), packet);
+    send(packet, packet.subspan(rtp::header_size), no_law, now);
+    sender_.source_changed();
+    packets_at_last_watch_ = sent_packets_;
+    silent_since_ = now;
+}
+
 void Leg::watch_tick(Time now) {
     transport_.watch(now);
+    keep_alive(now);
     Time next = now + watch_interval;
     const Duration limit = receives() && !terms_.held ? terms_.timeout : terms_.timeout_hold;
     if (limit > Duration::zero() && !timed_out_ && !terms_.payloads.empty()) {

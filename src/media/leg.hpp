@@ -142,6 +142,7 @@ private:
 
     void rtcp_tick(Time now);
     void watch_tick(Time now);
+    void keep_alive(Time now);
 
     const std::uint64_t id_;
     Transport transport_;
@@ -157,6 +158,7 @@ private:
     rtp::Rewriter sender_;
     std::unique_ptr<rtp::EventSender> digits_;  // made for the first digits
     rtcp::Reporter reporter_;
+    Duration rtcp_interval_ = std::chrono::seconds{5};
     std::optional<rtcp::Schedule> schedule_;
     std::unique_ptr<DtmfDetector> detector_;
 
@@ -173,6 +175,8 @@ private:
 
     std::uint64_t sent_packets_ = 0, sent_bytes_ = 0, send_failures_ = 0;
     std::uint64_t packets_at_last_report_ = 0;
+    std::uint64_t packets_at_last_watch_ = 0;
+    Time silent_since_{};        ///< nothing has been sent since
     std::uint64_t refused_ = 0;  ///< garbage, unknown payload types, strangers
     bool started_ = false, timed_out_ = false;
     Time quiet_since_{};  ///< last packet, or since when one was to be expected

@@ -257,13 +257,18 @@ void LocalEngine::apply(Record& record, const sdp::Agreement& agreement) {
     Terms terms{.target = {.rtp = agreement.remote,
                            .rtcp = agreement.remote_rtcp,
                            .likely = record.profile.received_from,
-                           .symmetric = record.profile.symmetric},
+                           .symmetric = record.profile.symmetric,
+                           .learning = {.probation = record.profile.probation,
+                                        .patience = record.profile.source_patience}},
                 .direction = agreement.direction,
                 .held = agreement.held,
                 .payloads = agreement.payloads,
                 .dtmf = record.profile.dtmf,
                 .timeout = record.profile.rtp_timeout,
-                .timeout_hold = record.profile.rtp_timeout_hold};
+                .timeout_hold = record.profile.rtp_timeout_hold,
+                .rtcp_interval = record.profile.rtcp_interval,
+                .keepalive = record.profile.keepalive,
+                .ptime_ms = record.profile.use_ptime ? agreement.ptime.value_or(ptime) : ptime};
     post(record, [terms = std::move(terms)](Leg& leg) mutable { leg.agree(std::move(terms)); });
 }
 

@@ -4,9 +4,11 @@
 
 namespace strowger::media {
 
-void SourceLock::expect(std::optional<SocketAddress> signalled, std::optional<IpAddress> likely) {
+void SourceLock::expect(std::optional<SocketAddress> signalled, std::optional<IpAddress> likely,
+                        Learning learning) {
     signalled_ = signalled;
     likely_ = likely;
+    learning_ = learning;
     locked_ = false;
     candidates_ = {};
 }
@@ -18,7 +20,9 @@ bool SourceLock::accept(const SocketAddress& from, std::uint32_t ssrc, std::uint
         return true;
     }
     // The settling time is over: nobody else is listened to.
-    if (locked_ && (now >= firm_from_ || needed(from) == probation)) return false;
+    if (locked_ && now - last_heard_ >= learning_.patience) (void)expire(now);
+    const bool stranger = from != signalled_ && from != source_;
+    if (locked_ && (now >= firm_from_ || stranger)) return false;
 
     Candidate& who = candidate(from, ssrc, sequence);
     who.last = now;
@@ -35,8 +39,8 @@ bool SourceLock::accept(const SocketAddress& from, std::uint32_t ssrc, std::uint
 }
 
 bool SourceLock::expire(Time now) {
-    if (!locked_ || now - last_heard_ < patience) return false;
-    expect(signalled_, likely_);
+    if (!locked_ || now - last_heard_ < learning_.patience) return false;
+    expect(signalled_, likely_, learning_);
     return true;
 }
 
@@ -69,7 +73,8 @@ SourceLock::Candidate& SourceLock::candidate(const SocketAddress& from, std::uin
 }
 
 int SourceLock::needed(const SocketAddress& from) const {
-    return from == signalled_ || from == source_ ? probation_known : probation;
+    const bool known = from == signalled_ || from == source_;
+    return known ? std::min(probation_known, learning_.probation) : learning_.probation;
 }
 
 void SourceLock::lock(const SocketAddress& from, Time now) {

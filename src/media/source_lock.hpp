@@ -19,15 +19,27 @@ namespace strowger::media {
 /// `patience` opens the lock.
 class SourceLock {
 public:
-    static constexpr int probation = 4;  ///< consecutive packets, 60 ms of speech
+    static constexpr int probation = 4;
     static constexpr int probation_known = 2;
     static constexpr Duration settling = std::chrono::seconds{3};
     static constexpr Duration patience = std::chrono::seconds{3};
 
+    /// How fast it learns: consecutive packets of a stranger (4 are 60 ms of speech), and how long
+    /// a locked source may be silent.
+    struct Learning {
+        int probation = 4;
+        Duration patience = std::chrono::seconds{3};
+        bool operator==(const Learning&) const = default;
+    };
+
     /// Starts learning anew: the first SDP, or a new offer or answer. `likely` is where the
     /// signalling came from; a source on that host is preferred over a stranger, as the party
     /// behind a NAT has it.
-    void expect(std::optional<SocketAddress> signalled, std::optional<IpAddress> likely);
+    void expect(std::optional<SocketAddress> signalled, std::optional<IpAddress> likely) {
+        expect(signalled, likely, {});
+    }
+    void expect(std::optional<SocketAddress> signalled, std::optional<IpAddress> likely,
+                Learning learning);
 
     /// One packet; true when it is the party's, as far as is known yet.
     bool accept(const SocketAddress& from, std::uint32_t ssrc, std::uint16_t sequence, Time now);
@@ -62,6 +74,7 @@ private:
 
     std::optional<SocketAddress> signalled_;
     std::optional<IpAddress> likely_;
+    Learning learning_;
     std::optional<SocketAddress> source_;
     bool locked_ = false;
     Time firm_from_{};

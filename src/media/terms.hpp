@@ -18,6 +18,9 @@ struct Terms {
     std::vector<sdp::AgreedPayload> payloads;  ///< best first
     DtmfMode dtmf = DtmfMode::rfc4733;
     Duration timeout{}, timeout_hold{};  ///< zero: never
+    Duration rtcp_interval = std::chrono::seconds{5};
+    Duration keepalive{};    ///< zero: none
+    unsigned ptime_ms = 20;  ///< of packets that are made here
 };
 
 }  // namespace strowger::media

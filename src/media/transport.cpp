@@ -7,7 +7,7 @@ void Transport::aim(const Target& target) {
                       target.symmetric == target_.symmetric;
     target_ = target;
     sockets_.rtp.disconnect();
-    lock_.expect(target.rtp, target.likely);
+    lock_.expect(target.rtp, target.likely, target.learning);
     may_connect_ = true;
     if (same) return;
     remote_ = target.rtp;

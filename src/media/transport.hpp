@@ -21,6 +21,7 @@ public:
         std::optional<SocketAddress> rtp, rtcp;  ///< as signalled; nothing: not known, or on hold
         std::optional<IpAddress> likely;         ///< where the signalling came from
         bool symmetric = false;
+        SourceLock::Learning learning = {};
     };
 
     explicit Transport(SocketPair sockets) : sockets_(std::move(sockets)) {}

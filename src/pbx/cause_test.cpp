@@ -33,6 +33,13 @@ TEST(Cause, IsReadFromNumbersAndNames) {
     EXPECT_EQ(parse_cause("nonsense"), std::nullopt);
 }
 
+TEST(Cause, AStatusIsFoundInAReasonLikewise) {
+    EXPECT_EQ(status_in_reason("SIP ;cause=600 ;text=\"Busy Everywhere\", Q.850 ;cause=17"), 600);
+    EXPECT_EQ(status_in_reason("Q.850;cause=16"), std::nullopt);
+    EXPECT_EQ(status_in_reason("SIP;cause=99"), std::nullopt);
+    EXPECT_EQ(status_in_reason("SIP;cause=x"), std::nullopt);
+}
+
 TEST(Cause, IsFoundAmongSeveralReasons) {
     EXPECT_EQ(cause_in_reason("Q.850;cause=16;text=\"Terminated\""), Cause::normal_clearing);
     EXPECT_EQ(cause_in_reason("SIP ;cause=600 ;text=\"Busy Everywhere\", Q.850 ;cause=17"),

@@ -6,6 +6,10 @@
 
 namespace strowger::pbx {
 
+std::string_view Channel::state_text() const {
+    return hung_up_ ? std::string_view("Down") : text_of(state_);
+}
+
 std::string_view text_of(ChannelState state) {
     switch (state) {
         case ChannelState::down: return "Down";
@@ -82,7 +86,7 @@ Task<bool> Channel::play_tone(std::string tone, bool loop) {
     const auto* zone = country.empty() ? nullptr : core_.config->indications.zone(country);
     if (!zone) zone = core_.config->indications.zone();
     auto known = zone ? zone->tone(tone) : std::string_view{};
-    if (known.empty()) known = config::standard_tone(tone);
+    if (known.empty()) known = config::Indications::built_in().tone(tone);
     if (!known.empty()) tone = known;
     playing_ = true;
     play_id_ = core_.channels.next_media_id(*this);

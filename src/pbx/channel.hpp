@@ -52,6 +52,7 @@ public:
     const std::string& linkedid() const { return linkedid_; }
     std::uint64_t serial() const { return serial_; }
     ChannelState state() const { return state_; }
+    std::string_view state_text() const;  ///< as listings say it: "Down" once it has ended
     Time created() const { return created_; }
     std::optional<Time> answered_at() const { return answered_at_; }
     Core& core() const { return core_; }

@@ -4,6 +4,7 @@
 #include "pbx/bridge.hpp"
 #include "pbx/cli.hpp"
 #include "pbx/exchange.hpp"
+#include "pbx/log_targets.hpp"
 #include "pbx/originate.hpp"
 #include "pbx/version.hpp"
 
@@ -43,7 +44,7 @@ std::string show_channels(Exchange& exchange, const Arguments& arguments) {
         for (const auto& c : channels)
             text += fmt::format("{}!{}!{}!{}!{}!{}!{}!{}!!!3!{}!{}!{}\n", c->name(),
                                 c->position().context, c->position().exten, c->position().priority,
-                                text_of(c->state()), c->last_application, c->last_arguments,
+                                c->state_text(), c->last_application, c->last_arguments,
                                 c->caller.number,
                                 static_cast<std::int64_t>(seconds(now - c->created())),
                                 c->bridge ? c->bridge->id() : "", c->uniqueid());
@@ -62,7 +63,7 @@ std::string show_channels(Exchange& exchange, const Arguments& arguments) {
                 text +=
                     fmt::format("{:32} {:20} {:16} {:4} {:8} {:14} {:24} {:16} {:9}\n", c->name(),
                                 c->position().context, c->position().exten, c->position().priority,
-                                text_of(c->state()), c->last_application, c->last_arguments,
+                                c->state_text(), c->last_application, c->last_arguments,
                                 c->caller.number, duration_text(now - c->created()));
             else
                 text += fmt::format(
@@ -70,7 +71,7 @@ std::string show_channels(Exchange& exchange, const Arguments& arguments) {
                     c->has_dialplan ? fmt::format("{}@{}:{}", c->position().exten,
                                                   c->position().context, c->position().priority)
                                     : std::string("(None)"),
-                    text_of(c->state()),
+                    c->state_text(),
                     c->last_application.empty()
                         ? std::string("(None)")
                         : fmt::format("{}({})", c->last_application, c->last_arguments));
@@ -95,7 +96,7 @@ Result<std::string> show_channel(Exchange& exchange, const Arguments& arguments)
         "Priority: {}\n    Application: {}\n"
         "           Data: {}\n        Call-ID: {}\n      Variables:\n",
         c->name(), c->uniqueid(), c->linkedid(), c->caller.number, c->caller.name,
-        c->connected.number, c->connected.name, c->language, text_of(c->state()),
+        c->connected.number, c->connected.name, c->language, c->state_text(),
         duration_text(exchange.core().now() - c->created()),
         c->bridge ? c->bridge->id() : "(Not bridged)", c->position().context, c->position().exten,
         c->position().priority, c->last_application, c->last_arguments, c->call_id());
@@ -231,12 +232,34 @@ void add_core_commands(Cli& cli, Exchange& exchange) {
             if (auto done = e.reload(); !done) return std::unexpected(done.error());
             return std::string("Configuration reloaded\n");
         });
-    const auto stop = [](Exchange& e, const Arguments&) -> Result<std::string> {
-        e.core().loop.post([&e] { e.stop(); });
-        return std::string("Stopping\n");
+    const auto now = [](bool again) {
+        return [again](Exchange& e, const Arguments&) -> Result<std::string> {
+            e.core().loop.post([&e, again] { again ? e.restart() : e.stop(); });
+            return std::string(again ? "Restarting\n" : "Stopping\n");
+        };
     };
-    add("core stop now", "", "Hang up all calls and end", stop);
-    add("core stop gracefully", "", "Hang up all calls and end", stop);
+    const auto later = [](bool refuse, bool again) {
+        return [refuse, again](Exchange& e, const Arguments&) -> Result<std::string> {
+            e.stop_when_idle(refuse, again);
+            return fmt::format(
+                "Waiting for {} channels to end; 'core abort shutdown' takes it back\n",
+                e.core().channels.size());
+        };
+    };
+    add("core stop now", "", "Hang up all calls and end", now(false));
+    add("core stop gracefully", "", "Take no new calls, and end after the last",
+        later(true, false));
+    add("core stop when convenient", "", "End when there are no calls", later(false, false));
+    add("core restart now", "", "Hang up all calls and start anew", now(true));
+    add("core restart gracefully", "", "Take no new calls, and start anew after the last",
+        later(true, true));
+    add("core restart when convenient", "", "Start anew when there are no calls",
+        later(false, true));
+    add("core abort shutdown", "", "Take back a stop or restart that waits",
+        [](Exchange& e, const Arguments&) -> Result<std::string> {
+            if (!e.carry_on()) return fail("there is no stop that waits\n");
+            return std::string("It goes on\n");
+        });
     add("core show applications", "", "Dialplan applications", [](Exchange& e, const Arguments&) {
         std::string text;
         for (const auto name : e.applications().names())
@@ -264,6 +287,25 @@ void add_core_commands(Cli& cli, Exchange& exchange) {
         log::set_level(*level > 0 ? log::Level::debug : log::Level::notice);
         return fmt::format("Core debug is now {}.\n", *level);
     });
+    add("logger show channels", "", "Where the log goes, beside standard error",
+        [](Exchange& e, const Arguments&) {
+            std::string text = fmt::format("{:40} {:10} {}\n", "Channel", "Type", "Levels");
+            for (const auto& target : e.core().config->logger.targets) {
+                using Kind = config::Logger::Target::Kind;
+                text += fmt::format("{:40} {:10} {}\n", target.name,
+                                    target.kind == Kind::console  ? "Console"
+                                    : target.kind == Kind::syslog ? "Syslog"
+                                                                  : "File",
+                                    fmt::join(target.levels, " "));
+            }
+            return text;
+        });
+    const auto reopen = [](Exchange& e, const Arguments&) {
+        set_log_targets(*e.core().config, e.options().state_directory);
+        return std::string("Log files opened anew\n");
+    };
+    add("logger rotate", "", "Open the log files anew, after they were moved away", reopen);
+    add("logger reload", "", "The same", reopen);
     add("channel request hangup", "NAME|all", "End a channel", hang_up);
     add("channel originate", "TECH/DEST application NAME [DATA] | extension [EXTEN@CONTEXT]",
         "Call somebody, and run that when he answers", originate_call);

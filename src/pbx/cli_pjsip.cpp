@@ -77,7 +77,7 @@ std::string endpoint_lines(Exchange& exchange, const config::Endpoint& endpoint)
     for (const auto& channel : core.channels.all())
         if (const auto ep = channel->endpoint(); ep && ep->name == endpoint.name)
             text += fmt::format("    Channel:  {:50} {:8} {}\n", channel->name(),
-                                text_of(channel->state()), channel->last_application);
+                                channel->state_text(), channel->last_application);
     return text;
 }
 
@@ -197,7 +197,7 @@ void add_pjsip_commands(Cli& cli, Exchange& exchange) {
         for (const auto& channel : e.core().channels.all())
             if (channel->technology() == "PJSIP")
                 text += fmt::format("  Channel:  {:40} {:8} {} (Call-ID {})\n", channel->name(),
-                                    text_of(channel->state()), channel->last_application,
+                                    channel->state_text(), channel->last_application,
                                     channel->call_id());
         return text;
     });

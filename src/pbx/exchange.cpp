@@ -10,6 +10,8 @@
 #include "pbx/bridge.hpp"
 #include "pbx/dialplan/machine.hpp"
 #include "pbx/load_configuration.hpp"
+#include "pbx/log_targets.hpp"
+#include "pbx/modules.hpp"
 #include "pbx/run_call.hpp"
 #include "pbx/sqlite_store.hpp"
 #include "wire/sip/builder.hpp"
@@ -158,6 +160,7 @@ Result<std::unique_ptr<Exchange>> Exchange::start(io::Loop& loop, Options option
 }
 
 Result<> Exchange::begin() {
+    set_log_targets(*config_, options_.state_directory);
     add_all_applications(applications_, starter());
     add_all_functions(functions_);
     messages_ = std::make_unique<Messages>(core_);
@@ -213,7 +216,7 @@ Result<> Exchange::begin() {
     return {};
 }
 
-Result<> Exchange::open_transports() {
+std::vector<config::Transport> Exchange::transports() const {
     std::vector<config::Transport> transports(config_->transports.begin(),
                                               config_->transports.end());
     if (transports.empty()) {
@@ -222,10 +225,15 @@ Result<> Exchange::open_transports() {
         udp.bind = {IpAddress::any_v4(), 5060};
         transports.push_back(std::move(udp));
     }
+    if (options_.bind)
+        for (auto& transport : transports) transport.bind = *options_.bind;
+    return transports;
+}
+
+Result<> Exchange::open_transports() {
     std::size_t open = 0;
     std::string errors;
-    for (auto& transport : transports) {
-        if (options_.bind) transport.bind = *options_.bind;
+    for (const auto& transport : transports()) {
         const auto opened = signalling_->open(transport);
         if (opened) {
             ++open;
@@ -249,12 +257,14 @@ void Exchange::apply(std::shared_ptr<const config::Configuration> config,
     core_.config = config_;
     environment_.live_dangerously = config_->asterisk.live_dangerously;
     loaded_ = loop_.now();
+    presence_->configure();
     if (dialplan_->clearglobalvars()) globals_.clear();
     dialplan::load_globals(*dialplan_, environment_);
     screening_.configure(config_, [this](std::string_view token) {
         return registrations_->endpoint_of_line(token);
     });
     sounds_.forget();
+    applications_.switch_off(switched_off_applications(config_->modules));
     bind_static_contacts();
     names_.configure(config_);
     registrations_->configure();
@@ -271,7 +281,10 @@ Result<> Exchange::reload() {
         events_.publish(events::ConfigurationLoaded{false, 1, 0});
         return std::unexpected(loaded.error());
     }
+    set_log_targets(*loaded->config, options_.state_directory);
     apply(loaded->config, loaded->plan);
+    for (const auto& complaint : signalling_->change(transports()))
+        LOG_WARNING(about, "{}", complaint);
     if (auto renewed = signalling_->reload_certificates(); !renewed)
         LOG_ERROR(about, "certificates not renewed, the old ones stay: {}", renewed.error().text());
     LOG_NOTICE(about, "configuration reloaded");
@@ -453,11 +466,11 @@ void Exchange::invite(const sip::RequestReceived& received) {
     const auto endpoint = screening_.screen(received);
     if (!endpoint) return;
     const auto& message = received.request->message();
-    if (stopping_ ||
+    if (stopping_ || refusing_ ||
         (config_->asterisk.maxcalls != 0 && channels_.size() >= config_->asterisk.maxcalls)) {
-        LOG_WARNING(
-            (log::About{"pbx", message.call_id(), endpoint->name}), "call refused: {}",
-            stopping_ ? "the exchange is stopping" : "maxcalls of asterisk.conf is reached");
+        LOG_WARNING((log::About{"pbx", message.call_id(), endpoint->name}), "call refused: {}",
+                    stopping_ || refusing_ ? "the exchange is stopping"
+                                           : "maxcalls of asterisk.conf is reached");
         answer(received, 503, "Retry-After: 10\r\n");
         return;
     }
@@ -537,6 +550,7 @@ void Exchange::start_dialplan(ChannelPtr channel, dialplan::Position position) {
 }
 
 void Exchange::stop() {
+    restarts_ = false;  // whoever says stop means it
     if (stopping_) return;
     stopping_ = true;
     LOG_NOTICE(about, "stopping: {} channels are hung up", channels_.size());
@@ -546,6 +560,35 @@ void Exchange::stop() {
     signalling_->touch();
     const Time latest = loop_.now() + stop_patience;
     wait_for_end(latest);
+}
+
+void Exchange::stop_when_idle(bool refuse, bool again) {
+    if (stopping_) return;
+    refusing_ = refuse;
+    restarts_when_idle_ = again;
+    LOG_NOTICE(about, "to stop when {} calls have ended{}", channels_.size(),
+               refuse ? ", new ones are refused" : "");
+    wait_for_idle();
+}
+
+void Exchange::wait_for_idle() {
+    static constexpr Duration interval = std::chrono::milliseconds{100};
+    idle_timer_ = loop_.after(interval, [this] {
+        if (channels_.size() != 0)
+            wait_for_idle();
+        else if (restarts_when_idle_)
+            restart();
+        else
+            stop();
+    });
+}
+
+bool Exchange::carry_on() {
+    if (stopping_ || !idle_timer_.pending()) return false;
+    idle_timer_.cancel();
+    refusing_ = false;
+    LOG_NOTICE(about, "the stop was taken back");
+    return true;
 }
 
 void Exchange::wait_for_end(Time latest) {
@@ -572,6 +615,7 @@ void Exchange::count_events() {
     auto& lost =
         registry.counter("strowger_media_lost_packets_total", "RTP packets lost on the way to us");
     metrics_reader_ = events_.subscribe([&](const events::Event& event) {
+        log_event(event);
         if (const auto* registration = std::get_if<events::RegistrationChanged>(&event))
             (registration->registered ? registered : removed).add();
         else if (const auto* channel = std::get_if<events::ChannelChanged>(&event);
@@ -610,8 +654,8 @@ Result<> Exchange::serve_http() {
         return io::HttpResponse::of(200, std::string(metrics::content_type), registry.text());
     });
     http_->route_now("GET", "/healthz", [this](const io::HttpRequest&) {
-        return stopping_ ? io::HttpResponse::text(503, "stopping\n")
-                         : io::HttpResponse::text(200, "ok\n");
+        return stopping_ || refusing_ ? io::HttpResponse::text(503, "stopping\n")
+                                      : io::HttpResponse::text(200, "ok\n");
     });
     auto bound = http_->listen(*options_.http);
     if (!bound) return std::unexpected(bound.error());

@@ -58,6 +58,17 @@ public:
     Result<> reload();
     /// Ends calls with a BYE, takes registrations back, then stops the loop.
     void stop();
+    /// Ends by itself when the last call has: `refuse` takes no new ones until then. `again` starts
+    /// anew afterwards.
+    void stop_when_idle(bool refuse, bool again);
+    /// Takes back a stop that still waits. False: there is none.
+    bool carry_on();
+    void restart() {
+        stop();
+        restarts_ = true;
+    }
+    /// The loop has ended and is to be begun again, by a new exchange.
+    bool restarts() const { return restarts_; }
 
     Core& core() { return core_; }
     const Options& options() const { return options_; }
@@ -85,6 +96,7 @@ private:
 
     Result<> begin();
     Result<> open_transports();
+    std::vector<config::Transport> transports() const;
     void apply(std::shared_ptr<const config::Configuration> config,
                std::shared_ptr<const dialplan::Dialplan> plan);
     void bind_static_contacts();
@@ -92,6 +104,7 @@ private:
     void count_events();
     void expire();
     void wait_for_end(Time latest);
+    void wait_for_idle();
 
     void transaction_event(const sip::TransactionEvent& event);
     void request(const sip::RequestReceived& received);
@@ -139,11 +152,14 @@ private:
     std::unique_ptr<CallFiles> call_files_;
     std::unique_ptr<Cli> cli_;
     std::unique_ptr<io::HttpServer> http_;
-    io::Timer expiry_timer_, stop_timer_;
+    io::Timer expiry_timer_, stop_timer_, idle_timer_;
     std::shared_ptr<void> metrics_reader_;
     Time started_, loaded_;
     Time expiry_at_ = Time::max();
     bool stopping_ = false;
+    bool refusing_ = false;  ///< new calls, because it is to stop
+    bool restarts_ = false;
+    bool restarts_when_idle_ = false;
 };
 
 }  // namespace strowger::pbx

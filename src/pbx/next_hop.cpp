@@ -41,9 +41,11 @@ Task<Result<std::vector<sip::Flow>>> next_hops(Core& core, std::string uri,
     if (!hops) co_return std::unexpected(hops.error());
     std::vector<sip::Flow> flows;
     std::optional<Error> last;
+    const auto parsed = sip::Uri::parse(uri);
+    const std::string host(parsed ? parsed->host : std::string_view());
     for (const auto& hop : *hops) {
         if (!sip::is_reliable(hop.transport) || reach.has(hop.transport)) {
-            auto flow = core.signalling.flow_to(hop.transport, hop.address, transport_name);
+            auto flow = core.signalling.flow_to(hop.transport, hop.address, transport_name, host);
             if (flow)
                 flows.push_back(*flow);
             else

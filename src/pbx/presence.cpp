@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "pbx/credentials.hpp"
+#include "pbx/message_waiting.hpp"
 #include "pbx/own_address.hpp"
 #include "pbx/state_document.hpp"
 #include "wire/sip/builder.hpp"
@@ -89,6 +90,11 @@ struct Presence::Subscription {
 
 Presence::Presence(Core& core, Hints& hints) : core_(core), hints_(hints) {
     reader_ = hints_.on_change([this](const Hints::Hint& hint) { hint_changed(hint); });
+    core_.location.on_change([this, alive = std::weak_ptr(alive_)](const std::string& aor,
+                                                                   const Contact& contact,
+                                                                   Location::Change change) {
+        if (!alive.expired()) contact_changed(aor, contact, change);
+    });
 }
 
 Presence::~Presence() {
@@ -223,14 +229,19 @@ void Presence::notify(Subscription& subscription) {
 }
 
 std::string Presence::mailbox_body(const Subscription& subscription) const {
-    MailboxCount sum;
-    if (mailboxes_)
-        for (const auto& mailbox : subscription.mailboxes) {
-            const auto count = mailboxes_(mailbox);
-            sum.fresh += count.fresh;
-            sum.old += count.old;
-        }
+    const auto sum = count(subscription.mailboxes);
     return message_summary(subscription.entity, sum.fresh, sum.old);
+}
+
+MailboxCount Presence::count(const std::vector<std::string>& mailboxes) const {
+    MailboxCount sum;
+    if (!mailboxes_) return sum;
+    for (const auto& mailbox : mailboxes) {
+        const auto one = mailboxes_(mailbox);
+        sum.fresh += one.fresh;
+        sum.old += one.old;
+    }
+    return sum;
 }
 
 void Presence::hint_changed(const Hints::Hint& hint) {
@@ -251,6 +262,11 @@ void Presence::hint_changed(const Hints::Hint& hint) {
 }
 
 void Presence::mailbox_changed(std::string_view mailbox) {
+    if (const auto told = by_mailbox_.find(mailbox); told != by_mailbox_.end())
+        for (const auto* endpoint : told->second)
+            for (const auto& aor : endpoint->aors)
+                for (const auto& contact : core_.location.contacts(aor))
+                    if (contact.available()) tell_unasked(*endpoint, contact);
     const auto found = by_resource_.find("mailbox:" + std::string(mailbox));
     if (found == by_resource_.end()) return;
     const auto tags = found->second;
@@ -260,6 +276,46 @@ void Presence::mailbox_changed(std::string_view mailbox) {
         notify(*at->second);
         drain(tag);
     }
+}
+
+void Presence::configure() {
+    config_ = core_.config;
+    by_aor_.clear();
+    by_mailbox_.clear();
+    for (const auto& endpoint : config_->endpoints) {
+        if (endpoint.mailboxes.empty()) continue;
+        for (const auto& aor : endpoint.aors) by_aor_[aor].push_back(&endpoint);
+        for (const auto& mailbox : endpoint.mailboxes) by_mailbox_[mailbox].push_back(&endpoint);
+    }
+}
+
+// A phone that has just come lights its lamp, or puts it out.
+void Presence::contact_changed(const std::string& aor, const Contact& contact,
+                               Location::Change change) {
+    if (change != Location::Change::added || contact.is_static || !config_ ||
+        config_->global.mwi_disable_initial_unsolicited)
+        return;
+    if (const auto found = by_aor_.find(aor); found != by_aor_.end())
+        for (const auto* endpoint : found->second) tell_unasked(*endpoint, contact);
+}
+
+bool Presence::subscribes(const config::Endpoint& endpoint) const {
+    return std::any_of(subscriptions_.begin(), subscriptions_.end(), [&](const auto& entry) {
+        return entry.second->package == Package::message_summary &&
+               entry.second->endpoint->name == endpoint.name;
+    });
+}
+
+// RFC 3842 knows no NOTIFY without a subscription, but every phone takes it.
+void Presence::tell_unasked(const config::Endpoint& endpoint, const Contact& contact) {
+    if (endpoint.mwi_subscribe_replaces_unsolicited && subscribes(endpoint)) return;
+    const std::shared_ptr<const config::Endpoint> whose(config_, &endpoint);
+    if (endpoint.aggregate_mwi) {
+        core_.tasks.spawn(tell_of_messages(core_, whose, contact, count(endpoint.mailboxes)));
+        return;
+    }
+    for (const auto& mailbox : endpoint.mailboxes)
+        core_.tasks.spawn(tell_of_messages(core_, whose, contact, count({mailbox})));
 }
 
 // What its notifier has to say, its next deadline, and its end.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pbx/dialplan/regex.hpp"
 #include "wire/sip/builder.hpp"
 #include "wire/sip/uri.hpp"
 
@@ -30,6 +31,14 @@ std::optional<FromParts> from_parts(const sip::Message& request) {
     return FromParts{sip::unescape(uri->user), uri->host};
 }
 
+// A value as it stands, or a regular expression between slashes.
+bool fits(std::string_view wanted, std::string_view value) {
+    if (wanted.size() < 2 || !wanted.starts_with('/') || !wanted.ends_with('/'))
+        return wanted == value;
+    const auto found = dialplan::search(wanted.substr(1, wanted.size() - 2), value);
+    return found && found->matched;
+}
+
 std::optional<sip::Credentials> credentials_for(const sip::Message& request,
                                                 std::string_view realm) {
     for (const auto& header : request.headers()) {
@@ -56,11 +65,18 @@ void Screening::configure(const std::shared_ptr<const config::Configuration>& co
         domain_aliases_.emplace(to_lower(alias.name), alias.domain);
     // One list of algorithms for all, since a list of its own would tell that an account exists.
     algorithms_.clear();
-    bool sha256 = false;
+    bool sha256 = false, sha512 = false;
     for (const auto& auth : config->auths) {
-        for (const auto& digest : auth.password_digest) sha256 |= istarts_with(digest, "SHA-256:");
-        for (const auto& name : auth.supported_algorithms_uas) sha256 |= iequals(name, "SHA-256");
+        for (const auto& digest : auth.password_digest) {
+            sha256 |= istarts_with(digest, "SHA-256:");
+            sha512 |= istarts_with(digest, "SHA-512-256:");
+        }
+        for (const auto& name : auth.supported_algorithms_uas) {
+            sha256 |= iequals(name, "SHA-256");
+            sha512 |= iequals(name, "SHA-512-256");
+        }
     }
+    if (sha512) algorithms_.push_back(sip::Algorithm::sha512_256);
     if (sha256) algorithms_.push_back(sip::Algorithm::sha256);
     algorithms_.push_back(sip::Algorithm::md5);
     names_with_domain_ = std::any_of(
@@ -70,6 +86,9 @@ void Screening::configure(const std::shared_ptr<const config::Configuration>& co
         for (const auto* auth : endpoint.known_auths)
             by_auth_user_.emplace(auth->username, &endpoint);
     unknown_realm_ = config->global.default_realm;
+    const auto& order = config->global.endpoint_identifier_order;
+    orders_header_ = std::find(order.begin(), order.end(), "header") != order.end();
+    orders_request_uri_ = std::find(order.begin(), order.end(), "request_uri") != order.end();
 }
 
 sip::Authenticator& Screening::authenticator(const std::string& realm) {
@@ -88,8 +107,7 @@ sip::Authenticator& Screening::authenticator(const std::string& realm) {
         .first->second;
 }
 
-const config::Endpoint* Screening::by_address(const sip::Message& request,
-                                              const sip::Flow& flow) const {
+const config::Endpoint* Screening::by_address(const sip::Flow& flow) const {
     for (const auto& identify : config_->identifies) {
         bool matches = std::any_of(identify.match.begin(), identify.match.end(),
                                    [&](const Cidr& cidr) { return cidr.contains(flow.remote.ip); });
@@ -97,12 +115,31 @@ const config::Endpoint* Screening::by_address(const sip::Message& request,
             matches |= core_.names.matches(name, flow.remote.ip);
         if (matches)
             if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
+    }
+    return nullptr;
+}
+
+// match_header: "Name: value", or "Name: /regular expression/".
+const config::Endpoint* Screening::by_header(const sip::Message& request) const {
+    for (const auto& identify : config_->identifies) {
         if (identify.match_header.empty()) continue;
         const auto [name, wanted] = split_once(identify.match_header, ':');
-        const auto value = request.header(trim(name));
-        if (value && trim(wanted) == *value)
+        const auto id = sip::header_by_name(trim(name));
+        for (const auto& header : request.headers()) {
+            const bool named =
+                id == HeaderId::other ? iequals(header.name, trim(name)) : header.id == id;
+            if (!named || !fits(trim(wanted), header.value)) continue;
             if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
+        }
     }
+    return nullptr;
+}
+
+const config::Endpoint* Screening::by_request_uri(const sip::Message& request) const {
+    for (const auto& identify : config_->identifies)
+        if (!identify.match_request_uri.empty() &&
+            fits(identify.match_request_uri, request.request_uri()))
+            if (const auto* endpoint = config_->endpoints.find(identify.endpoint)) return endpoint;
     return nullptr;
 }
 
@@ -150,8 +187,16 @@ const config::Endpoint* Screening::identify(const sip::Message& request,
     if (const auto* endpoint = by_line(request)) return endpoint;
     for (const auto& how : config_->global.endpoint_identifier_order) {
         const config::Endpoint* endpoint = nullptr;
-        if (how == "ip" || how == "header") {
-            endpoint = by_address(request, flow);
+        // An `identify` counts with its addresses; its other criteria too where the order does not
+        // give them places of their own.
+        if (how == "ip") {
+            endpoint = by_address(flow);
+            if (!endpoint && !orders_header_) endpoint = by_header(request);
+            if (!endpoint && !orders_request_uri_) endpoint = by_request_uri(request);
+        } else if (how == "header") {
+            endpoint = by_header(request);
+        } else if (how == "request_uri") {
+            endpoint = by_request_uri(request);
         } else if (how == "username") {
             endpoint = by_username(request);
             if (endpoint && !permits(*endpoint, IdentifyBy::username)) endpoint = nullptr;
@@ -195,7 +240,9 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
     if (!endpoint) {
         const auto from = from_parts(request);
         const std::string account = from ? from->user : std::string();
+        // Each one is an event for whoever shuts sources out; the log hears once of many.
         tell(events::Security::What::invalid_account, received, account);
+        note_stranger(request, flow);
         auto& gate = authenticator(unknown_realm_);
         bool stale = false;
         if (const auto credentials = credentials_for(request, unknown_realm_)) {
@@ -209,6 +256,8 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
         return nullptr;
     }
     std::shared_ptr<const config::Endpoint> shared(config_, endpoint);
+    if (!endpoint->force_rport)
+        core_.signalling.layer().answer_by_via(received.transaction, *received.request);
     if (!allowed(*endpoint, flow.remote.ip)) {
         tell(events::Security::What::failed_acl, received, endpoint->name, "endpoint");
         refuse(received, 403);
@@ -256,6 +305,31 @@ std::shared_ptr<const config::Endpoint> Screening::screen(const sip::RequestRece
     }
     challenge(received, first_realm, stale);
     return nullptr;
+}
+
+// unidentified_request_count of them from one source within unidentified_request_period are worth a
+// line, and then another one for each period that it goes on.
+void Screening::note_stranger(const sip::Message& request, const sip::Flow& flow) {
+    const auto& global = config_->global;
+    const Time now = core_.now();
+    if (now >= next_prune_) {
+        const Duration idle = std::chrono::seconds{std::max(
+            global.unidentified_request_prune_interval, global.unidentified_request_period)};
+        std::erase_if(strangers_,
+                      [&](const auto& entry) { return now - entry.second.since >= idle; });
+        next_prune_ = now + idle;
+    }
+    if (strangers_.size() >= max_strangers && !strangers_.contains(flow.remote.ip)) return;
+    auto& stranger = strangers_[flow.remote.ip];
+    const Duration period = std::chrono::seconds{global.unidentified_request_period};
+    if (stranger.count == 0 || now - stranger.since >= period) stranger = {0, now};
+    if (++stranger.count == global.unidentified_request_count)
+        LOG_NOTICE(
+            (log::About{"pbx", request.call_id(), flow.remote.text()}),
+            "{} requests within {} s of somebody who is none of our endpoints, the last a {} "
+            "from {}",
+            stranger.count, global.unidentified_request_period, request.method_text(),
+            request.from());
 }
 
 // A phone with an old password, or somebody guessing, must not fill the log: one line a second,

@@ -30,13 +30,16 @@ public:
 private:
     const config::Endpoint* identify(const sip::Message& request, const sip::Flow& flow) const;
     const config::Endpoint* by_line(const sip::Message& request) const;
-    const config::Endpoint* by_address(const sip::Message& request, const sip::Flow& flow) const;
+    const config::Endpoint* by_header(const sip::Message& request) const;
+    const config::Endpoint* by_request_uri(const sip::Message& request) const;
+    const config::Endpoint* by_address(const sip::Flow& flow) const;
     const config::Endpoint* by_username(const sip::Message& request) const;
     const config::Endpoint* by_digest_user(const sip::Message& request) const;
     bool allowed(const config::Endpoint& endpoint, const IpAddress& source) const;
     sip::Authenticator& authenticator(const std::string& realm);
     void challenge(const sip::RequestReceived& received, const std::string& realm, bool stale);
     void refuse(const sip::RequestReceived& received, int status);
+    void note_stranger(const sip::Message& request, const sip::Flow& flow);
     void log_failure(const sip::Message& request, const sip::Flow& flow,
                      const config::Endpoint& endpoint);
     void tell(events::Security::What what, const sip::RequestReceived& received,
@@ -56,6 +59,15 @@ private:
     bool names_with_domain_ = false;  ///< some endpoint is called user@domain
     std::string unknown_realm_;
     Lines lines_;
+    bool orders_header_ = false, orders_request_uri_ = false;
+    /// Sources that named none of our endpoints; a flood of forged ones must not fill memory.
+    struct Stranger {
+        unsigned count = 0;
+        Time since{};
+    };
+    static constexpr std::size_t max_strangers = 4096;
+    std::unordered_map<IpAddress, Stranger> strangers_;
+    Time next_prune_{};
     Time next_failure_line_{};
     std::uint64_t failures_unlogged_ = 0;
 };

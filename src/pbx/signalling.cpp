@@ -1,8 +1,11 @@
 #include "pbx/signalling.hpp"
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 
 namespace strowger::pbx {
 
@@ -24,16 +27,39 @@ sip::Transport wire_transport(config::Transport::Protocol protocol) {
     }
 }
 
+// `method` names one version; sslv23 and its like, and nothing, all that are safe.
+void choose_versions(std::string_view method, io::TlsContext::Options& options) {
+    using Version = io::TlsVersion;
+    static constexpr std::array<std::pair<std::string_view, Version>, 4> methods{
+        {{"tlsv1", Version::tls1_0},
+         {"tlsv1_1", Version::tls1_1},
+         {"tlsv1_2", Version::tls1_2},
+         {"tlsv1_3", Version::tls1_3}}};
+    for (const auto& [name, version] : methods)
+        if (iequals(method, name)) options.min_version = options.max_version = version;
+}
+
 io::TlsContext::Options tls_options(const config::Transport& transport) {
     io::TlsContext::Options options;
     options.certificate_file = transport.cert_file;
     options.key_file = transport.priv_key_file;
+    options.key_password = transport.password;
     options.ca_file = transport.ca_list_file;
     options.ca_directory = transport.ca_list_path;
-    options.verify_peer = transport.verify_client;
+    options.check_client_certificate = transport.verify_client;
     options.require_client_certificate = transport.require_client_cert;
+    options.verify_peer = transport.verify_server;
+    options.allow_wildcards = transport.allow_wildcard_certs;
     options.ciphers = transport.cipher;
+    choose_versions(transport.method, options);
     return options;
+}
+
+// What its socket is made of: all that a running one cannot change.
+auto socket_settings(const config::Transport& t) {
+    return std::tie(t.protocol, t.bind, t.tos, t.cert_file, t.priv_key_file, t.password,
+                    t.ca_list_file, t.ca_list_path, t.method, t.cipher, t.verify_client,
+                    t.require_client_cert);
 }
 
 }  // namespace
@@ -50,6 +76,7 @@ struct Signalling::Connection {
     std::unique_ptr<io::Stream> stream;
     std::unique_ptr<io::WebSocket> socket;
     sip::StreamFramer framer;
+    std::string host = {};  ///< that its certificate was checked for
 };
 
 Signalling::Signalling(io::Loop& loop, Random& random, sip::TransactionLayer::Config config)
@@ -93,8 +120,9 @@ Result<> Signalling::open(const config::Transport& transport) {
                     return std::unexpected(
                         tls.error().within("transport '" + transport.name + "'"));
                 options.tls = *tls;
-                server_tls_.push_back(*tls);
             }
+            Server server{transport.name};
+            server.tls = options.tls;
             auto listener = io::Listener::tcp(loop_, transport.bind, std::move(options),
                                               [this, kind](std::unique_ptr<io::Stream> stream) {
                                                   adopt(std::move(stream), kind);
@@ -103,7 +131,8 @@ Result<> Signalling::open(const config::Transport& transport) {
                 return std::unexpected(
                     listener.error().within("transport '" + transport.name + "'"));
             bound = (*listener)->local();
-            listeners_.push_back(std::move(*listener));
+            server.listener = std::move(*listener);
+            servers_.push_back(std::move(server));
             break;
         }
         case Protocol::ws:
@@ -115,7 +144,6 @@ Result<> Signalling::open(const config::Transport& transport) {
                     return std::unexpected(
                         made.error().within("transport '" + transport.name + "'"));
                 tls = *made;
-                server_tls_.push_back(tls);
             }
             auto server = std::make_unique<io::HttpServer>(loop_, io::HttpServer::Options{});
             io::WebSocket::Options options;
@@ -130,7 +158,7 @@ Result<> Signalling::open(const config::Transport& transport) {
                 return std::unexpected(
                     address.error().within("transport '" + transport.name + "'"));
             bound = *address;
-            http_.push_back(std::move(server));
+            servers_.push_back({transport.name, nullptr, std::move(server), tls});
             break;
         }
     }
@@ -140,9 +168,75 @@ Result<> Signalling::open(const config::Transport& transport) {
     return {};
 }
 
+std::vector<std::string> Signalling::change(const std::vector<config::Transport>& wanted) {
+    std::vector<std::string> complaints;
+    const auto still_wanted = [&](const std::string& name) -> const config::Transport* {
+        for (const auto& transport : wanted)
+            if (transport.name == name) return &transport;
+        return nullptr;
+    };
+    std::vector<std::string> gone;
+    for (const auto& open : transports_)
+        if (!still_wanted(open.name)) gone.push_back(open.name);
+    for (const auto& name : gone) {
+        if (named(name)->allow_reload)
+            close(name);
+        else
+            complaints.push_back("transport '" + name + "' stays until the restart");
+    }
+    for (const auto& transport : wanted) {
+        const auto known = std::find_if(transports_.begin(), transports_.end(),
+                                        [&](const auto& t) { return t.name == transport.name; });
+        if (known != transports_.end()) {
+            auto now = transport;
+            // A port that the kernel chose stays.
+            if (now.bind.port == 0 && now.bind.ip == known->bind.ip)
+                now.bind.port = known->bind.port;
+            const bool same = socket_settings(now) == socket_settings(*known);
+            if (same || !transport.allow_reload) {
+                if (!same)
+                    complaints.push_back(
+                        "transport '" + transport.name +
+                        "' was changed; that takes a restart, or allow_reload=yes");
+                auto kept = std::move(now);
+                if (!same) {
+                    kept = *known;
+                    kept.local_net = transport.local_net;
+                    kept.external_signaling_address = transport.external_signaling_address;
+                    kept.external_signaling_port = transport.external_signaling_port;
+                    kept.external_media_address = transport.external_media_address;
+                }
+                *known = std::move(kept);
+                continue;
+            }
+            close(transport.name);
+        }
+        if (auto opened = open(transport); !opened) complaints.push_back(opened.error().text());
+    }
+    client_tls_.clear();
+    return complaints;
+}
+
+// Connections that it accepted stay.
+void Signalling::close(const std::string& name) {
+    LOG_NOTICE(about, "transport '{}' is closed", name);
+    std::erase_if(udp_, [&](const auto& udp) { return udp->name == name; });
+    std::erase_if(servers_, [&](const auto& server) { return server.name == name; });
+    std::erase_if(listening_, [&](const auto& listening) { return listening.name == name; });
+    std::erase_if(transports_, [&](const auto& transport) { return transport.name == name; });
+}
+
+const config::Transport* Signalling::named(std::string_view name) const {
+    for (const auto& transport : transports_)
+        if (transport.name == name) return &transport;
+    return nullptr;
+}
+
 Result<> Signalling::reload_certificates() {
-    for (const auto& context : server_tls_)
-        if (auto result = context->reload(); !result) return result;
+    for (const auto& server : servers_)
+        if (server.tls)
+            if (auto result = server.tls->reload(); !result) return result;
+    client_tls_.clear();
     return {};
 }
 
@@ -310,31 +404,61 @@ void Signalling::adopt(std::unique_ptr<io::WebSocket> socket) {
                           .closed = [this, id](const Error&) { closed(id); }});
 }
 
+// The rules of the transport that the connection belongs to; of the first TLS transport when it
+// belongs to none, and without any of those: whatever certificate there is.
+std::shared_ptr<io::TlsContext> Signalling::client_context(const std::string& transport) {
+    auto& context = client_tls_[transport];
+    if (context) return context;
+    const auto* rules = named(transport);
+    if (!rules || rules->protocol != config::Transport::Protocol::tls)
+        for (const auto& other : transports_)
+            if (other.protocol == config::Transport::Protocol::tls) {
+                rules = &other;
+                break;
+            }
+    io::TlsContext::Options options;
+    options.verify_peer = false;
+    if (rules) options = tls_options(*rules);
+    auto made = io::TlsContext::client(std::move(options));
+    if (!made) {
+        LOG_WARNING(about, "TLS client: {}", made.error().text());
+        return nullptr;
+    }
+    return context = *made;
+}
+
 Signalling::Connection* Signalling::connect(const sip::Flow& flow) {
     if (flow.transport == sip::Transport::ws || flow.transport == sip::Transport::wss)
         return nullptr;
     if (connections_.size() >= max_connections) return nullptr;
+    Expected expected;
+    if (const auto known = expected_.find(flow.id); known != expected_.end()) {
+        expected = std::move(known->second);
+        expected_.erase(known);
+    }
     io::Stream::Options options;
     if (flow.transport == sip::Transport::tls) {
-        if (!client_tls_) {
-            auto made = io::TlsContext::client({.verify_peer = false});
-            if (!made) {
-                LOG_WARNING(about, "TLS client: {}", made.error().text());
-                return nullptr;
-            }
-            client_tls_ = *made;
-        }
-        options.tls = client_tls_;
+        options.tls = client_context(expected.transport);
+        if (!options.tls) return nullptr;
+        options.server_name = expected.host;
     }
     const auto id = flow.id != 0 ? flow.id : next_flow_++;
     auto connection = std::make_unique<Connection>();
     connection->flow = flow;
     connection->flow.id = id;
+    connection->host = expected.host;
     auto& placed = keep(std::move(connection));
-    placed.stream =
-        io::Stream::connect(loop_, flow.remote, std::move(options),
-                            {.bytes = [this, id](Bytes bytes) { stream_bytes(id, bytes); },
-                             .closed = [this, id](const Error&) { closed(id); }});
+    placed.stream = io::Stream::connect(
+        loop_, flow.remote, std::move(options),
+        {.bytes = [this, id](Bytes bytes) { stream_bytes(id, bytes); },
+         .closed =
+             [this, id](const Error& why) {
+                 const auto known = connections_.find(id);
+                 if (known != connections_.end() && !why.text().empty())
+                     LOG_NOTICE((log::About{"sip", {}, known->second->flow.remote.text()}),
+                                "connection ended: {}", why.text());
+                 closed(id);
+             }});
     return &placed;
 }
 
@@ -367,7 +491,7 @@ IpAddress Signalling::source_for(const IpAddress& remote) {
 }
 
 Result<sip::Flow> Signalling::flow_to(sip::Transport transport, const SocketAddress& remote,
-                                      std::string_view transport_name) {
+                                      std::string_view transport_name, std::string_view host) {
     const auto choose = [&](bool by_name) -> const Listening* {
         for (const auto& candidate : listening_)
             if (candidate.transport == transport &&
@@ -389,11 +513,20 @@ Result<sip::Flow> Signalling::flow_to(sip::Transport transport, const SocketAddr
             if (udp->name == from->name) flow.id = udp->id;
         return flow;
     }
+    // A connection whose certificate was for another name proves nothing about this one.
+    const auto* rules = from ? named(from->name) : nullptr;
+    const bool checked = transport == sip::Transport::tls && rules && rules->verify_server;
     const auto [begin, end] = by_remote_.equal_range(remote);
-    for (auto at = begin; at != end; ++at)
-        if (const auto& known = connections_.at(at->second)->flow; known.transport == transport)
-            return known;
+    for (auto at = begin; at != end; ++at) {
+        const auto& known = *connections_.at(at->second);
+        if (known.flow.transport == transport && (!checked || iequals(known.host, host)))
+            return known.flow;
+    }
     flow.id = next_flow_++;  // the connection is opened with that id when something is sent
+    if (transport == sip::Transport::tls) {
+        if (expected_.size() >= max_expected) expected_.clear();
+        expected_[flow.id] = {from ? from->name : std::string(transport_name), std::string(host)};
+    }
     return flow;
 }
 

@@ -35,6 +35,11 @@ public:
     /// Opens the socket of one transport. WS and WSS share one HTTP server per address; the path is
     /// /ws.
     Result<> open(const config::Transport& transport);
+    /// The configuration was read again. New transports are opened; networks, external addresses
+    /// and rules for certificates of changed ones hold from now on; with `allow_reload` their
+    /// sockets are opened anew or closed, too. What only a restart would change is returned, a line
+    /// each.
+    std::vector<std::string> change(const std::vector<config::Transport>& transports);
     /// Reads the TLS certificates again; connections keep theirs.
     Result<> reload_certificates();
 
@@ -62,8 +67,9 @@ public:
 
     /// The flow towards an address: local socket chosen by transport and family. `transport_name`
     /// (from the configuration) narrows the choice; empty takes any.
+    /// `host` is what a server's certificate must be for (RFC 5922), where that is checked.
     Result<sip::Flow> flow_to(sip::Transport transport, const SocketAddress& remote,
-                              std::string_view transport_name = {});
+                              std::string_view transport_name = {}, std::string_view host = {});
     /// Whether a connection (or bound UDP socket) with that id is still there.
     bool has_flow(std::uint64_t id) const;
 
@@ -79,6 +85,13 @@ public:
 private:
     struct Udp;
     struct Connection;
+    /// How a connection that is not open yet is to be opened.
+    struct Expected {
+        std::string transport;  ///< whose rules for certificates count
+        std::string host;
+    };
+    /// Flows that were asked for and never used; beyond, the rules of those are forgotten.
+    static constexpr std::size_t max_expected = 4096;
 
     void receive(const sip::Flow& flow, std::string_view bytes);
     void pump();
@@ -91,6 +104,9 @@ private:
     Connection* connect(const sip::Flow& flow);
     void closed(std::uint64_t id);
     void arm();
+    void close(const std::string& name);
+    const config::Transport* named(std::string_view name) const;
+    std::shared_ptr<io::TlsContext> client_context(const std::string& transport);
     IpAddress source_for(const IpAddress& remote);
 
     io::Loop& loop_;
@@ -102,10 +118,17 @@ private:
     std::unordered_map<sip::OwnerTag, std::shared_ptr<Handler>> owners_;
     sip::OwnerTag next_owner_ = 1;
     std::vector<std::unique_ptr<Udp>> udp_;
-    std::vector<std::unique_ptr<io::Listener>> listeners_;
-    std::vector<std::unique_ptr<io::HttpServer>> http_;
-    std::vector<std::shared_ptr<io::TlsContext>> server_tls_;
-    std::shared_ptr<io::TlsContext> client_tls_;
+    /// What a transport over connections listens with.
+    struct Server {
+        std::string name;
+        std::unique_ptr<io::Listener> listener = {};
+        std::unique_ptr<io::HttpServer> http = {};
+        std::shared_ptr<io::TlsContext> tls = {};
+    };
+    std::vector<Server> servers_;
+    /// Of connections that we open, by the transport whose rules they follow; "" has none.
+    std::unordered_map<std::string, std::shared_ptr<io::TlsContext>> client_tls_;
+    std::unordered_map<std::uint64_t, Expected> expected_;  ///< by flow
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
     std::unordered_multimap<SocketAddress, std::uint64_t> by_remote_;  ///< ids of connections
     std::vector<Listening> listening_;

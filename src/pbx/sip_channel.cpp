@@ -193,6 +193,17 @@ media::Profile SipChannel::profile() const {
     profile.rtp_timeout = std::chrono::seconds{endpoint_->rtp_timeout};
     profile.rtp_timeout_hold = std::chrono::seconds{endpoint_->rtp_timeout_hold};
     profile.tos = endpoint_->tos_audio;
+    const auto& rtp = core().config->rtp;
+    profile.probation = static_cast<int>(rtp.probation);
+    // Sources change without notice where nothing is to be strict; a stranger still has to wait
+    // until the one that is heard falls silent.
+    static constexpr Duration lenient = std::chrono::seconds{1};
+    if (rtp.strictrtp == config::Rtp::Strict::no) profile.source_patience = lenient;
+    profile.rtcp_interval = std::chrono::milliseconds{rtp.rtcpinterval};
+    profile.keepalive =
+        std::chrono::seconds{endpoint_->rtp_keepalive > 0 ? endpoint_->rtp_keepalive
+                                                          : static_cast<int>(rtp.rtp_keepalive)};
+    profile.use_ptime = endpoint_->use_ptime;
     return profile;
 }
 

@@ -86,7 +86,8 @@ def digest(challenge, method, uri, user, password):
     """The value of an Authorization header for a Digest challenge (RFC 7616, qop auth)."""
     fields = dict(re.findall(r'(\w+)="?([^",]*)"?', challenge.partition(" ")[2]))
     algorithm = fields.get("algorithm", "MD5")
-    hash_of = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
+    hash_of = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256,
+               "SHA-512-256": lambda data: hashlib.new("sha512_256", data)}[algorithm]
 
     def h(text):
         return hash_of(text.encode()).hexdigest()
@@ -376,7 +377,7 @@ class Call:
         lines += [f"Record-Route: {r}" for r in request.all("record-route")]
         to = request.header("to") if request.tag("to") or status == 100 else self.local
         lines += [f"From: {request.header('from')}", f"To: {to}", f"Call-ID: {request.call_id}", f"CSeq: {request.header('cseq')}",
-                  f"Contact: <{self.agent.contact}>", *headers]
+                  *([] if any(h.startswith("Contact:") for h in headers) else [f"Contact: <{self.agent.contact}>"]), *headers]
         if body:
             lines.append("Content-Type: application/sdp")
         lines.append(f"Content-Length: {len(body)}")

@@ -67,28 +67,31 @@ std::string_view ToneZone::tone(std::string_view wanted) const {
     return found == tones.end() ? std::string_view{} : std::string_view(found->second);
 }
 
+// Bellcore GR-506: dial, busy, reorder, ringback, special information.
+const ToneZone& Indications::built_in() {
+    static const ToneZone zone{
+        "us",
+        "United States and Canada",
+        {2000, 4000},
+        {{"dial", "350+440"},
+         {"busy", "480+620/500,0/500"},
+         {"ring", "440+480/2000,0/4000"},
+         {"congestion", "480+620/250,0/250"},
+         {"callwaiting", "440/300,0/10000"},
+         {"dialrecall", "!350+440/100,!0/100,!350+440/100,!0/100,!350+440/100,!0/100,350+440"},
+         {"record", "1400/500,0/15000"},
+         {"info", "!950/330,!1400/330,!1800/330,0"},
+         {"stutter",
+          "!350+440/100,!0/100,!350+440/100,!0/100,!350+440/100,!0/100,!350+440/100,!0/"
+          "100,350+440"}}};
+    return zone;
+}
+
 const ToneZone* Indications::zone(std::string_view wanted) const {
     const auto found = std::find_if(zones.begin(), zones.end(), [&](const ToneZone& zone) {
         return iequals(zone.name, wanted);
     });
     return found == zones.end() ? nullptr : &*found;
-}
-
-std::string_view standard_tone(std::string_view name) {
-    // ITU-T E.180 supplement 2.
-    static constexpr std::pair<std::string_view, std::string_view> tones[] = {
-        {"dial", "350+440"},
-        {"busy", "480+620/500,0/500"},
-        {"ring", "440+480/2000,0/4000"},
-        {"congestion", "480+620/250,0/250"},
-        {"callwaiting", "440/300,0/10000"},
-        {"dialrecall", "!350+440/100,!0/100,!350+440/100,!0/100,!350+440/100,!0/100,350+440"},
-        {"record", "1400/500,0/15000"},
-        {"info", "!950/330,!1400/330,!1800/330,0"},
-        {"stutter", "!350+440/100,!0/100,!350+440/100,!0/100,!350+440/100,!0/100,350+440"}};
-    for (const auto& [known, tone] : tones)
-        if (iequals(known, name)) return tone;
-    return {};
 }
 
 void read_indications(const ini::Document& document, Configuration& configuration) {

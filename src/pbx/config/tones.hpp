@@ -38,11 +38,9 @@ struct Indications {
     std::vector<ToneZone> zones;
 
     const ToneZone* zone(std::string_view country) const;
+    /// The tones of North America, for those that no zone of the configuration has.
+    static const ToneZone& built_in();
     const ToneZone* zone() const { return zone(country); }
 };
-
-/// The tones of North America, for those that no zone of the configuration has: dial, busy, ring,
-/// congestion, callwaiting, dialrecall, record, info, stutter. Empty for any other name.
-std::string_view standard_tone(std::string_view name);
 
 }  // namespace strowger::pbx::config

@@ -34,11 +34,14 @@ public:
 
     void add(std::string name, std::string synopsis, Application application);
     void add_quick(std::string name, std::string synopsis, QuickApplication application);
+    /// Those of these names are not found from now on; others that were switched off are again.
+    void switch_off(const std::vector<std::string_view>& names);
     const Entry* find(std::string_view name) const;
     std::vector<std::string_view> names() const;  ///< sorted
 
 private:
     std::unordered_map<std::string, Entry, TextHash, std::equal_to<>> by_lower_name_;
+    std::vector<std::string> off_;  ///< in lower case
 };
 
 /// Adds the control applications: Set, MSet, NoOp, Verbose, Log, Goto, GotoIf, GotoIfTime, Gosub,

@@ -443,6 +443,37 @@ TEST(InviteSession, UpdateChangesTheSessionWithoutAnAck) {
     EXPECT_EQ(wire.a.all<session::OfferAnswered>()[0].sdp, answer_sdp);
 }
 
+TEST(InviteSession, AnUpdateThatIsOpenWhenTheCallIsCancelledStillGetsItsAnswer) {
+    TestWire wire;
+    wire.b.on_call = [&](Time now) { ASSERT_TRUE(wire.b.session->ring(183, answer_sdp, now)); };
+    wire.a.call(wire.now, offer_sdp);
+    wire.run_for(1s);
+    ASSERT_TRUE(wire.a.session->update(offer_sdp, wire.now));
+    wire.run_for(100ms);
+    ASSERT_TRUE(wire.b.has<session::Reoffer>());
+    wire.ladder.clear();
+    wire.a.session->cancel({}, wire.now);
+    wire.run_for(1s);
+    EXPECT_EQ(wire.count("b 487 UPDATE"), 1u);
+    EXPECT_EQ(wire.count("b 487 INVITE"), 1u);
+    EXPECT_TRUE(wire.b.session->done());
+}
+
+// RFC 5057 section 4.1: the usages of a dialog end one by one.
+TEST(InviteSession, ANotifyOfAReferMayStillBeSentAfterTheBye) {
+    TestWire wire;
+    unreliable(wire);
+    establish(wire);
+    wire.a.session->bye(wire.now);
+    wire.run_for(1s);
+    ASSERT_TRUE(wire.b.session->done());
+    EXPECT_TRUE(wire.b.session->request(Method::notify, wire.now, {{"Event", "refer"}}));
+    EXPECT_FALSE(wire.b.session->request(Method::info, wire.now));
+    wire.run_for(1s);
+    EXPECT_EQ(wire.count("b NOTIFY"), 1u);
+    EXPECT_EQ(wire.b.all<session::RequestAnswered>().at(0).status, 481);  // a has forgotten
+}
+
 TEST(InviteSession, ADialogThatTheOtherSideForgotIsOver) {
     TestWire wire;
     unreliable(wire);

@@ -23,13 +23,15 @@ std::string_view find_top_via(std::string_view bytes) {
     return {};
 }
 
-std::string stamped(std::string_view bytes, const Flow& flow, bool force_rport) {
+std::string stamped(std::string_view bytes, const Flow& flow, bool force_rport,
+                    bool& asked_for_rport) {
     std::string out;
     out.reserve(bytes.size() + stamp_size);
     const auto line = find_top_via(bytes);
     const auto top = line.substr(0, syntax::value_end(line));
     const auto via = Via::parse(top);
     if (!via) return out += bytes;
+    asked_for_rport = via->wants_rport;
     const auto begin = static_cast<std::size_t>(top.data() - bytes.data());
     out += bytes.substr(0, begin);
     if (via->wants_rport || !force_rport || is_reliable(flow.transport)) {
@@ -48,8 +50,10 @@ Received::Received(std::string bytes, const Flow& flow, Time at)
 Result<std::shared_ptr<const Received>> Received::parse(std::string_view bytes, const Flow& flow,
                                                         Time at, bool force_rport) {
     const bool is_response = bytes.starts_with("SIP/");
+    bool asked = false;
     auto received = std::make_shared<Received>(
-        is_response ? std::string(bytes) : stamped(bytes, flow, force_rport), flow, at);
+        is_response ? std::string(bytes) : stamped(bytes, flow, force_rport, asked), flow, at);
+    received->asked_for_rport_ = asked;
     if (auto read = received->message_.read(received->bytes_); !read)
         return std::unexpected(std::move(read.error()));
     return received;

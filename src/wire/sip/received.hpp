@@ -27,6 +27,8 @@ public:
     const Message* operator->() const { return &message_; }
     const Flow& flow() const { return flow_; }
     Time at() const { return at_; }
+    /// Whether the top Via of a request had rport when it came (RFC 3581 section 4).
+    bool asked_for_rport() const { return asked_for_rport_; }
 
     Received(std::string bytes, const Flow& flow, Time at);  ///< for `parse` only
     Received(const Received&) = delete;
@@ -37,6 +39,7 @@ private:
     Message message_;
     Flow flow_;
     Time at_;
+    bool asked_for_rport_ = false;
 };
 
 using ReceivedPtr = std::shared_ptr<const Received>;

@@ -95,7 +95,8 @@ void TransactionLayer::receive_request(const ReceivedPtr& received, Time now) {
         ++counters_.refused_full;
         Builder answer = Builder::response_to(request, 503, random_.token(tag_length));
         answer.header(HeaderId::retry_after, retry_seconds);
-        transmits_.push_back({response_flow(*received), std::move(answer).finish()});
+        transmits_.push_back(
+            {response_flow(*received, config_.force_rport), std::move(answer).finish()});
         return;
     }
     const bool merges = may_be_merged(request);
@@ -104,7 +105,7 @@ void TransactionLayer::receive_request(const ReceivedPtr& received, Time now) {
         key = server_key(request, request.method_text());  // the identity stood in its place
     }
     const bool reliable = is_reliable(received->flow().transport);
-    const Flow flow = response_flow(*received);
+    const Flow flow = response_flow(*received, config_.force_rport);
     if (request.method() == Method::invite) {
         const auto id =
             table_.insert(key, flow, InviteServerTransaction{config_.timers, reliable, now});
@@ -127,7 +128,8 @@ bool TransactionLayer::refuse_merged(const Received& received) {
     ++counters_.merged;
     Builder answer = Builder::response_to(request, 482, random_.token(tag_length));
     if (!config_.server.empty()) answer.header(HeaderId::server, config_.server);
-    transmits_.push_back({response_flow(received), std::move(answer).finish()});
+    transmits_.push_back(
+        {response_flow(received, config_.force_rport), std::move(answer).finish()});
     return true;
 }
 
@@ -332,6 +334,11 @@ bool TransactionLayer::respond_stateless(TransactionId server, std::string respo
     return true;
 }
 
+void TransactionLayer::answer_by_via(TransactionId server, const Received& request) {
+    auto* transaction = table_.find(server);
+    if (transaction && !transaction->is_client()) transaction->flow = response_flow(request, false);
+}
+
 void TransactionLayer::forget(TransactionId server) {
     const auto* transaction = table_.find(server);
     if (transaction && !transaction->is_client()) table_.erase(server);
@@ -428,11 +435,11 @@ void TransactionLayer::transport_failed(std::uint64_t flow_id) {
 
 /// Section 18.2.2, RFC 3581 section 4. `maddr` is not obeyed: it would let a stranger aim our
 /// answers.
-Flow TransactionLayer::response_flow(const Received& request) const {
+Flow TransactionLayer::response_flow(const Received& request, bool force_rport) const {
     Flow flow = request.flow();
-    if (is_reliable(flow.transport) || config_.force_rport) return flow;
+    if (is_reliable(flow.transport) || force_rport) return flow;
     const auto via = Via::parse(request->top_via());
-    if (via && !via->wants_rport) flow.remote.port = via->port.value_or(default_port);
+    if (via && !request.asked_for_rport()) flow.remote.port = via->port.value_or(default_port);
     return flow;
 }
 

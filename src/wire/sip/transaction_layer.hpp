@@ -128,6 +128,9 @@ public:
     /// Answers and forgets, so that a flood that we challenge or reject leaves nothing behind. A
     /// copy of the request will come up as a new one, and so be answered again (section 8.2.7).
     bool respond_stateless(TransactionId server, std::string response);
+    /// Answers of this one go where the Via says (RFC 3261 section 18.2.2) unless it asked for
+    /// rport, whatever `force_rport` is.
+    void answer_by_via(TransactionId server, const Received& request);
     /// No answer at all.
     void forget(TransactionId server);
 
@@ -164,7 +167,7 @@ private:
     void send_ack(const Transaction& transaction, const Message& response);
     void send_cancel(TransactionId invite, const HeaderLines& extra, Time now);
     std::string cancel_answer(const Message& cancel, const Transaction* invite, int status);
-    Flow response_flow(const Received& request) const;
+    Flow response_flow(const Received& request, bool force_rport) const;
     std::string_view server_key(const Message& request, std::string_view method);
     std::string_view identity_of(const Message& request);
     std::string_view client_key(std::string_view branch, std::string_view method);

@@ -113,6 +113,43 @@ TEST(TransactionLayer, AnotherBranchSenderOrMethodIsAnotherTransaction) {
     EXPECT_EQ(l.layer.size(), 4u);
 }
 
+// Section 8.2.2.2.
+TEST(TransactionLayer, ACallThatComesBySeveralWaysIsTakenOnce) {
+    Layer l;
+    const std::string other_via = "SIP/2.0/UDP 10.0.0.5:5062;branch=z9hG4bKother;rport";
+    const auto invite = l.receive(request("INVITE", via));
+    l.layer.receive(from_client, request("INVITE", other_via), start);
+    EXPECT_TRUE(l.events().empty());
+    const auto answers = l.transmits();
+    ASSERT_EQ(answers.size(), 1u);
+    const auto answer = Message::parse(answers[0].bytes);
+    EXPECT_EQ(answer->status(), 482);
+    EXPECT_EQ(answer->branch(), "z9hG4bKother");
+    EXPECT_EQ(l.layer.counters().merged, 1u);
+    // Nobody's work was done twice, and once it is done another may come.
+    EXPECT_EQ(l.layer.size(), 1u);
+    l.layer.forget(invite.transaction);
+    l.receive(request("INVITE", other_via));
+}
+
+TEST(TransactionLayer, RequestsWithinADialogAreNeverMerged) {
+    Layer l;
+    const std::string tags = "From: <sip:a@x>;tag=1\r\nTo: <sip:b@y>;tag=2\r\n";
+    l.receive(request("MESSAGE", via, tags));
+    l.receive(request("MESSAGE", "SIP/2.0/UDP 10.0.0.5:5062;branch=z9hG4bKother;rport", tags));
+    EXPECT_EQ(l.layer.counters().merged, 0u);
+}
+
+TEST(TransactionLayer, AnswersByTheViaForThoseWhoWantItSo) {
+    Layer l;
+    const auto bare = l.receive(request("OPTIONS", "SIP/2.0/UDP 10.0.0.5:5999;branch=z9hG4bKa"));
+    const auto asked =
+        l.receive(request("OPTIONS", "SIP/2.0/UDP 10.0.0.5:5999;branch=z9hG4bKb;rport"));
+    for (const auto& each : {bare, asked}) l.layer.answer_by_via(each.transaction, *each.request);
+    EXPECT_EQ(l.layer.flow(bare.transaction)->remote.port, 5999);
+    EXPECT_EQ(l.layer.flow(asked.transaction)->remote.port, from_client.remote.port);
+}
+
 TEST(TransactionLayer, MatchesOldClientsByWhatTheyKeepTheSame) {
     Layer l;
     const std::string old_via = "SIP/2.0/UDP 10.0.0.5:5062";
