@@ -85,6 +85,16 @@ struct Town {
         }
     }
 
+    /// Who hung up is heard by the other one as soon as its request can have got through: within
+    /// the life of a transaction on each of the two legs (timer F).
+    void expect_both_ends_end_together() const {
+        for (const auto& [number, ended] : ledger.callee_ended) {
+            const auto caller = ledger.caller_ended.find(number);
+            ASSERT_NE(caller, ledger.caller_ended.end()) << number;
+            EXPECT_LT(std::abs(seconds(caller->second - ended)), 64) << number;
+        }
+    }
+
     void expect_nothing_left() {
         EXPECT_EQ(exchange.registered(), 0u);
         EXPECT_EQ(exchange.calls(), 0u);
@@ -111,8 +121,12 @@ TEST(SimulatedCalls, AnHourOfThemEndsAsItsPeopleMeantIt) {
     town.calls(3000, 3600s);
     town.close();
     town.expect_all_as_planned();
+    town.expect_both_ends_end_together();
     town.expect_nothing_left();
     EXPECT_EQ(town.network.counters().nowhere, 0u);
+    // Where nothing is lost and 40 ms bring an answer, nobody says anything twice.
+    EXPECT_EQ(town.exchange.repeated(), 0u);
+    for (const auto& phone : town.phones) EXPECT_EQ(phone->repeated(), 0u) << phone->user();
 }
 
 TEST(SimulatedCalls, LossDelayDuplicationAndReorderingChangeNothingOfThat) {
@@ -124,6 +138,7 @@ TEST(SimulatedCalls, LossDelayDuplicationAndReorderingChangeNothingOfThat) {
         town.calls(1000, 1200s);
         town.close();
         town.expect_all_as_planned();
+        town.expect_both_ends_end_together();
         town.expect_nothing_left();
         EXPECT_GT(town.network.counters().lost, 500u);
     }
@@ -144,6 +159,108 @@ TEST(SimulatedCalls, PhonesBehindNatsAreReachedThroughWhatTheyRegisteredFrom) {
     town.expect_all_as_planned();
     town.expect_nothing_left();
     EXPECT_EQ(town.network.counters().nowhere, 0u);  // nothing went to an address of the inside
+}
+
+TEST(SimulatedCalls, NatsThatForgetTheirMappingsNowAndThenLeaveNothingBehind) {
+    Town town({.delay = 40ms, .jitter = 200ms, .loss = 0.03, .duplication = 0.03}, 40, 11, 60s);
+    std::vector<IpAddress> outsides;
+    for (unsigned home = 0; home < 10; ++home) {
+        std::vector<IpAddress> inside;
+        for (unsigned i = 0; i < 3; ++i) inside.push_back(Town::address_of(home * 3 + i));
+        outsides.push_back(IpAddress::v4({203, 0, 113, static_cast<std::uint8_t>(home + 1)}));
+        town.network.add_nat(outsides.back(), inside, 40s);
+    }
+    town.open();
+    // One of them every ten seconds, so that each is restarted a dozen times and calls are met in
+    // every state.
+    for (int i = 0; i < 120; ++i)
+        town.network.at(town.network.now() + i * 10s, [&town, &outsides, i] {
+            town.network.rebind(outsides[static_cast<std::size_t>(i) % outsides.size()]);
+        });
+    town.calls(600, 1200s);
+    EXPECT_EQ(town.exchange.registered(), 40u);  // each found its way back
+    EXPECT_GT(town.network.counters().filtered, 100u);
+    town.close();
+    // A phone that was not to be reached just then was not called, or not told; but each call has
+    // an end at both sides, and nobody waits for anything.
+    std::size_t talked = 0;
+    for (const auto& plan : town.plans) {
+        EXPECT_TRUE(town.ledger.caller.contains(plan.number)) << plan.number;
+        talked += town.ledger.caller_answers.contains(plan.number);
+    }
+    EXPECT_GT(talked, 200u);  // of some 420 that meant to
+    town.expect_nothing_left();
+}
+
+/// Two phones and one call between them that is meant to last an hour.
+struct LongCall : Town {
+    LongCall() : Town({}, 2, 21) {
+        open();
+        Plan plan;
+        plan.number = 1;
+        plan.ringing = 1s;
+        plan.talking = 3600s;
+        phones[0]->dial(phones[1]->user(), plan);
+    }
+    void kill(unsigned which) {
+        network.attach(phones[which]->address(), [](const SocketAddress&, std::string_view) {});
+    }
+};
+
+TEST(SimulatedCalls, APhoneThatDiesInACallIsMissedWhenItsSessionIsNotRefreshed) {
+    for (const unsigned dead : {0u, 1u}) {
+        SCOPED_TRACE(dead);
+        LongCall town;
+        town.network.run_until(town.network.now() + 60s);
+        EXPECT_EQ(town.exchange.legs(), 2u);
+        town.kill(dead);
+        town.network.run_until(town.network.now() + 1900s);  // RFC 4028: 1800 by default
+        EXPECT_EQ(town.exchange.legs(), 0u);
+        EXPECT_EQ(town.exchange.calls(), 0u);
+        EXPECT_EQ(town.phones[1 - dead]->legs(), 0u);
+    }
+}
+
+TEST(SimulatedCalls, ASessionThatIsRefreshedLastsAsLongAsItIsMeantTo) {
+    LongCall town;
+    town.network.run_until(town.network.now() + 3500s);
+    EXPECT_EQ(town.exchange.legs(), 2u);
+    town.network.run_until(town.network.now() + 200s);
+    EXPECT_EQ(town.ledger.caller.at(1), "talked");
+    EXPECT_EQ(town.ledger.callee.at(1), "talked");
+}
+
+std::string replaced(std::string text, std::string_view what, std::string_view with) {
+    const auto at = text.find(what);
+    EXPECT_NE(at, std::string::npos) << what;
+    return at == std::string::npos ? text : text.replace(at, what.size(), with);
+}
+
+TEST(SimulatedCalls, WhoKnowsTheCallIdButNotTheTagsEndsNothing) {
+    LongCall town;
+    std::string ack;
+    town.network.tap = [&](const SocketAddress&, const SocketAddress& to, std::string_view bytes) {
+        if (to == server && bytes.starts_with("ACK ") && bytes.find(";tag=") != bytes.npos)
+            ack = bytes;  // of the challenged INVITE first, then of the 200
+    };
+    town.network.run_until(town.network.now() + 10s);
+    ASSERT_FALSE(ack.empty());
+    std::string answer;
+    const SocketAddress stranger = *SocketAddress::parse("198.51.100.66:5060");
+    town.network.attach(stranger, [&](const SocketAddress&, std::string_view bytes) {
+        answer = bytes.substr(0, bytes.find('\r'));
+    });
+    auto bye = replaced(replaced(ack, "ACK ", "BYE "), " ACK\r\n", "7 BYE\r\n");
+    bye = replaced(bye, town.phones[0]->address().text(), stranger.text());  // Via
+    const auto from = bye.find("From:");
+    const auto tag = bye.find(";tag=", from);
+    town.network.send(stranger, server, bye.insert(tag + 5, "x"));
+    town.network.run_until(town.network.now() + 5s);
+    EXPECT_EQ(answer, "SIP/2.0 481 Call/Transaction Does Not Exist");
+    EXPECT_EQ(town.exchange.legs(), 2u);
+    town.network.run_until(town.network.now() + 3700s);
+    EXPECT_EQ(town.ledger.caller.at(1), "talked");
+    EXPECT_GT(seconds(town.ledger.caller_ended.at(1) - Time{}), 3600);
 }
 
 TEST(SimulatedCalls, APhoneThatNoLongerRegistersIsForgottenWhenItsTimeIsOver) {

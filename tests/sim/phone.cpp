@@ -111,6 +111,10 @@ void Phone::dial(const std::string& callee, const Plan& plan) {
     invite.sdp = plan.offer();
     const auto id = call(std::move(invite), flow_to(account_.server), account_.user);
     calls_[id] = {plan, true};
+    // Nobody waits for ever, though the answer may have gone to where a NAT no longer has him.
+    later(longest_ringing, id, [this](sip::InviteSession& session) {
+        if (session.state() == sip::InviteSession::State::calling) session.cancel({}, now());
+    });
     if (plan.kind == Plan::Kind::abandon)
         later(plan.ringing, id, [this](sip::InviteSession& session) { session.cancel({}, now()); });
     pump();
@@ -138,6 +142,11 @@ void Phone::on_request(const sip::RequestReceived& received) {
         return;
     }
     (void)session->ring(180, {}, now());
+    // No phone rings for ever, though nobody may have been able to tell it to stop.
+    later(longest_ringing, id, [this](sip::InviteSession& ringing) {
+        if (ringing.state() == sip::InviteSession::State::incoming)
+            (void)ringing.reject(480, now());
+    });
     if (plan.kind == Plan::Kind::talk)
         later(plan.ringing, id, [this, id, plan](sip::InviteSession& ringing) {
             if (!ringing.accept(plan.answer(), now()) || !plan.callee_hangs_up) return;
@@ -180,6 +189,7 @@ void Phone::on_event(LegId id, const sip::SessionEvent& event) {
 void Phone::over(LegId id, const std::string& how) {
     const auto call = calls_.extract(id).mapped();
     (call.is_caller ? ledger_.caller : ledger_.callee)[call.plan.number] = how;
+    (call.is_caller ? ledger_.caller_ended : ledger_.callee_ended)[call.plan.number] = now();
 }
 
 }  // namespace strowger::sim

@@ -26,6 +26,7 @@ struct Plan {
 struct Ledger {
     std::map<int, std::string> caller, callee;
     std::map<int, int> caller_answers;  ///< Answered events: one a call, and with the right answer
+    std::map<int, Time> caller_ended, callee_ended;
 };
 
 /// A phone and its person: registers, keeps registered, calls and is called.
@@ -38,6 +39,8 @@ public:
     };
     Phone(VirtualNetwork& network, const SocketAddress& address, Account account, Ledger& ledger,
           std::uint64_t seed);
+
+    static constexpr Duration longest_ringing = std::chrono::seconds{180};
 
     void register_now();
     void unregister();

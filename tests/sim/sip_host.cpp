@@ -22,6 +22,7 @@ sip::InviteSession::Config SipHost::config(LegId id, const std::string& user) co
     sip::InviteSession::Config config;
     config.owner = id;
     config.contact = fmt::format("<sip:{}@{}>", user, address_.text());
+    config.timer.mode = sip::SessionTimer::Mode::request;
     return config;
 }
 

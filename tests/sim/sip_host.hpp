@@ -22,6 +22,8 @@ public:
     const SocketAddress& address() const { return address_; }
     std::size_t transactions() const { return layer_.size(); }
     std::size_t legs() const { return legs_.size(); }
+    /// Requests that came a second time.
+    std::uint64_t repeated() const { return layer_.counters().retransmissions_received; }
 
 protected:
     using LegId = sip::OwnerTag;

@@ -20,8 +20,16 @@ void VirtualNetwork::at(Time when, std::move_only_function<void()> fn) {
     due_.emplace(std::max(when, now_), std::move(fn));
 }
 
+void VirtualNetwork::rebind(const IpAddress& outside) {
+    const auto nat = in_front_.find(outside);
+    if (nat == in_front_.end()) return;
+    nat->second->mappings.clear();
+    nat->second->by_port.clear();
+}
+
 void VirtualNetwork::send(SocketAddress from, const SocketAddress& to, std::string bytes) {
     ++counters_.sent;
+    if (tap) tap(from, to, bytes);
     const bool local = on_one_side(from.ip, to.ip);
     if (const auto nat = behind_.find(from.ip); nat != behind_.end() && !local)
         from = leave(*nat->second, from, to);

@@ -47,6 +47,9 @@ public:
     /// traffic from inside a port is forgotten after `patience`.
     void add_nat(const IpAddress& outside, const std::vector<IpAddress>& inside, Duration patience,
                  NatKind kind = NatKind::port_restricted);
+    /// The NAT forgets all its mappings, as when it is restarted: its hosts come from other ports
+    /// from then on, and nobody outside reaches them until they have sent.
+    void rebind(const IpAddress& outside);
     void send(SocketAddress from, const SocketAddress& to, std::string bytes);
     void at(Time when, std::move_only_function<void()> fn);
     void run_until(Time end);
@@ -58,6 +61,9 @@ public:
         std::size_t nowhere = 0;   ///< to an address that nobody has
     };
     const Counters& counters() const { return counters_; }
+
+    /// Shown each datagram as it is sent, to whoever listens in on the wire.
+    std::function<void(const SocketAddress& from, const SocketAddress& to, std::string_view)> tap;
 
 private:
     struct Mapping {

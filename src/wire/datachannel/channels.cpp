@@ -24,10 +24,6 @@ constexpr ChannelId no_stream = 65535;        // RFC 8832 section 6
 
 }  // namespace
 
-bool Channels::is_ours(ChannelId channel) const {
-    return (channel % 2 == 0) == (config_.role == DtlsRole::client);
-}
-
 std::optional<ChannelId> Channels::free_id() const {
     for (unsigned id = config_.role == DtlsRole::client ? 0 : 1; id < no_stream; id += 2) {
         if (!channels_.contains(static_cast<ChannelId>(id))) return static_cast<ChannelId>(id);
@@ -196,9 +192,9 @@ bool Channels::on_control(const sctp::Association::Message& message, Event& even
 bool Channels::on_open(ChannelId id, Bytes message, Event& event) {
     auto settings = parse_open(message);
     const bool room = channels_.size() < max_channels && controls_.size() < 2 * max_channels;
-    if (!settings || is_ours(id) || channels_.contains(id) || !room) {
-        // Section 6: a number that is not the peer's to give, or taken, is an error of the peer's.
-        // What cannot be taken is ended again.
+    // A number that is ours to give is taken, too, though section 6 calls it an error: aiortc goes
+    // by the roles of ICE instead of those of DTLS. What cannot be taken is ended again.
+    if (!settings || channels_.contains(id) || !room) {
         if (!channels_.contains(id)) end_stream(id);
         return false;
     }

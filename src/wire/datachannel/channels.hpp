@@ -83,7 +83,6 @@ private:
         std::vector<std::uint8_t> message;
     };
 
-    bool is_ours(ChannelId channel) const;
     std::optional<ChannelId> free_id() const;
     bool take(const sctp::Association::Event& from, Event& event);
     bool on_message(const sctp::Association::Message& message, Event& event);

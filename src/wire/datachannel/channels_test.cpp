@@ -166,12 +166,21 @@ TEST(DataChannels, ThePeerCannotOpenMoreThanTheBound) {
     ASSERT_TRUE(session.until(session.seen_by_server, Kind::opened, Channels::max_channels));
 }
 
-TEST(DataChannels, ANumberThatIsNotThePeersIsEndedAgain) {
+TEST(DataChannels, ANumberThatIsNotThePeersToGiveIsTakenAndPassedOverByUs) {
     Session session;
     ASSERT_TRUE(session.until(session.seen_by_client, Kind::connected));
-    // An OPEN on stream 1, which is the server's to give.
     const std::uint8_t open[] = {3, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 'x'};
     session.pair.a().send(1, 50, open);
+    ASSERT_TRUE(session.until(session.seen_by_server, Kind::opened));
+    EXPECT_EQ(session.server.settings(1)->label, "x");
+    EXPECT_EQ(session.server.open({.label = "y"}), 3);
+}
+
+TEST(DataChannels, AnOpenThatIsNoneIsEndedAgain) {
+    Session session;
+    ASSERT_TRUE(session.until(session.seen_by_client, Kind::connected));
+    const std::uint8_t open[] = {3, 0x7f, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 'x'};
+    session.pair.a().send(0, 50, open);
     session.pair.run(1s);
     EXPECT_EQ(session.server.size(), 0u);
     EXPECT_EQ(Session::count(session.seen_by_server, Kind::opened), 0u);

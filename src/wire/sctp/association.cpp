@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "wire/sctp/packet_check.hpp"
+
 namespace strowger::sctp {
 namespace {
 
@@ -122,7 +124,7 @@ void Association::note_ready() {
 
 void Association::receive(Bytes packet) {
     Stack::the_process().check_thread();
-    if (!socket_) return;
+    if (!socket_ || !is_well_formed(packet)) return;
     usrsctp_conninput(reinterpret_cast<void*>(id_), packet.data(), packet.size(), 0);
 }
 

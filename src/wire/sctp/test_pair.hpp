@@ -1,5 +1,9 @@
 #pragma once
 
+#include <usrsctp.h>
+
+#include <algorithm>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +14,13 @@
 #include "wire/sctp/test_clock.hpp"
 
 namespace strowger::sctp {
+
+/// Puts the checksum into a packet of a test's own.
+inline void seal(std::vector<std::uint8_t>& packet) {
+    std::fill(packet.begin() + 8, packet.begin() + 12, std::uint8_t{0});
+    const auto sum = usrsctp_crc32c(packet.data(), packet.size());
+    std::memcpy(packet.data() + 8, &sum, sizeof sum);
+}
 
 /// Two associations with a link between them that may lose and reorder packets, in virtual time.
 class TestPair {
@@ -37,6 +48,8 @@ public:
     std::size_t largest_packet() const { return largest_; }
     const std::vector<std::uint8_t>& first_packet() const { return first_; }
 
+    /// Sees every packet.
+    std::function<void(Bytes)> inspect;
     /// Reads the events of side 0 or 1 instead of the pair.
     std::function<void(int)> reader;
 
@@ -91,6 +104,7 @@ private:
         for (Bytes packet = from.association->next_packet(); !packet.empty();
              packet = from.association->next_packet()) {
             largest_ = std::max(largest_, packet.size());
+            if (inspect) inspect(packet);
             if (first_.empty()) first_.assign(packet.begin(), packet.end());
             if (random_.between(0, 1) < loss_) continue;
             way.emplace_back(packet.begin(), packet.end());
