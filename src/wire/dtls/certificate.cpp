@@ -14,7 +14,7 @@ namespace {
 
 constexpr auto valid_before = std::chrono::days{1};
 constexpr auto valid_after = std::chrono::days{30};
-constexpr std::size_t max_pem_size = 64 * 1024;  // a chain of a dozen certificates
+constexpr std::size_t max_pem_size = std::size_t{64} * 1024;  // a chain of a dozen certificates
 
 struct FreeBio {
     void operator()(BIO* bio) const { BIO_free(bio); }

@@ -286,7 +286,7 @@ bool Connection::poll(Event& event) {
             event = Received{Bytes(unread_).subspan(next.begin, next.end - next.begin)};
             break;
         case Kind::closed: event = Closed{}; break;
-        case Kind::failed: event = Failed{*error_}; break;
+        case Kind::failed: event = Failed{error_.value()}; break;
     }
     return true;
 }

@@ -18,7 +18,8 @@ struct x509_store_ctx_st;
 
 namespace strowger::dtls {
 
-constexpr std::size_t max_handshake_message = 16 * 1024;  ///< a certificate has about 1 KiB
+constexpr std::size_t max_handshake_message =
+    std::size_t{16} * 1024;                 ///< a certificate has about 1 KiB
 constexpr std::size_t max_datagram = 4096;  ///< nobody sends more at once through the internet
 constexpr std::size_t max_unread = 256;     ///< records that the owner has not polled; then we drop
 

@@ -48,9 +48,8 @@ TEST(Document, IsReadFromBencode) {
 
 TEST(Document, IsReadFromJson) {
     const auto document = Document::parse(
-        R"( {"command" : "offer", "sdp":"v=0\r\no=- \"x\"\/\\ \u00e9\ud83d\ude00\r\n", )"
-        R"("flags": [ ], "delay":-30, "on":true,"off":false,"nothing":null,"mos":4.25,"a":{"b":[1,[2]]}} )" +
-        1);
+        R"({"command" : "offer", "sdp":"v=0\r\no=- \"x\"\/\\ \u00e9\ud83d\ude00\r\n", )"
+        R"("flags": [ ], "delay":-30, "on":true,"off":false,"nothing":null,"mos":4.25,"a":{"b":[1,[2]]}} )");
     ASSERT_TRUE(document) << document.error().text();
     EXPECT_EQ(document->encoding(), Encoding::json);
     EXPECT_EQ(shown(document->root()),

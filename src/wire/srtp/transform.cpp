@@ -39,13 +39,12 @@ Size payload_offset(Bytes packet) {
 }
 
 Transform::Half::Half(const SuiteInfo& info, const SessionKeys& keys, Use use)
-    : hmac(keys.authentication) {
-    if (info.cipher == Cipher::aes_gcm) {
-        aead.emplace(keys.cipher_key(), keys.cipher_salt(), use == Use::protect);
-    } else {
-        keystream.emplace(info.cipher, keys.cipher_key(), keys.cipher_salt());
-    }
-}
+    : cipher(info.cipher == Cipher::aes_gcm
+                 ? std::variant<Aead, Keystream>(std::in_place_type<Aead>, keys.cipher_key(),
+                                                 keys.cipher_salt(), use == Use::protect)
+                 : std::variant<Aead, Keystream>(std::in_place_type<Keystream>, info.cipher,
+                                                 keys.cipher_key(), keys.cipher_salt())),
+      hmac(keys.authentication) {}
 
 Transform::Transform(const Policy& policy, const IdentifiedKey& key, Use use)
     : policy_(policy),
@@ -64,15 +63,15 @@ Size Transform::protect_rtp(MutableBytes buffer, std::size_t size, std::size_t p
     if (buffer.size() < size + rtp_overhead()) return std::unexpected(Fault::no_room);
     const auto header = buffer.first(payload);
     const auto text = buffer.subspan(payload, size - payload);
-    if (is_aead()) {
-        const auto nonce = rtp_.aead->rtp_nonce(load32(buffer, 8), index);
-        if (!rtp_.aead->seal(nonce, header, {}, text, buffer.subspan(size, rtp_tag_))) {
+    if (auto* const aead = rtp_.aead()) {
+        const auto nonce = aead->rtp_nonce(load32(buffer, 8), index);
+        if (!aead->seal(nonce, header, {}, text, buffer.subspan(size, rtp_tag_))) {
             return std::unexpected(Fault::cipher_failed);
         }
         put_mki(buffer, size + rtp_tag_);
         return size + rtp_overhead();
     }
-    if (policy_.encrypt_rtp && !rtp_.keystream->apply_rtp(header, index, text)) {
+    if (policy_.encrypt_rtp && !rtp_.keystream().apply_rtp(header, index, text)) {
         return std::unexpected(Fault::cipher_failed);
     }
     put_mki(buffer, size);
@@ -88,9 +87,9 @@ Size Transform::unprotect_rtp(MutableBytes packet, std::size_t payload, std::uin
     const std::size_t size = packet.size() - rtp_overhead();
     const auto header = packet.first(payload);
     const auto text = packet.subspan(payload, size - payload);
-    if (is_aead()) {
-        const auto nonce = rtp_.aead->rtp_nonce(load32(packet, 8), index);
-        if (!rtp_.aead->open(nonce, header, {}, text, packet.subspan(size, rtp_tag_))) {
+    if (auto* const aead = rtp_.aead()) {
+        const auto nonce = aead->rtp_nonce(load32(packet, 8), index);
+        if (!aead->open(nonce, header, {}, text, packet.subspan(size, rtp_tag_))) {
             return std::unexpected(Fault::not_authentic);
         }
         return size;
@@ -99,7 +98,7 @@ Size Transform::unprotect_rtp(MutableBytes packet, std::size_t payload, std::uin
         const auto tag = rtp_.hmac.of(packet.first(size), rollover_of(index));
         if (!same(packet.last(rtp_tag_), tag)) return std::unexpected(Fault::not_authentic);
     }
-    if (policy_.encrypt_rtp && !rtp_.keystream->apply_rtp(header, index, text)) {
+    if (policy_.encrypt_rtp && !rtp_.keystream().apply_rtp(header, index, text)) {
         return std::unexpected(Fault::cipher_failed);
     }
     return size;
@@ -110,19 +109,18 @@ Size Transform::protect_rtcp(MutableBytes buffer, std::size_t size, std::uint32_
     const auto header = buffer.first(rtcp_header_size);
     const auto text = buffer.subspan(rtcp_header_size, size - rtcp_header_size);
     const std::uint32_t word = index | (policy_.encrypt_rtcp ? encrypted_flag : 0);
-    if (is_aead()) {  // text, tag, index, MKI
-        const auto nonce = rtcp_.aead->rtcp_nonce(load32(buffer, 4), index);
+    if (auto* const aead = rtcp_.aead()) {  // text, tag, index, MKI
+        const auto nonce = aead->rtcp_nonce(load32(buffer, 4), index);
         const auto tag = buffer.subspan(size, rtcp_tag_);
-        const bool sealed =
-            policy_.encrypt_rtcp
-                ? rtcp_.aead->seal(nonce, header, word_of(word), text, tag)
-                : rtcp_.aead->seal(nonce, buffer.first(size), word_of(word), {}, tag);
+        const bool sealed = policy_.encrypt_rtcp
+                                ? aead->seal(nonce, header, word_of(word), text, tag)
+                                : aead->seal(nonce, buffer.first(size), word_of(word), {}, tag);
         if (!sealed) return std::unexpected(Fault::cipher_failed);
         store32(buffer, size + rtcp_tag_, word);
         put_mki(buffer, size + rtcp_tag_ + rtcp_index_size);
         return size + rtcp_overhead();
     }
-    if (policy_.encrypt_rtcp && !rtcp_.keystream->apply_rtcp(header, word, text)) {
+    if (policy_.encrypt_rtcp && !rtcp_.keystream().apply_rtcp(header, word, text)) {
         return std::unexpected(Fault::cipher_failed);
     }
     store32(buffer, size, word);  // text, index, MKI, tag
@@ -143,18 +141,18 @@ Size Transform::unprotect_rtcp(MutableBytes packet) {
     const bool encrypted = (word & encrypted_flag) != 0;
     const auto header = packet.first(rtcp_header_size);
     const auto text = packet.subspan(rtcp_header_size, size - rtcp_header_size);
-    if (is_aead()) {
-        const auto nonce = rtcp_.aead->rtcp_nonce(load32(packet, 4), word & ~encrypted_flag);
+    if (auto* const aead = rtcp_.aead()) {
+        const auto nonce = aead->rtcp_nonce(load32(packet, 4), word & ~encrypted_flag);
         const auto tag = packet.subspan(size, rtcp_tag_);
-        const bool opened =
-            encrypted ? rtcp_.aead->open(nonce, header, word_of(word), text, tag)
-                      : rtcp_.aead->open(nonce, packet.first(size), word_of(word), {}, tag);
+        const bool opened = encrypted
+                                ? aead->open(nonce, header, word_of(word), text, tag)
+                                : aead->open(nonce, packet.first(size), word_of(word), {}, tag);
         if (!opened) return std::unexpected(Fault::not_authentic);
         return size;
     }
     const auto tag = rtcp_.hmac.of(packet.first(size + rtcp_index_size), {});
     if (!same(packet.last(rtcp_tag_), tag)) return std::unexpected(Fault::not_authentic);
-    if (encrypted && !rtcp_.keystream->apply_rtcp(header, word, text)) {
+    if (encrypted && !rtcp_.keystream().apply_rtcp(header, word, text)) {
         return std::unexpected(Fault::cipher_failed);
     }
     return size;

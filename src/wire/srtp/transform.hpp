@@ -1,8 +1,7 @@
 #pragma once
 
 #include <expected>
-#include <optional>
-#include <span>
+#include <variant>
 #include <vector>
 
 #include "wire/srtp/aead.hpp"
@@ -53,12 +52,14 @@ public:
 private:
     struct Half {  ///< for one kind of packets
         Half(const SuiteInfo& info, const SessionKeys& keys, Use use);
-        std::optional<Aead> aead;  ///< or the two others
-        std::optional<Keystream> keystream;
-        HmacSha1 hmac;
+        Aead* aead() { return std::get_if<Aead>(&cipher); }
+        Keystream& keystream() { return std::get<Keystream>(cipher); }
+
+        std::variant<Aead, Keystream> cipher;
+        HmacSha1 hmac;  ///< of no use with Aead
     };
 
-    bool is_aead() const { return rtp_.aead.has_value(); }
+    bool is_aead() const { return info_of(policy_.suite).cipher == Cipher::aes_gcm; }
     void put_mki(MutableBytes buffer, std::size_t at) const;
 
     Policy policy_;
