@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 std::vector<std::uint8_t> packet(std::initializer_list<int> chunks) {
     std::vector<std::uint8_t> bytes(12);
-    bytes.insert(bytes.end(), chunks.begin(), chunks.end());
+    for (const int byte : chunks) bytes.push_back(static_cast<std::uint8_t>(byte));
     return bytes;
 }
 
