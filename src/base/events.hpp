@@ -69,6 +69,29 @@ struct BridgeChanged {
     std::string uniqueid;
 };
 
+/// A conference, and who is in it.
+struct ConferenceChanged {
+    enum class What {
+        started,
+        ended,
+        joined,
+        left,
+        muted,
+        unmuted,
+        talking,
+        silent,
+        locked,
+        unlocked,
+        record_started,
+        record_stopped
+    };
+    What what;
+    std::string conference;
+    std::string channel;  ///< empty where it concerns all
+    std::string uniqueid;
+    bool admin = false;
+};
+
 struct DtmfReceived {
     std::string channel;
     std::string uniqueid;
@@ -120,6 +143,34 @@ struct UserEvent {
     std::vector<std::pair<std::string, std::string>> headers;
 };
 
+/// A caller or a member of a call queue.
+struct QueueChanged {
+    enum class What {
+        caller_joined,
+        caller_left,       ///< for an agent, or the dialplan
+        caller_abandoned,  ///< hung up
+        agent_called,
+        agent_no_answer,
+        agent_connected,
+        agent_dumped,  ///< hung up before he heard the caller
+        agent_completed,
+        member_added,
+        member_removed,
+        member_changed,  ///< paused, penalty, ringinuse
+    };
+    What what;
+    std::string queue;
+    std::string channel, uniqueid;                    ///< the caller's
+    std::string member, member_name;                  ///< "PJSIP/alice" and who that is
+    std::string member_channel;                       ///< its leg
+    std::size_t position = 0, original_position = 0;  ///< from 1
+    std::size_t count = 0;                            ///< callers that wait
+    Duration hold{}, talk{};
+    bool paused = false, dynamic = false, ring_in_use = false;
+    int penalty = 0;
+    std::string reason;
+};
+
 struct ConfigurationLoaded {
     bool accepted;
     std::size_t errors;
@@ -127,8 +178,8 @@ struct ConfigurationLoaded {
 };
 
 using Event = std::variant<RegistrationChanged, ContactStatus, ChannelChanged, DialChanged,
-                           BridgeChanged, DtmfReceived, MediaQuality, Security, DeviceStateChanged,
-                           UserEvent, ConfigurationLoaded>;
+                           BridgeChanged, ConferenceChanged, DtmfReceived, MediaQuality, Security,
+                           DeviceStateChanged, UserEvent, QueueChanged, ConfigurationLoaded>;
 
 /// The one stream of a process; belongs to one thread.
 class Stream {

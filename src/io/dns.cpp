@@ -35,6 +35,7 @@ std::string_view type_name(int type) {
         case ns_t_aaaa: return "AAAA";
         case ns_t_srv: return "SRV";
         case ns_t_naptr: return "NAPTR";
+        case ns_t_txt: return "TXT";
         default: return "?";
     }
 }
@@ -355,6 +356,28 @@ Task<Result<std::vector<NaptrRecord>>> Resolver::naptr(std::string name) {
         record.regexp = text(at->regexp);
         record.replacement = at->replacement;
         records.push_back(std::move(record));
+    }
+    co_return records;
+}
+
+Task<Result<std::vector<std::string>>> Resolver::txt(std::string name) {
+    const auto done = impl_->ask(name, ns_t_txt);
+    const Answer answer = co_await done;
+    ares_txt_ext* first = nullptr;
+    const int status =
+        answer.status != ARES_SUCCESS
+            ? answer.status
+            : ares_parse_txt_reply_ext(answer.bytes.data(), static_cast<int>(answer.bytes.size()),
+                                       &first);
+    if (status != ARES_SUCCESS) co_return Impl::error_of(name, ns_t_txt, status);
+    const std::unique_ptr<ares_txt_ext, void (*)(void*)> owner(first, ares_free_data);
+    std::vector<std::string> records;
+    for (auto* at = first; at; at = at->next) {
+        if (at->record_start || records.empty()) {
+            if (records.size() == max_records) break;
+            records.emplace_back();
+        }
+        records.back().append(reinterpret_cast<const char*>(at->txt), at->length);
     }
     co_return records;
 }

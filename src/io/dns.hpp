@@ -41,6 +41,8 @@ public:
     Task<Result<std::vector<IpAddress>>> aaaa(std::string name);
     Task<Result<std::vector<SrvRecord>>> srv(std::string name);  ///< "_sip._udp.example.com"
     Task<Result<std::vector<NaptrRecord>>> naptr(std::string name);
+    /// Each record's character-strings joined (RFC 7208 section 3.3 says why).
+    Task<Result<std::vector<std::string>>> txt(std::string name);
     /// Literals and the hosts file without network, else A and AAAA together; IPv4 first.
     Task<Result<std::vector<IpAddress>>> addresses(std::string host);
 

@@ -104,6 +104,16 @@ Result<> rename_file(const std::string& from, const std::string& to) {
     return {};
 }
 
+Result<> set_modified(const std::string& path, WallTime when) {
+    const auto whole = std::chrono::floor<std::chrono::seconds>(when);
+    timespec times[2]{};
+    times[0].tv_nsec = UTIME_OMIT;  // of reading
+    times[1].tv_sec = whole.time_since_epoch().count();
+    times[1].tv_nsec = (when - whole).count();
+    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) return failed(path, "utimensat", errno);
+    return {};
+}
+
 Result<> make_directories(const std::string& path, unsigned mode) {
     for (std::size_t at = 1; at <= path.size(); ++at) {
         if (at < path.size() && path[at] != '/') continue;

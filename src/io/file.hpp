@@ -26,6 +26,8 @@ Result<> replace_file(const std::string& path, std::string_view content, unsigne
 Result<> append_file(const std::string& path, std::string_view content, unsigned mode = 0644);
 Result<> remove_file(const std::string& path);  ///< a missing one is fine
 Result<> rename_file(const std::string& from, const std::string& to);
+/// When it counts as changed: spools use the future as an appointment.
+Result<> set_modified(const std::string& path, WallTime when);
 Result<> make_directories(const std::string& path, unsigned mode = 0755);
 bool file_exists(const std::string& path);
 

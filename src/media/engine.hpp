@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -14,6 +15,8 @@
 #include "wire/sdp/codec.hpp"
 
 namespace strowger::media {
+
+class LiveSound;
 
 /// One party's media in a call, in NG terms: the call-id and the party's tag.
 struct Party {
@@ -56,6 +59,11 @@ struct PlayTone {
     bool loop = true;
 };
 
+/// Sound that comes while it is played. Only an engine in this process can do that.
+struct PlayStream {
+    std::shared_ptr<LiveSound> sound;  ///< shared by who fills it and who plays it
+};
+
 struct PublishRequest {
     Party party;
     std::string sdp;
@@ -81,7 +89,7 @@ struct DisconnectRequest {
 };
 struct PlayRequest {
     Party party;
-    std::variant<PlayFiles, PlayTone> source;
+    std::variant<PlayFiles, PlayTone, PlayStream> source;
     std::uint64_t id = 0;
 };
 struct StopPlayRequest {
@@ -100,6 +108,7 @@ struct RecordRequest {
     Duration max_duration{};  ///< zero: unlimited
     Duration max_silence{};   ///< zero: silence does not end it
     std::uint64_t id = 0;
+    bool live = false;  ///< no file: what the party says comes as Heard, packet by packet
 };
 struct StopRecordRequest {
     Party party;
@@ -117,6 +126,7 @@ struct MixSettings {
     Duration silence = std::chrono::milliseconds{2500};  ///< so long below it ends the talk
     bool drops_silence = false;                          ///< what is no talk is not mixed
     bool pass_keys = false;                              ///< its keys are sent to the others
+    bool operator==(const MixSettings&) const = default;
 };
 /// Takes a party into the mix of that name, out of whatever it was joined to; the first makes the
 /// mix, and with the last it ends. Repeated it changes the settings.
@@ -242,8 +252,14 @@ struct TalkingChanged {
     bool talking;
     Duration talked;  ///< at the end: for so long
 };
+/// What a party said, for a live recording: linear, mono, 8000 samples a second.
+struct Heard {
+    Party party;
+    std::uint64_t id;
+    std::vector<std::int16_t> samples;
+};
 using Event = std::variant<DtmfEvent, PlayFinished, RecordFinished, MediaStarted, MediaTimeout,
-                           TalkingChanged>;
+                           TalkingChanged, Heard>;
 
 /// The media plane as signalling sees it (contract 1): typed NG requests, answered at once by the
 /// engine in this process or later by one elsewhere. All calls and all events happen on the owner's

@@ -392,6 +392,14 @@ Task<Result<>> LocalEngine::play(PlayRequest request) {
         co_return Result<>{};
     }
 
+    if (auto* stream = std::get_if<PlayStream>(&request.source)) {
+        ++(*record)->plays;
+        post(**record,
+             [id = request.id, player = std::make_unique<Player>(std::move(stream->sound))](
+                 Leg& leg) mutable { leg.play(std::move(player), id); });
+        co_return Result<>{};
+    }
+
     auto& files = std::get<PlayFiles>(request.source);
     if (files.paths.empty() || files.paths.size() > max_files)
         co_return fail("media of call {}: {} files to play, 1 to {} expected", request.party.call,
@@ -443,8 +451,37 @@ Task<Result<>> LocalEngine::stop_play(StopPlayRequest request) {
     co_return Result<>{};
 }
 
+// Each packet becomes a message to the owner: that is the price of not waiting for more of them.
+void LocalEngine::listen(Record& record, const RecordRequest& request) {
+    const auto id = request.id;
+    auto write = [this, party = request.party, id](std::vector<Sample> samples) {
+        mailbox_.post([this, event = Heard{party, id, std::move(samples)}] {
+            if (handler_) handler_(event);
+        });
+    };
+    auto finish = [this, party = request.party, id](Duration length, std::string_view why) {
+        mailbox_.post([this, event = RecordFinished{party, id, {}, length, std::string(why)}] {
+            if (handler_) handler_(event);
+        });
+    };
+    auto recorder =
+        std::make_unique<Recorder>(Recorder::Config{.id = id,
+                                                    .both_directions = false,
+                                                    .max_duration = request.max_duration,
+                                                    .max_silence = {},
+                                                    .live = true},
+                                   std::move(write), std::move(finish));
+    post(record,
+         [recorder = std::move(recorder)](Leg& leg) mutable { leg.record(std::move(recorder)); });
+}
+
 Task<Result<>> LocalEngine::record(RecordRequest request) {
-    if (const auto known = get(request.party); !known) co_return std::unexpected(known.error());
+    const auto known = get(request.party);
+    if (!known) co_return std::unexpected(known.error());
+    if (request.live) {
+        listen(**known, request);
+        co_return Result<>{};
+    }
     Recording recording{.path = std::move(request.path),
                         .append = request.append,
                         .config = {.id = request.id,

@@ -145,6 +145,7 @@ private:
 
     void send(Shard& shard, Work work);
     void post(Record& record, LegWork work);
+    void listen(Record& record, const RecordRequest& request);
     void move(Record& record, Shard& to);
     void arrived(std::uint64_t id, std::unique_ptr<Leg> leg);
     Task<Result<>> settled(Party party);

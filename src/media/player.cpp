@@ -30,6 +30,10 @@ std::size_t generate(Player::Sounds& list, std::span<Sample> out) {
     return filled;
 }
 
+std::size_t generate(std::shared_ptr<LiveSound>& sound, std::span<Sample> out) {
+    return sound->take(out);
+}
+
 template <typename Generator>
 std::size_t generate(Generator& generator, std::span<Sample> out) {
     return generator.generate(out);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "media/g711.hpp"
+#include "media/live_sound.hpp"
 #include "media/tones.hpp"
 
 namespace strowger::media {
@@ -23,7 +24,7 @@ public:
         std::size_t sound = 0;
         std::size_t sample = 0;  ///< in that sound; at first, where to start
     };
-    using Source = std::variant<Sounds, ToneGenerator, DtmfGenerator>;
+    using Source = std::variant<Sounds, ToneGenerator, DtmfGenerator, std::shared_ptr<LiveSound>>;
 
     explicit Player(Source source) : source_(std::move(source)) {}
 

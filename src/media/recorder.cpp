@@ -12,6 +12,10 @@ void Recorder::hear(Voice voice, std::uint32_t timestamp, std::span<const Sample
                     Time now) {
     if (voice == Voice::others && !config_.both_directions) return;
     samples = samples.first(std::min(samples.size(), max_frame));
+    if (config_.live) {
+        if (voice == Voice::party) write_({samples.begin(), samples.end()});
+        return;
+    }
     Lane& lane = lanes_[static_cast<std::size_t>(voice)];
     const std::int64_t arrival = position(now);
     std::int64_t at = lane.origin + static_cast<std::int32_t>(timestamp - lane.timestamp);
@@ -54,7 +58,7 @@ void Recorder::put(Lane& lane, std::int64_t at, std::span<const Sample> samples)
 }
 
 std::optional<std::string_view> Recorder::tick(Time now) {
-    hand_over(position(now) - delay);
+    if (!config_.live) hand_over(position(now) - delay);
     const auto samples_of = [](Duration d) {
         return static_cast<std::int64_t>(seconds(d) * static_cast<double>(rate));
     };
@@ -67,6 +71,10 @@ std::optional<std::string_view> Recorder::tick(Time now) {
 }
 
 void Recorder::finish(Time now, std::string_view reason) {
+    if (config_.live) {
+        finish_(now - start_, reason);
+        return;
+    }
     std::int64_t end = position(now);
     if (config_.max_duration > Duration::zero()) {
         const auto limit = static_cast<std::int64_t>(seconds(config_.max_duration) * double{rate});

@@ -28,6 +28,7 @@ public:
         bool both_directions = true;
         Duration max_duration{};  ///< zero: unlimited
         Duration max_silence{};   ///< zero: silence does not end it
+        bool live = false;        ///< hands over what the party says as it comes, on no time line
     };
     using Write = std::function<void(std::vector<Sample> chunk)>;
     using Finish = std::move_only_function<void(Duration length, std::string_view reason)>;

@@ -12,6 +12,20 @@
 
 namespace strowger::pbx {
 
+DigitFeatures caller_features(const OptionLetters& options) {
+    return {.transfer = options.has('T'),
+            .disconnect = options.has('H'),
+            .park = options.has('K'),
+            .record = options.has('W') || options.has('X')};
+}
+
+DigitFeatures callee_features(const OptionLetters& options) {
+    return {.transfer = options.has('t'),
+            .disconnect = options.has('h'),
+            .park = options.has('k'),
+            .record = options.has('w') || options.has('x')};
+}
+
 namespace {
 
 using dialplan::AppResult;
@@ -54,20 +68,6 @@ std::optional<TalkLimit> talk_limit(const Channel& caller, const OptionLetters& 
     static constexpr Duration shortest_repeat = std::chrono::milliseconds{100};
     if (limit.repeat > Duration{}) limit.repeat = std::max(limit.repeat, shortest_repeat);
     return limit;
-}
-
-DigitFeatures caller_features(const OptionLetters& options) {
-    return {.transfer = options.has('T'),
-            .disconnect = options.has('H'),
-            .park = options.has('K'),
-            .record = options.has('W') || options.has('X')};
-}
-
-DigitFeatures callee_features(const OptionLetters& options) {
-    return {.transfer = options.has('t'),
-            .disconnect = options.has('h'),
-            .park = options.has('k'),
-            .record = options.has('w') || options.has('x')};
 }
 
 /// One Dial while it rings.

@@ -2,6 +2,8 @@
 
 #include "base/text.hpp"
 #include "pbx/applications.hpp"
+#include "pbx/attended_transfer.hpp"
+#include "pbx/call_features.hpp"
 #include "pbx/dialplan/arguments.hpp"
 #include "pbx/dialplan/machine.hpp"
 #include "pbx/prompt.hpp"
@@ -58,6 +60,29 @@ AppResult blind_transfer(Call& call, std::string_view args) {
     return status(channel.bridge->transfer_peer(channel, target) ? "SUCCESS" : "FAILURE");
 }
 
+// AttendedTransfer(exten[,context]): this channel consults somebody before it sends the other one
+// there. ATTENDEDTRANSFERSTATUS tells whether that has begun.
+AppResult attended_transfer_to(Call& call, std::string_view args, const Bridge::Starter& starter) {
+    auto& channel = static_cast<Channel&>(call);
+    const auto arguments = dialplan::split_arguments(args);
+    const auto status = [&](std::string_view text) {
+        (void)call.variables().set("ATTENDEDTRANSFERSTATUS", std::string(text));
+        return after(channel);
+    };
+    dialplan::Position target;
+    target.exten = trim(argument(arguments, 0));
+    target.context = trim(argument(arguments, 1));
+    if (target.context.empty()) target.context = transfer_context(channel);
+    target.priority = 1;
+    if (target.exten.empty() || !channel.bridge ||
+        !call.dialplan()->exists(target.context, target.exten, call.query()))
+        return status("FAILURE");
+    auto& core = channel.core();
+    core.tasks.spawn(attended_transfer(core, starter, channel.bridge, channel.shared_from_this(),
+                                       std::move(target)));
+    return status("SUCCESS");
+}
+
 // Where its dialplan, its conversation or the exchange has it go on.
 bool redirect(Channel& channel, dialplan::Position target, const Bridge::Starter& starter) {
     if (channel.bridge) {
@@ -94,6 +119,12 @@ void add_transfer_applications(dialplan::Applications& applications, Bridge::Sta
                      transfer);
     applications.add_quick(
         "BlindTransfer", "Send the other party on: BlindTransfer(exten[,context])", blind_transfer);
+    applications.add_quick(
+        "AttendedTransfer",
+        "Consult somebody, and send the other party there: AttendedTransfer(exten[,context])",
+        [starter](Call& call, std::string_view args) {
+            return attended_transfer_to(call, args, starter);
+        });
     applications.add_quick(
         "ChannelRedirect",
         "Send another channel on: ChannelRedirect(channel,[[context,]exten,]priority)",

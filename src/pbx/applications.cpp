@@ -18,7 +18,19 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_transfer_applications(applications, starter);
     add_pickup_applications(applications);
     add_park_applications(applications, starter);
+    add_queue_application(applications, starter);
+    add_queue_member_applications(applications);
+    add_follow_me_application(applications, starter);
+    add_access_applications(applications);
+    add_talk_applications(applications);
+    add_audio_socket_application(applications);
+    add_directory_application(applications);
+    add_announce_park_application(applications, starter);
     add_availability_applications(applications, starter);
+    add_conference_applications(applications);
+    add_bridge_wait_application(applications);
+    add_page_application(applications, starter);
+    add_spy_applications(applications);
     add_originate_application(applications, std::move(starter));
     add_system_applications(applications);
 }
@@ -29,8 +41,13 @@ void add_channel_functions(dialplan::Functions& functions) {
     add_pjsip_functions(functions);
     add_state_functions(functions);
     add_group_functions(functions);
+    add_conference_functions(functions);
     add_cdr_functions(functions);
     add_file_functions(functions);
+    add_queue_functions(functions);
+    add_curl_functions(functions);
+    add_shell_functions(functions);
+    add_dns_functions(functions);
 }
 
 void add_all_applications(dialplan::Applications& applications, Bridge::Starter starter) {

@@ -26,7 +26,7 @@ void add_record_applications(dialplan::Applications& applications);
 void add_echo_applications(dialplan::Applications& applications);
 /// Wait, WaitUntil.
 void add_wait_applications(dialplan::Applications& applications);
-/// Transfer, BlindTransfer, ChannelRedirect.
+/// Transfer, BlindTransfer, AttendedTransfer, ChannelRedirect.
 void add_transfer_applications(dialplan::Applications& applications, Bridge::Starter starter);
 /// Pickup, PickupChan.
 void add_pickup_applications(dialplan::Applications& applications);
@@ -34,6 +34,30 @@ void add_pickup_applications(dialplan::Applications& applications);
 void add_availability_applications(dialplan::Applications& applications, Bridge::Starter starter);
 /// Park, ParkedCall.
 void add_park_applications(dialplan::Applications& applications, Bridge::Starter starter);
+/// ConfBridge.
+void add_conference_applications(dialplan::Applications& applications);
+/// BridgeWait.
+void add_bridge_wait_application(dialplan::Applications& applications);
+/// Page.
+void add_page_application(dialplan::Applications& applications, Bridge::Starter starter);
+/// ChanSpy, ExtenSpy.
+void add_spy_applications(dialplan::Applications& applications);
+/// Queue.
+void add_queue_application(dialplan::Applications& applications, Bridge::Starter starter);
+/// AddQueueMember, RemoveQueueMember, PauseQueueMember, UnpauseQueueMember, QueueLog, QueueUpdate.
+void add_queue_member_applications(dialplan::Applications& applications);
+/// FollowMe.
+void add_follow_me_application(dialplan::Applications& applications, Bridge::Starter starter);
+/// DISA, PrivacyManager.
+void add_access_applications(dialplan::Applications& applications);
+/// Directory.
+void add_directory_application(dialplan::Applications& applications);
+/// ParkAndAnnounce.
+void add_announce_park_application(dialplan::Applications& applications, Bridge::Starter starter);
+/// AMD, BackgroundDetect, WaitForSilence, WaitForNoise.
+void add_talk_applications(dialplan::Applications& applications);
+/// AudioSocket.
+void add_audio_socket_application(dialplan::Applications& applications);
 /// System, TrySystem, UserEvent, DumpChan, SendText.
 void add_system_applications(dialplan::Applications& applications);
 
@@ -50,10 +74,21 @@ void add_pjsip_functions(dialplan::Functions& functions);
 void add_state_functions(dialplan::Functions& functions);
 /// GROUP, GROUP_COUNT, GROUP_MATCH_COUNT, GROUP_LIST, LOCK, TRYLOCK, UNLOCK.
 void add_group_functions(dialplan::Functions& functions);
+/// CONFBRIDGE, CONFBRIDGE_INFO, CONFBRIDGE_CHANNELS.
+void add_conference_functions(dialplan::Functions& functions);
 /// CDR.
 void add_cdr_functions(dialplan::Functions& functions);
 /// FILE, STAT, SYSINFO.
 void add_file_functions(dialplan::Functions& functions);
+/// CURL, CURLOPT.
+void add_curl_functions(dialplan::Functions& functions);
+/// QUEUE_MEMBER, QUEUE_MEMBER_LIST, QUEUE_MEMBER_PENALTY, QUEUE_WAITING_COUNT, QUEUE_VARIABLES,
+/// QUEUE_EXISTS, QUEUE_GET_CHANNEL.
+void add_queue_functions(dialplan::Functions& functions);
+/// SHELL.
+void add_shell_functions(dialplan::Functions& functions);
+/// SRVQUERY, SRVRESULT, ENUMLOOKUP, ENUMQUERY, ENUMRESULT, TXTCIDNAME.
+void add_dns_functions(dialplan::Functions& functions);
 /// All of them.
 void add_channel_functions(dialplan::Functions& functions);
 

@@ -5,6 +5,7 @@
 #include "pbx/call_features.hpp"
 #include "pbx/dial_target.hpp"
 #include "pbx/event_queue.hpp"
+#include "pbx/transfer_recall.hpp"
 
 namespace strowger::pbx {
 
@@ -15,8 +16,10 @@ constexpr DigitFeatures consulting{.consultation = true};
 /// One transfer. `by` is out of its own bridge, `waiting`, while this goes on.
 class Transfer {
 public:
-    Transfer(Core& core, Bridge::Starter starter, std::shared_ptr<Bridge> bridge, Seat seat)
+    Transfer(Core& core, Bridge::Starter starter, std::shared_ptr<Bridge> bridge, Seat seat,
+             std::optional<dialplan::Position> where)
         : core_(core),
+          where_(std::move(where)),
           starter_(std::move(starter)),
           first_(std::move(bridge)),
           seat_(std::move(seat)),
@@ -25,8 +28,8 @@ public:
 
     Task<> run() {
         if (const auto peer = alone(*first_)) (void)co_await peer->start_music(std::string());
-        const auto target = co_await ask_target();
-        if (target) target_ = co_await call(*target);
+        if (!where_) where_ = co_await ask_target();
+        if (where_) target_ = co_await call(*where_);
         if (target_ && !by_->hung_up() && !left_) co_await consult();
         co_await finish();
     }
@@ -35,11 +38,13 @@ private:
     // Whoever sits in a bridge that `by` has left.
     ChannelPtr alone(const Bridge& bridge) const { return bridge.peer_of(*by_); }
 
-    Task<> play_and_wait(std::string name) {
-        const auto file = core_.sounds.find(name, by_->language);
+    Task<> play_and_wait(std::string name) { co_await play_to(by_, std::move(name)); }
+
+    Task<> play_to(ChannelPtr whom, std::string name) {
+        const auto file = core_.sounds.find(name, whom->language);
         if (!file) co_return;
         std::vector<std::string> files{*file};
-        (void)co_await by_->play_and_wait(std::move(files));
+        (void)co_await whom->play_and_wait(std::move(files));
     }
 
     // The number, dialled on to the end of the prompt; nothing when there is no such extension.
@@ -165,6 +170,10 @@ private:
                 (void)co_await here->step_in(std::move(seat));
                 continue;
             }
+            if (released.asked == Feature::three_way && alone(*first_) && alone(*second_)) {
+                all_three_ = true;
+                co_return;
+            }
             aborted_ = released.asked == Feature::abort || released.asked == Feature::swap;
             if (released.why == Released::Why::peer_gone && !by_->hung_up()) aborted_ = true;
             if (released.why == Released::Why::transferred) sent_away_ = released;
@@ -175,7 +184,9 @@ private:
     Task<> finish() {
         const auto waiting = alone(*first_);
         const bool target_lives = target_ && !target_->hung_up();
-        if (sent_away_) {
+        if (all_three_ && waiting && target_lives && !by_->hung_up()) {
+            co_await join_all();
+        } else if (sent_away_) {
             co_await join_others();
             let_go(seat_, *sent_away_, starter_);
         } else if (by_->hung_up() || left_) {
@@ -202,18 +213,36 @@ private:
         }
     }
 
+    Task<> join_all() {
+        co_await alone(*first_)->stop_playing();
+        co_await target_->stop_playing();
+        Seat seat = seat_;
+        (void)co_await first_->step_in(std::move(seat));
+        auto third = second_->step_out(*target_);
+        if (third) (void)co_await first_->step_in(std::move(*third));
+    }
+
     Task<> join_others() {
         const auto waiting = alone(*first_);
         if (waiting) (void)waiting->variables().set("ATTENDEDTRANSFER", by_->name());
         if (target_ && !target_->hung_up() && waiting) {
+            if (const auto& sound = core_.config->features.xfersound; !sound.empty()) {
+                std::string beep = sound;
+                co_await play_to(target_, std::move(beep));
+            }
             (void)co_await first_->admit(target_);
             co_return;
         }
+        const auto& features = core_.config->features;
+        if (!target_ && waiting && left_ && features.atxferdropcall == 0 &&
+            co_await call_back(core_, starter_, first_, by_))
+            co_return;
         if (target_) target_->hangup(Cause::normal_clearing);
         first_->close();
     }
 
     Core& core_;
+    std::optional<dialplan::Position> where_;  ///< to be transferred to
     Bridge::Starter starter_;
     std::shared_ptr<Bridge> first_,
         second_;  ///< with the one to be transferred; with the one consulted
@@ -223,16 +252,18 @@ private:
     FeatureDigits codes_;
     bool left_ = false;  ///< `by` did not wait for the answer
     bool aborted_ = false;
+    bool all_three_ = false;
     std::optional<Released> sent_away_;
 };
 
 }  // namespace
 
 Task<> attended_transfer(Core& core, Bridge::Starter starter, std::shared_ptr<Bridge> bridge,
-                         ChannelPtr by) {
+                         ChannelPtr by, std::optional<dialplan::Position> target) {
     auto seat = bridge->step_out(*by);
     if (!seat) co_return;
-    Transfer transfer(core, std::move(starter), std::move(bridge), std::move(*seat));
+    Transfer transfer(core, std::move(starter), std::move(bridge), std::move(*seat),
+                      std::move(target));
     co_await transfer.run();
     core.signalling.touch();
 }

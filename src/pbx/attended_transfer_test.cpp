@@ -110,11 +110,26 @@ TEST(AttendedTransfer, SwapsBetweenTheTwo) {
     EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.bob));
     talk.bob.dial("*4");
     EXPECT_TRUE(Talk::hear_each_other(talk.carol, talk.bob));
-    talk.bob.dial("*3");  // three cannot talk, but nothing breaks
-    EXPECT_TRUE(Talk::hear_each_other(talk.carol, talk.bob));
     talk.bob.dial("*2");
     EXPECT_TRUE(talk.bob.wait_bye());
     EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.carol));
+}
+
+TEST(AttendedTransfer, JoinsAllThreeAndThenTheTwoThatAreLeft) {
+    Talk talk;
+    talk.consult(talk.bob);
+    ASSERT_TRUE(talk.carol.pick_up());
+    talk.bob.dial("*3");
+    talk.bob.pump(100ms);
+    EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.bob));
+    EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.carol));
+    EXPECT_TRUE(Talk::hear_each_other(talk.bob, talk.carol));
+    talk.bob.hang_up();
+    talk.bob.pump(100ms);
+    EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.carol));
+    talk.alice.hang_up();
+    EXPECT_TRUE(talk.carol.wait_bye());
+    EXPECT_TRUE(talk.until([&] { return talk.core().channels.size() == 0; }));
 }
 
 TEST(AttendedTransfer, ReturnsWhenTheTargetRefusesOrLeaves) {
@@ -148,6 +163,32 @@ TEST(AttendedTransfer, LeavesTheOtherToWaitWhenTheTransferorGoesWhileItRings) {
     talk.bob.pump(50ms);
     ASSERT_TRUE(talk.carol.pick_up());
     EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.carol));
+}
+
+TEST(AttendedTransfer, CallsTheTransferorBackWhenNobodyAnswersAndItHasGone) {
+    Talk talk("atxferloopdelay=0\n");
+    talk.consult(talk.bob);
+    ASSERT_TRUE(talk.carol.rings());
+    talk.bob.hang_up();
+    talk.bob.pump(50ms);
+    talk.carol.refuse(486);
+    ASSERT_TRUE(talk.bob.rings());
+    EXPECT_NE(talk.bob.shown().find("alice"), std::string::npos);
+    talk.bob.refuse(486);
+    ASSERT_TRUE(talk.bob.pick_up());
+    talk.bob.pump(100ms);
+    EXPECT_TRUE(Talk::hear_each_other(talk.alice, talk.bob));
+}
+
+TEST(AttendedTransfer, DropsTheCallInsteadWhenToldSo) {
+    Talk talk("atxferdropcall=yes\n");
+    talk.consult(talk.bob);
+    ASSERT_TRUE(talk.carol.rings());
+    talk.bob.hang_up();
+    talk.bob.pump(50ms);
+    talk.carol.refuse(486);
+    EXPECT_FALSE(talk.bob.rings(300ms));
+    EXPECT_EQ(talk.say("after"), "ANSWER");
 }
 
 TEST(AttendedTransfer, StopsRingingWhenBothHaveGone) {

@@ -5,6 +5,7 @@
 #include "pbx/attended_transfer.hpp"
 #include "pbx/call_features.hpp"
 #include "pbx/dialplan/dialplan.hpp"
+#include "pbx/dynamic_features.hpp"
 #include "pbx/sip_channel.hpp"
 
 namespace strowger::pbx {
@@ -96,6 +97,7 @@ void Bridge::warn() {
 }
 
 Task<Result<>> Bridge::connect_media() {
+    if (members_.size() > 2) co_return co_await mix_media();
     if (members_.size() != 2) co_return Result<>{};
     const auto a = members_[0]->channel->party();
     const auto b = members_[1]->channel->party();
@@ -106,6 +108,20 @@ Task<Result<>> Bridge::connect_media() {
     if (members_.size() == 2) co_await members_[1]->channel->stop_playing();
     media::ConnectRequest request{*a, *b};
     co_return co_await core_.engine.connect(std::move(request));
+}
+
+Task<Result<>> Bridge::mix_media() {
+    std::vector<ChannelPtr> channels;
+    for (const auto& member : members_) channels.push_back(member->channel);
+    for (const auto& channel : channels) {
+        const auto party = channel->party();
+        if (!party && channel->media_follows()) continue;
+        if (!party) co_return fail("one side has no media");
+        co_await channel->stop_playing();
+        media::MixRequest request{*party, "bridge:" + id_};
+        if (auto mixed = co_await core_.engine.mix(std::move(request)); !mixed) co_return mixed;
+    }
+    co_return Result<>{};
 }
 
 Task<Released> Bridge::talk(ChannelPtr channel) {
@@ -193,6 +209,12 @@ std::optional<Seat> Bridge::step_out(const Channel& leaving) {
             media::DisconnectRequest request{std::move(party)};
             (void)co_await engine.disconnect(std::move(request));
         }(core_.engine, *where));
+    // Of three, two are left: they need no mix.
+    if (members_.size() == 2)
+        core_.tasks.spawn([](std::shared_ptr<Bridge> bridge) -> Task<> {
+            if (const auto joined = co_await bridge->connect_media(); !joined)
+                LOG_WARNING((log::About{"pbx"}), "cannot be joined: {}", joined.error().text());
+        }(self));
     return seat;
 }
 
@@ -260,7 +282,7 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
     } else if (const auto* held = std::get_if<channel::Held>(&event)) {
         member->on_hold = held->on;
         const auto peer = peer_of(channel);
-        if (!peer) return;
+        if (!peer || members_.size() > 2) return;  // several go on talking to each other
         const auto ep = channel.endpoint();
         // Passed on, where the other phone makes its own music or lamp of it.
         const auto sip = std::dynamic_pointer_cast<SipChannel>(peer);
@@ -284,7 +306,8 @@ void Bridge::channel_event(Channel& channel, const ChannelEvent& event) {
     } else if (const auto* pressed = std::get_if<channel::Digit>(&event)) {
         if (const auto peer = peer_of(channel); peer && peer->wants_digits_signalled())
             peer->send_digit(pressed->digit, pressed->duration);
-        digit(*member, pressed->digit);
+        // Whoever runs at the far end of a Local pair may have ended the call by that digit.
+        if (auto* const still = find(channel)) digit(*still, pressed->digit);
     } else if (std::holds_alternative<channel::Interrupted>(event)) {
         release(channel, {Released::Why::self_gone, Cause::normal_clearing, {}});
     }
@@ -296,6 +319,7 @@ void Bridge::digit(Member& member, char pressed) {
         return;
     }
     const auto config = core_.config;
+    if (dynamic(member, pressed)) return;
     if (const auto feature = member.digits.press(pressed, config->features, member.features)) {
         member.digit_timer.cancel();
         act(member, *feature);
@@ -307,10 +331,31 @@ void Bridge::digit(Member& member, char pressed) {
                              const auto self = weak.lock();
                              auto* late = self ? self->find(*channel) : nullptr;
                              if (!late || late->collecting_target) return;
+                             if (self->dynamic(*late, std::nullopt)) return;
                              if (const auto feature = late->digits.pause(
                                      self->core_.config->features, late->features))
                                  self->act(*late, *feature);
                          });
+}
+
+bool Bridge::dynamic(Member& member, std::optional<char> pressed) {
+    const auto config = core_.config;
+    if (config->features.applicationmap.empty() || (!pressed && member.dynamic.empty()))
+        return false;
+    // Whoever was there first; the order of members changes when one steps out for a while.
+    const bool is_caller = std::none_of(members_.begin(), members_.end(), [&](const auto& other) {
+        return other->channel->serial() < member.channel->serial();
+    });
+    const auto offered = dynamic_features(*member.channel, config->features, is_caller);
+    std::vector<std::string_view> codes;
+    for (const auto& feature : offered) codes.push_back(feature.digits);
+    const auto chosen =
+        pressed ? member.dynamic.press(*pressed, codes) : member.dynamic.pause(codes);
+    if (!chosen) return false;
+    member.digit_timer.cancel();
+    core_.tasks.spawn(run_dynamic_feature(core_, starter_, shared_from_this(), member.channel,
+                                          offered[*chosen].application));
+    return true;
 }
 
 void Bridge::act(Member& member, Feature feature) {
@@ -332,11 +377,8 @@ void Bridge::act(Member& member, Feature feature) {
         case Feature::abort:
         case Feature::complete:
         case Feature::swap:
-            release(*channel, {Released::Why::consultation, Cause::normal_clearing, {}, feature});
-            return;
         case Feature::three_way:
-            LOG_NOTICE(channel->about(), "three cannot talk to each other without a conference");
-            core_.tasks.spawn(say(channel, "pbx-invalid"));
+            release(*channel, {Released::Why::consultation, Cause::normal_clearing, {}, feature});
             return;
     }
 }

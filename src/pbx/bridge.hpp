@@ -50,7 +50,8 @@ void let_go(const Seat& seat, Released how,
             const std::function<void(ChannelPtr, dialplan::Position)>& starter);
 
 /// Two channels that talk. Joins their media, listens to both, and lets go of each when the other
-/// has gone or been sent elsewhere.
+/// has gone or been sent elsewhere. A third may step in (atxferthreeway): then their media are
+/// mixed until two are left.
 ///
 /// A member with a dialplan waits in `talk`; one without (a leg that was dialled) is hung up when
 /// it is left alone, or starts a dialplan of its own when it is transferred. Members may be
@@ -106,6 +107,7 @@ private:
         std::optional<io::Completion<Released>> waiting;
         DigitFeatures features;
         FeatureDigits digits;
+        CodeDigits dynamic;  ///< of DYNAMIC_FEATURES
         std::string target;  ///< of a blind transfer, as far as it was dialled
         bool collecting_target = false;
         io::Timer digit_timer;
@@ -120,10 +122,13 @@ private:
     void digit(Member& member, char digit);
     void target_digit(Member& member, char digit);
     void act(Member& member, Feature feature);
+    /// A digit, or a pause, may complete the code of an application. True: it did, and runs.
+    bool dynamic(Member& member, std::optional<char> pressed);
     void begin_blind_transfer(Member& member);
     void finish_target(Channel& by);
     void warn();
     Task<Result<>> connect_media();
+    Task<Result<>> mix_media();
     void told(events::BridgeChanged::What what, const Channel* channel) const;
 
     Core& core_;

@@ -151,6 +151,46 @@ Task<bool> Channel::start_music(std::string wanted) {
     co_return co_await play(std::move(files), true);
 }
 
+Task<bool> Channel::play_live(std::shared_ptr<media::LiveSound> sound) {
+    const auto where = party();
+    if (hung_up_ || !where) co_return false;
+    playing_ = true;
+    play_id_ = core_.channels.next_media_id(*this);
+    media::PlayRequest request{*where, media::PlayStream{std::move(sound)}, play_id_};
+    auto started = co_await core_.engine.play(std::move(request));
+    if (!started) {
+        playing_ = false;
+        LOG_WARNING(about(), "cannot play: {}", started.error().text());
+    }
+    co_return started.has_value();
+}
+
+Task<bool> Channel::start_hearing(std::function<void(std::span<const std::int16_t>)> hear) {
+    const auto where = party();
+    if (hung_up_ || !where) co_return false;
+    hear_ = std::move(hear);
+    hear_id_ = core_.channels.next_media_id(*this);
+    media::RecordRequest request;
+    request.party = *where;
+    request.id = hear_id_;
+    request.live = true;
+    auto started = co_await core_.engine.record(std::move(request));
+    if (!started) {
+        hear_ = {};
+        LOG_WARNING(about(), "cannot be listened to: {}", started.error().text());
+    }
+    co_return started.has_value();
+}
+
+Task<> Channel::stop_hearing() {
+    hear_ = {};
+    const auto where = party();
+    const auto id = std::exchange(hear_id_, 0);
+    if (id == 0 || !where) co_return;
+    media::StopRecordRequest request{*where, id};
+    (void)co_await core_.engine.stop_record(std::move(request));
+}
+
 Task<bool> Channel::wait(Duration duration) {
     const Time until = core_.now() + duration;
     while (!hung_up_) {
@@ -324,8 +364,16 @@ void Channel::media_event(const media::Event& event) {
     } else if (const auto* play = std::get_if<media::PlayFinished>(&event)) {
         if (play->id != play_id_) return;
         raise(channel::PlayDone{play->id, play->completed, play->error, play->played});
+    } else if (const auto* heard = std::get_if<media::Heard>(&event)) {
+        if (heard->id != hear_id_ || !hear_) return;
+        auto hear = std::exchange(hear_, {});  // it may stop itself, or begin anew
+        hear(heard->samples);
+        if (heard->id == hear_id_ && !hear_) hear_ = std::move(hear);
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
+        if (record->path.empty()) return;  // a live one
         raise(channel::RecordDone{record->id, record->path, record->duration, record->reason});
+    } else if (const auto* talking = std::get_if<media::TalkingChanged>(&event)) {
+        raise(channel::Talking{talking->talking, talking->talked});
     } else if (const auto* timeout = std::get_if<media::MediaTimeout>(&event)) {
         LOG_NOTICE(about(), "no media for {:.0f} s; hanging up", seconds(timeout->silence));
         raise(channel::MediaLost{timeout->silence});

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,6 +23,7 @@
 namespace strowger::pbx {
 
 class Bridge;
+struct ConferenceProfiles;
 
 /// A party as it is shown to others.
 struct PartyId {
@@ -88,6 +90,9 @@ public:
     /// run_hangup_handlers.
     std::vector<std::string> hangup_handlers;
     std::vector<std::uint64_t> monitors;  ///< MixMonitors that run, by their ids in Recordings
+    /// What CONFBRIDGE() has set for the next ConfBridge(). Shared, because only the conference
+    /// knows what it is.
+    std::shared_ptr<ConferenceProfiles> conference_profiles;
     std::string userfield, tone_zone;
     io::Timer absolute_timeout;  ///< TIMEOUT(absolute)
     Time absolute_timeout_at = Time::max();
@@ -148,6 +153,12 @@ public:
     /// The same for what is playing already.
     Task<Played> wait_played(std::string interrupt = {});
     Task<bool> start_music(std::string music_class);
+    /// Starts to play what is put into `sound`, until that is closed. PlayDone tells.
+    Task<bool> play_live(std::shared_ptr<media::LiveSound> sound);
+    /// What the party says goes to `hear` as it comes, linear at 8000 samples a second, until
+    /// `stop_hearing`. Nothing else may be recorded live meanwhile.
+    Task<bool> start_hearing(std::function<void(std::span<const std::int16_t>)> hear);
+    Task<> stop_hearing();
 
     // Waiting.
     Task<bool> wait(Duration duration);  ///< false: hung up
@@ -211,6 +222,8 @@ private:
     std::uint64_t play_id_ =
         0;  ///< from Channels::next_media_id, so that its end finds this channel
     bool playing_ = false;
+    std::uint64_t hear_id_ = 0;
+    std::function<void(std::span<const std::int16_t>)> hear_;
 };
 
 using ChannelPtr = std::shared_ptr<Channel>;

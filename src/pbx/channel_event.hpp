@@ -55,13 +55,21 @@ struct HungUp {
 };
 /// The wait was ended from outside (SoftHangup, a timeout that outranks it).
 struct Interrupted {};
+/// Something has changed that its application has to look at (a conference).
+struct Woken {};
+/// It begins to talk, or ends, in a mix with talk detection.
+struct Talking {
+    bool on;
+    Duration talked;  ///< at the end: for so long
+};
 
 }  // namespace channel
 
 using ChannelEvent =
     std::variant<channel::Ringing, channel::Progress, channel::Answered, channel::Redirected,
                  channel::Digit, channel::PlayDone, channel::RecordDone, channel::Held,
-                 channel::MediaLost, channel::TransferAsked, channel::HungUp, channel::Interrupted>;
+                 channel::MediaLost, channel::TransferAsked, channel::HungUp, channel::Interrupted,
+                 channel::Woken, channel::Talking>;
 
 class ChannelListener {
 public:

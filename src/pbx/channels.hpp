@@ -43,6 +43,8 @@ public:
     /// A number for a play or a recording, by which its end finds the channel that asked for it:
     /// the party that is played to may be another's (Local halves).
     std::uint64_t next_media_id(const Channel& channel);
+    /// For what belongs to no channel.
+    std::uint64_t next_media_id() { return ++last_media_id_; }
     std::shared_ptr<Channel> find_by_media_id(std::uint64_t id) const;
     void forget_media_id(std::uint64_t id) { media_ids_.erase(id); }
 

@@ -48,6 +48,8 @@ Cli::Cli(Exchange& exchange) : exchange_(exchange) {
     add_pjsip_commands(*this, exchange_);
     add_dialplan_commands(*this, exchange_);
     add_parking_commands(*this, exchange_);
+    add_conference_commands(*this, exchange_);
+    add_queue_commands(*this, exchange_);
     add({"core show help", "[words]", "this list",
          [this](const std::vector<std::string>& arguments) -> Result<std::string> {
              std::string wanted, text;

@@ -57,5 +57,7 @@ void add_core_commands(Cli& cli, Exchange& exchange);
 void add_pjsip_commands(Cli& cli, Exchange& exchange);
 void add_dialplan_commands(Cli& cli, Exchange& exchange);
 void add_parking_commands(Cli& cli, Exchange& exchange);
+void add_conference_commands(Cli& cli, Exchange& exchange);
+void add_queue_commands(Cli& cli, Exchange& exchange);
 
 }  // namespace strowger::pbx

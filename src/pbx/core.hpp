@@ -15,6 +15,7 @@
 #include "io/loop.hpp"
 #include "media/engine.hpp"
 #include "pbx/channels.hpp"
+#include "pbx/conferences.hpp"
 #include "pbx/config/configuration.hpp"
 #include "pbx/dialplan/call.hpp"
 #include "pbx/host_names.hpp"
@@ -27,6 +28,8 @@
 #include "pbx/trace.hpp"
 
 namespace strowger::pbx {
+
+class Queues;
 
 /// What the parts of one signalling shard share. Made by Exchange, outlives every channel; belongs
 /// to one thread.
@@ -50,6 +53,8 @@ struct Core {
     Recordings running_recordings = {};
     RingingCalls ringing = {};
     Parking parking = {};
+    Conferences conferences = {};
+    Queues* queues = nullptr;  ///< the exchange's; none in tests of single parts
     /// Everything that runs without somebody waiting for it: cut when the exchange ends.
     TaskScope tasks = {};
 

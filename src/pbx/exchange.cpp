@@ -192,8 +192,18 @@ Result<> Exchange::begin() {
     registrations_ = std::make_unique<OutboundRegistrations>(core_);
     hints_ = std::make_unique<Hints>(core_);
     presence_ = std::make_unique<Presence>(core_, *hints_);
+    queues_ = std::make_unique<Queues>(core_);
+    core_.queues = queues_.get();
     apply(config_, dialplan_);
     count_events();
+
+    const auto spool = config_->asterisk.directories.find("astspooldir");
+    call_files_ = std::make_unique<CallFiles>(core_, starter());
+    if (auto opened = call_files_->open(spool == config_->asterisk.directories.end()
+                                            ? options_.state_directory
+                                            : spool->second);
+        !opened)
+        LOG_WARNING(about, "call files are not obeyed: {}", opened.error().text());
 
     cli_ = std::make_unique<Cli>(*this);
     if (auto served = cli_->listen(cli_socket(options_.state_directory)); !served) return served;
@@ -237,6 +247,7 @@ void Exchange::apply(std::shared_ptr<const config::Configuration> config,
     config_ = std::move(config);
     dialplan_ = std::move(plan);
     core_.config = config_;
+    environment_.live_dangerously = config_->asterisk.live_dangerously;
     loaded_ = loop_.now();
     if (dialplan_->clearglobalvars()) globals_.clear();
     dialplan::load_globals(*dialplan_, environment_);
@@ -249,6 +260,7 @@ void Exchange::apply(std::shared_ptr<const config::Configuration> config,
     registrations_->configure();
     qualifier_->configure();
     hints_->configure();
+    queues_->configure();
     events_.publish(events::ConfigurationLoaded{true, 0, config_->diagnostics.all().size()});
 }
 
@@ -286,8 +298,11 @@ void Exchange::bind_static_contacts() {
 void Exchange::media_event(const media::Event& event) {
     std::shared_ptr<Channel> channel;
     if (const auto* play = std::get_if<media::PlayFinished>(&event)) {
+        core_.conferences.played(play->id);
         channel = channels_.find_by_media_id(play->id);
         channels_.forget_media_id(play->id);
+    } else if (const auto* heard = std::get_if<media::Heard>(&event)) {
+        channel = channels_.find_by_media_id(heard->id);
     } else if (const auto* record = std::get_if<media::RecordFinished>(&event)) {
         core_.running_recordings.finished(*record);
         channel = channels_.find_by_media_id(record->id);

@@ -9,6 +9,7 @@
 #include "io/http_server.hpp"
 #include "media/local_engine.hpp"
 #include "pbx/bridge.hpp"
+#include "pbx/call_files.hpp"
 #include "pbx/cli.hpp"
 #include "pbx/contact_store.hpp"
 #include "pbx/core.hpp"
@@ -21,6 +22,7 @@
 #include "pbx/outbound_registration.hpp"
 #include "pbx/presence.hpp"
 #include "pbx/qualify.hpp"
+#include "pbx/queues.hpp"
 #include "pbx/registrar.hpp"
 #include "pbx/screening.hpp"
 #include "pbx/sip_channel.hpp"
@@ -133,6 +135,8 @@ private:
     std::unique_ptr<Hints> hints_;
     std::unique_ptr<Presence> presence_;
     std::unique_ptr<Messages> messages_;
+    std::unique_ptr<Queues> queues_;
+    std::unique_ptr<CallFiles> call_files_;
     std::unique_ptr<Cli> cli_;
     std::unique_ptr<io::HttpServer> http_;
     io::Timer expiry_timer_, stop_timer_;

@@ -76,4 +76,33 @@ std::optional<Feature> FeatureDigits::pause(const config::Features& codes,
     return digits.empty() ? std::nullopt : match(digits, codes, granted).complete;
 }
 
+std::optional<std::size_t> CodeDigits::press(char digit,
+                                             const std::vector<std::string_view>& codes) {
+    digits_ += digit;
+    for (; !digits_.empty(); digits_.erase(0, 1)) {
+        std::optional<std::size_t> complete;
+        bool could_grow = false;
+        for (std::size_t i = 0; i < codes.size(); ++i) {
+            if (!codes[i].starts_with(digits_)) continue;
+            if (codes[i].size() > digits_.size())
+                could_grow = true;
+            else if (!complete)
+                complete = i;
+        }
+        if (could_grow) return std::nullopt;
+        if (complete) {
+            digits_.clear();
+            return complete;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::size_t> CodeDigits::pause(const std::vector<std::string_view>& codes) {
+    const auto digits = std::exchange(digits_, {});
+    for (std::size_t i = 0; i < codes.size(); ++i)
+        if (!digits.empty() && codes[i] == digits) return i;
+    return std::nullopt;
+}
+
 }  // namespace strowger::pbx

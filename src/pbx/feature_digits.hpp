@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pbx/config/settings.hpp"
 
@@ -43,6 +44,17 @@ public:
                                  const DigitFeatures& granted);
     /// No digit has come for that long.
     std::optional<Feature> pause(const config::Features& codes, const DigitFeatures& granted);
+
+private:
+    std::string digits_;
+};
+
+/// The same for codes that are no features of ours: each press tells which of them is complete.
+class CodeDigits {
+public:
+    std::optional<std::size_t> press(char digit, const std::vector<std::string_view>& codes);
+    std::optional<std::size_t> pause(const std::vector<std::string_view>& codes);
+    bool empty() const { return digits_.empty(); }
 
 private:
     std::string digits_;

@@ -57,5 +57,19 @@ TEST(FeatureDigits, OfACodeThatBrokeOffMayBeginAnother) {
     EXPECT_EQ(dial("###1", codes, everything, digits), Feature::park);
 }
 
+TEST(CodeDigits, TellWhichCodeIsCompleteAndWaitForLongerOnes) {
+    CodeDigits digits;
+    const std::vector<std::string_view> codes{"*9", "*91", "#1"};
+    EXPECT_EQ(digits.press('5', codes), std::nullopt);
+    EXPECT_EQ(digits.press('#', codes), std::nullopt);
+    EXPECT_EQ(digits.press('1', codes), 2u);
+    EXPECT_EQ(digits.press('*', codes), std::nullopt);
+    EXPECT_EQ(digits.press('9', codes), std::nullopt);
+    EXPECT_EQ(digits.pause(codes), 0u);
+    for (const char c : std::string("*9")) EXPECT_EQ(digits.press(c, codes), std::nullopt);
+    EXPECT_EQ(digits.press('1', codes), 1u);
+    EXPECT_TRUE(digits.empty());
+}
+
 }  // namespace
 }  // namespace strowger::pbx

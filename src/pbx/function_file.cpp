@@ -114,6 +114,7 @@ Result<std::string> system(Call& call, std::string_view args) {
 void add_file_functions(dialplan::Functions& functions) {
     functions.add("FILE", "A file: FILE(path[,offset[,length[,l]]]); set: FILE(path,,,[a][l])",
                   read, write);
+    functions.mark_dangerous("FILE");
     functions.add("STAT", "What a file is: STAT(d|e|f|s|M,path)", stat);
     functions.add(
         "SYSINFO",

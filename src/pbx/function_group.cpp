@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <deque>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -51,7 +53,7 @@ public:
     }
 
     bool lock(const Channel& channel, std::string_view name) {
-        if (name.size() > max_name) return false;
+        if (name.size() > max_name || !is_next(channel, name)) return false;
         auto holder = locks_.find(name);
         if (holder != locks_.end() && holder->second != channel.uniqueid() &&
             lives(channel.core().channels, holder->second))
@@ -65,6 +67,20 @@ public:
         locks_.insert_or_assign(std::string(name), channel.uniqueid());
         return true;
     }
+    bool holds_any(const Channel& channel) const {
+        return std::any_of(locks_.begin(), locks_.end(),
+                           [&](const auto& entry) { return entry.second == channel.uniqueid(); });
+    }
+    /// Whoever waits for a lock gets it in turn, and before those that only try.
+    void stand_in_line(const Channel& channel, std::string_view name) {
+        lines_[std::string(name)].push_back(channel.uniqueid());
+    }
+    void leave_line(const Channel& channel, std::string_view name) {
+        const auto line = lines_.find(name);
+        if (line == lines_.end()) return;
+        std::erase(line->second, channel.uniqueid());
+        if (line->second.empty()) lines_.erase(line);
+    }
     bool unlock(const Channel& channel, std::string_view name) {
         const auto holder = locks_.find(name);
         if (holder == locks_.end() || holder->second != channel.uniqueid()) return false;
@@ -73,6 +89,10 @@ public:
     }
 
 private:
+    bool is_next(const Channel& channel, std::string_view name) const {
+        const auto line = lines_.find(name);
+        return line == lines_.end() || line->second.front() == channel.uniqueid();
+    }
     static bool lives(const Channels& channels, const std::string& uniqueid) {
         const auto channel = channels.find(uniqueid);
         return channel && !channel->hung_up();
@@ -85,6 +105,7 @@ private:
 
     std::unordered_map<std::string, Groups> groups_;         ///< by the channel's uniqueid
     std::map<std::string, std::string, std::less<>> locks_;  ///< uniqueid of the holder
+    std::map<std::string, std::deque<std::string>, std::less<>> lines_;  ///< who waits for a lock
 };
 
 using Shared = std::shared_ptr<Marks>;  // by the functions, which outlive whoever added them
@@ -130,12 +151,57 @@ std::string list_groups(const Marks& marks, const Channel& channel) {
     return text;
 }
 
+/// In line for a lock as long as this exists.
+class InLine {
+public:
+    InLine(Shared marks, const Channel& channel, std::string name)
+        : marks_(std::move(marks)), channel_(channel), name_(std::move(name)) {
+        marks_->stand_in_line(channel_, name_);
+    }
+    ~InLine() { marks_->leave_line(channel_, name_); }
+    InLine(const InLine&) = delete;
+    InLine& operator=(const InLine&) = delete;
+
+private:
+    Shared marks_;
+    const Channel& channel_;
+    std::string name_;
+};
+
+// Two channels that each hold what the other one wants would wait for ever: who holds a lock
+// already gives up after this.
+constexpr Duration patience_of_holders = std::chrono::seconds{3};
+// Between two looks: a holder may end without a word.
+constexpr Duration lock_interval = std::chrono::milliseconds{20};
+
+Task<Result<std::string>> wait_for_lock(Shared marks, Call& call, std::string args) {
+    auto& channel = static_cast<Channel&>(call);
+    const auto name = trim(args);
+    if (name.empty() || name.size() > max_name)
+        co_return fail("a lock's name has 1 to {} characters", max_name);
+    if (marks->lock(channel, name)) co_return std::string("1");
+    auto& core = channel.core();
+    const Time until = marks->holds_any(channel) ? core.now() + patience_of_holders : Time::max();
+    const InLine place(marks, channel, std::string(name));
+    while (!channel.hung_up() && call.interrupted() == Call::Interrupt::none &&
+           core.now() < until) {
+        co_await core.loop.sleep(lock_interval);
+        if (marks->lock(channel, name)) co_return std::string("1");
+    }
+    co_return std::string("0");
+}
+
 void add_locks(dialplan::Functions& functions, const Shared& marks) {
     const auto lock = [marks](Call& call, std::string_view args) -> Result<std::string> {
         return std::string(marks->lock(static_cast<Channel&>(call), trim(args)) ? "1" : "0");
     };
     functions.add("TRYLOCK", "Take a lock, if nobody else has it: TRYLOCK(name) is 1 or 0", lock);
-    functions.add("LOCK", "The same as TRYLOCK: LOCK(name) is 1 or 0", lock);
+    functions.add_waiting(
+        "LOCK", "Take a lock, and wait for it: LOCK(name) is 1 or 0",
+        [marks](Call& call, std::string args) {
+            return wait_for_lock(marks, call, std::move(args));
+        },
+        lock);
     functions.add(
         "UNLOCK", "Give a lock back: UNLOCK(name) is 1, or 0 when it was not held",
         [marks](Call& call, std::string_view args) -> Result<std::string> {

@@ -28,9 +28,9 @@ std::string_view status_of(Cause cause) {
     }
 }
 
-// A Local half is answered just before the far one is joined with whoever answered there: what
-// plays now would not be heard. Where nobody is joined, a dialplan runs at the other end, and
-// nothing is lost.
+}  // namespace
+
+// Where nobody is joined in time, a dialplan runs at the other end, and nothing is lost.
 Task<> until_heard(Channel& leg) {
     static constexpr Duration longest = std::chrono::milliseconds{500};
     static constexpr Duration step = std::chrono::milliseconds{10};
@@ -38,8 +38,6 @@ Task<> until_heard(Channel& leg) {
     while (leg.media_follows() && !leg.party() && leg.core().now() < until)
         if (!co_await leg.wait(step)) co_return;
 }
-
-}  // namespace
 
 Task<Originated> originate(Core& core, Bridge::Starter starter, Origination wanted) {
     Originated outcome;

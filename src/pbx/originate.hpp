@@ -35,6 +35,10 @@ struct Originated {
 /// Returns when it was answered or will not be.
 Task<Originated> originate(Core& core, Bridge::Starter starter, Origination wanted);
 
+/// Waits until what is played to a leg that has just been answered can be heard: a Local half is
+/// answered a little before the far one is joined with whoever answered there.
+Task<> until_heard(Channel& leg);
+
 /// Originate.
 void add_originate_application(dialplan::Applications& applications, Bridge::Starter starter);
 

@@ -25,7 +25,9 @@ namespace strowger::pbx::testing {
 /// it went. Endpoints alice and bob are accepted unchallenged.
 class TestExchange {
 public:
-    explicit TestExchange(const std::string& dialplan, const std::string& pjsip = {}) {
+    /// `files` are further ones of the configuration, by name.
+    explicit TestExchange(const std::string& dialplan, const std::string& pjsip = {},
+                          const std::map<std::string, std::string>& files = {}) {
         char pattern[] = "/tmp/strowger-test-XXXXXX";
         directory = ::mkdtemp(pattern);
         write("pjsip.conf",
@@ -39,6 +41,7 @@ public:
         write("rtp.conf", "[general]\nrtpstart=33000\nrtpend=33999\n");
         write("musiconhold.conf",
               "[default]\nmode=files\ndirectory=" + directory + "/state/sounds/en\n");
+        for (const auto& [name, text] : files) write(name, text);
         const auto sounds = directory + "/state/sounds/en";
         std::filesystem::create_directories(sounds + "/digits");
         for (const auto* name : {"short", "beep", "agent-pass", "auth-incorrect", "auth-thankyou",

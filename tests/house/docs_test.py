@@ -130,7 +130,8 @@ def schema_keys(text):
     return keys
 
 
-@pytest.mark.parametrize("source", ["account", "acl", "endpoint", "global", "registration", "transport", "wizard"])
+@pytest.mark.parametrize("source", ["account", "acl", "endpoint", "global", "registration", "transport", "wizard", "queue",
+                                    "follow_me"])
 def test_every_sip_option_is_in_its_page(source):
     keys = schema_keys((root / "src" / "pbx" / "config" / f"{source}.cpp").read_text())
     assert keys

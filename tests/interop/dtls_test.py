@@ -9,7 +9,7 @@ import pytest
 from exchange import program
 from running import free_port
 
-peer_program = pathlib.Path(program).parent / "tests" / "dtls_peer"
+peer_program = pathlib.Path(program).parent / "tests" / "peers" / "dtls_peer"
 LABEL = "EXTRACTOR-dtls_srtp"
 # suite -> its name in OpenSSL, sizes of key and salt
 SUITES = {

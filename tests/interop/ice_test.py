@@ -1,6 +1,5 @@
 """Our ICE agent on real sockets beside aioice and libnice: both roles, full and lite, and a STUN server."""
 import asyncio
-import contextlib
 import os
 import pathlib
 import shutil
@@ -8,13 +7,14 @@ import subprocess
 
 import pytest
 from exchange import program
+from side import Side
 
 aioice = pytest.importorskip("aioice")
 import aioice.ice  # noqa: E402
 
 LIBNICE = pathlib.Path(__file__).with_name("libnice_peer.py")
 PEER = pathlib.Path(program).parent / "tests" / "peers" / "ice_peer"
-LIMIT = 10  # seconds, for anything that should take a fraction of one
+LIMIT = 10  # seconds, for what should take a fraction of one
 
 pytestmark = pytest.mark.skipif(not PEER.exists(), reason=f"{PEER} is not built")
 
@@ -25,75 +25,42 @@ def loopback_only(monkeypatch):
     monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
 
 
-class Side:
-    """One side of a session, in a program that speaks the lines of tests/peers/ice_peer.cpp."""
+class IceSide(Side):
+    """One side of an ICE session, in a program that speaks the lines of tests/peers/ice_peer.cpp."""
 
     @classmethod
     async def start(cls, *command):
-        self = cls()
-        self.process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
-        self.candidates, self.events, self.data = [], [], []
-        self.credentials = None
-        self.changed = asyncio.Event()
-        self.reader = asyncio.create_task(self._read())
-        await self.until(lambda: "gathered" in self.lines)
+        self = await super().start(*command)
+        await self.until(lambda: "gathered" in self.lines and self.said("credentials"))
         return self
 
-    def __init__(self):
-        self.lines = []
+    @property
+    def credentials(self):
+        return self.said("credentials")[-1].split()
 
-    async def _read(self):
-        while line := (await self.process.stdout.readline()).decode().rstrip("\n"):
-            self.lines.append(line)
-            word, _, rest = line.partition(" ")
-            if word == "credentials":
-                self.credentials = tuple(rest.split())
-            elif word.startswith("candidate:"):
-                self.candidates.append(line)
-            elif word == "event":
-                self.events.append(rest)
-            elif word == "data":
-                self.data.append(rest)
-            self.changed.set()
+    @property
+    def candidates(self):
+        return [line for line in self.lines if line.startswith("candidate:")]
 
-    async def until(self, holds, limit=LIMIT):
-        async with asyncio_timeout(limit, lambda: f"it never came; said: {self.lines}"):
-            while not holds():
-                self.changed.clear()
-                await self.changed.wait()
+    @property
+    def events(self):
+        return self.said("event")
+
+    @property
+    def data(self):
+        return self.said("data")
 
     async def event(self, kind):
         await self.until(lambda: any(event.startswith(kind) for event in self.events))
-        return next(event for event in self.events if event.startswith(kind))
-
-    def tell(self, *lines):
-        self.process.stdin.write("".join(line + "\n" for line in lines).encode())
 
     def meet(self, ufrag, pwd, candidates, lite=False):
         self.tell(f"remote {ufrag} {pwd}" + (" lite" if lite else ""), *candidates, "end")
 
     async def role(self):
-        before = sum(line.startswith("role") for line in self.lines)
+        before = len(self.said("role"))
         self.tell("role")
-        await self.until(lambda: sum(line.startswith("role") for line in self.lines) > before)
-        return [line for line in self.lines if line.startswith("role")][-1].split()[1]
-
-    async def stop(self):
-        self.tell("quit")
-        await asyncio.wait_for(self.process.wait(), LIMIT)
-        await self.reader
-        return self.process.returncode
-
-
-@contextlib.asynccontextmanager
-async def asyncio_timeout(limit, words):
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(asyncio.timeout(limit))
-            yield
-        except TimeoutError:
-            raise AssertionError(words()) from None
+        await self.until(lambda: len(self.said("role")) > before)
+        return self.said("role")[-1]
 
 
 async def meet_aioice(ours, theirs, lite=False):
@@ -120,7 +87,7 @@ async def exchange_data(ours, theirs):
 
 def session(options, controlling, components=1, lite=False, then=None):
     async def run():
-        ours = await Side.start(PEER, *options)
+        ours = await IceSide.start(PEER, *options)
         theirs = aioice.Connection(ice_controlling=controlling, components=components)
         try:
             await meet_aioice(ours, theirs, lite)
@@ -171,8 +138,8 @@ def test_consent_goes_on_both_ways_with_aioice():
 def libnice_session(our_options, its_options, then=None):
     pytest.importorskip("gi")
     async def run():
-        ours = await Side.start(PEER, *our_options)
-        theirs = await Side.start("/usr/bin/python3", LIBNICE, *its_options)
+        ours = await IceSide.start(PEER, *our_options)
+        theirs = await IceSide.start("/usr/bin/python3", LIBNICE, *its_options)
         try:
             ours.meet(*theirs.credentials, theirs.candidates, lite="--lite" in its_options)
             theirs.meet(*ours.credentials, ours.candidates)
@@ -229,7 +196,7 @@ def turnserver(tmp_path_factory):
 
 def test_a_stun_server_tells_us_how_we_are_seen(turnserver):
     async def run():
-        ours = await Side.start(PEER, "--stun", turnserver, "--announce", "192.0.2.1")
+        ours = await IceSide.start(PEER, "--stun", turnserver, "--announce", "192.0.2.1")
         reflexive = [line for line in ours.candidates if " typ srflx " in line]
         assert len(reflexive) == 1, ours.lines
         port = ours.candidates[0].split()[5]

@@ -52,6 +52,14 @@ std::shared_ptr<Configuration> load(ini::FileSource& files, const std::string& d
         lot.name = "default";
         c.parking_lots.add(std::move(lot));
     }
+    take("confbridge.conf", read_conferences);
+    complete_conferences(c);
+    take("queuerules.conf", read_queue_rules);
+    take("queues.conf", read_queues);
+    take("followme.conf", read_follow_me);
+    take("voicemail.conf", read_mailboxes);
+    take("amd.conf", read_amd);
+    take("privacy.conf", read_privacy);
     take("acl.conf", read_acl);
     c.pjsip = read(files, directory, "pjsip.conf", c.asterisk.execincludes, d);
     c.pjsip_wizard = read(files, directory, "pjsip_wizard.conf", c.asterisk.execincludes, d);

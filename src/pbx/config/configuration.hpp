@@ -11,9 +11,13 @@
 #include "base/text.hpp"
 #include "pbx/config/account.hpp"
 #include "pbx/config/acl.hpp"
+#include "pbx/config/conference.hpp"
 #include "pbx/config/endpoint.hpp"
+#include "pbx/config/follow_me.hpp"
 #include "pbx/config/global.hpp"
+#include "pbx/config/mailbox.hpp"
 #include "pbx/config/parking.hpp"
+#include "pbx/config/queue.hpp"
 #include "pbx/config/registration.hpp"
 #include "pbx/config/settings.hpp"
 #include "pbx/config/tones.hpp"
@@ -81,6 +85,16 @@ struct Configuration {
     Objects<MusicClass> music;
     Features features;
     Objects<ParkingLot> parking_lots;
+    Objects<ConferenceBridge> conference_bridges;
+    Objects<ConferenceUser> conference_users;
+    Objects<ConferenceMenu> conference_menus;
+    QueueGeneral queue_general;
+    Objects<Queue> queues;
+    Objects<QueueRule> queue_rules;
+    Objects<FollowMe> follow_me;
+    std::vector<Mailbox> mailboxes;
+    Amd amd;
+    Privacy privacy;
     Modules modules;
 
     /// extensions.conf with its includes, for dialplan::load (which adds its own diagnostics).

@@ -128,6 +128,14 @@ public:
             if (!iequals(entry.key, "type") || options_.contains("type"))
                 apply(object, document, entry, diagnostics);
     }
+    /// One option that no file has given.
+    Result<> set(Object& object, std::string_view key, std::string_view value) const {
+        const auto found = options_.find(to_lower(key));
+        if (found != options_.end()) return found->second(object, value);
+        const auto near = suggest(key);
+        return fail("unknown option '{}'{}", key,
+                    near.empty() ? near : " (did you mean '" + near + "'?)");
+    }
     bool knows(std::string_view key) const { return options_.contains(to_lower(key)); }
     std::string suggest(std::string_view key) const {
         std::vector<std::string_view> keys;

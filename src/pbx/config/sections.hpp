@@ -19,6 +19,15 @@ void read_music(const ini::Document& document, Configuration& configuration);
 void read_features(const ini::Document& document, Configuration& configuration);
 void read_modules(const ini::Document& document, Configuration& configuration);
 void read_parking(const ini::Document& document, Configuration& configuration);
+void read_conferences(const ini::Document& document, Configuration& configuration);
+/// The default profiles, where no file has given them.
+void complete_conferences(Configuration& configuration);
+void read_queues(const ini::Document& document, Configuration& configuration);
+void read_queue_rules(const ini::Document& document, Configuration& configuration);
+void read_follow_me(const ini::Document& document, Configuration& configuration);
+void read_mailboxes(const ini::Document& document, Configuration& configuration);
+void read_amd(const ini::Document& document, Configuration& configuration);
+void read_privacy(const ini::Document& document, Configuration& configuration);
 void read_acl(const ini::Document& document, Configuration& configuration);
 
 }  // namespace strowger::pbx::config

@@ -20,6 +20,26 @@ void apply(Object& object, std::string_view name, const Schema<Object>& schema,
             schema.apply(object, document, *section, configuration.diagnostics);
 }
 
+// "(args),class" or ",args[,class]": the music class that the other party hears meanwhile stands
+// last, and with the older form only behind quoted arguments.
+void take_arguments(Features::Application& application, std::string_view action, std::size_t end) {
+    auto rest = trim(action.substr(end + 1));
+    std::string_view music;
+    if (action[end] == '(') {
+        const auto close = rest.rfind(')');
+        music = close == std::string_view::npos ? "" : rest.substr(close + 1);
+        rest = rest.substr(0, close);
+        if (music.starts_with(',')) music.remove_prefix(1);
+    } else if (rest.starts_with('"') && rest.find('"', 1) != std::string_view::npos) {
+        const auto close = rest.find('"', 1);
+        music = rest.substr(close + 1);
+        rest = rest.substr(1, close - 1);
+        if (music.starts_with(',')) music.remove_prefix(1);
+    }
+    application.arguments = rest;
+    application.music = trim(music);
+}
+
 // "app_queue.so" without its suffix.
 std::string_view module_name(std::string_view name) {
     return name.ends_with(".so") ? name.substr(0, name.size() - 3) : name;
@@ -238,21 +258,55 @@ void read_features(const ini::Document& document, Configuration& configuration) 
     const auto* applications = document.find("applicationmap");
     if (!applications) return;
     for (const auto& entry : applications->entries) {
+        if (features.applicationmap.size() >= F::max_applications) break;
         const auto [digits, rest] = split_once(entry.value, ',');
         const auto [activate, action] = split_once(rest, ',');
         const auto end = action.find_first_of("(,");
-        F::Application application{std::string(entry.key),
-                                   std::string(trim(digits)),
-                                   std::string(trim(activate)),
-                                   std::string(trim(action.substr(0, end))),
-                                   {}};
-        if (end != std::string_view::npos) {
-            auto arguments = trim(action.substr(end + 1));
-            if (action[end] == '(' && arguments.ends_with(')')) arguments.remove_suffix(1);
-            application.arguments = arguments;
-        }
+        F::Application application;
+        application.name = entry.key;
+        application.digits = trim(digits);
+        application.activate_on = to_lower(trim(activate));
+        application.application = trim(action.substr(0, end));
+        if (end != std::string_view::npos) take_arguments(application, action, end);
         features.applicationmap.push_back(std::move(application));
     }
+    // The other sections are groups: each line names an application, and may give it other digits.
+    for (const auto* section : document.sections()) {
+        if (iequals(section->name, "general") || iequals(section->name, "featuremap") ||
+            iequals(section->name, "applicationmap"))
+            continue;
+        F::Group group;
+        group.name = section->name;
+        for (const auto& entry : section->entries)
+            group.members.emplace_back(entry.key, trim(entry.value));
+        features.groups.push_back(std::move(group));
+    }
+}
+
+void read_amd(const ini::Document& document, Configuration& configuration) {
+    using A = Amd;
+    static constexpr unsigned longest = 600'000;
+    static const auto schema =
+        Schema<A>()
+            .number("initial_silence", &A::initial_silence, 0u, longest)
+            .number("greeting", &A::greeting, 0u, longest)
+            .number("after_greeting_silence", &A::after_greeting_silence, 0u, longest)
+            .number("total_analysis_time", &A::total_analysis_time, 1u, longest)
+            .number("min_word_length", &A::min_word_length, 1u, longest)
+            .number("maximum_word_length", &A::maximum_word_length, 1u, longest)
+            .number("between_words_silence", &A::between_words_silence, 1u, longest)
+            .number("maximum_number_of_words", &A::maximum_number_of_words, 0u, 1000u)
+            .number("silence_threshold", &A::silence_threshold, 1u, 32767u)
+            .ignore({"playback_file"});
+    apply(configuration.amd, "general", schema, document, configuration);
+}
+
+void read_privacy(const ini::Document& document, Configuration& configuration) {
+    using P = Privacy;
+    static const auto schema = Schema<P>()
+                                   .number("maxretries", &P::maxretries, 1u, 100u)
+                                   .number("minlength", &P::minlength, 1u, 64u);
+    apply(configuration.privacy, "general", schema, document, configuration);
 }
 
 bool Modules::wants(std::string_view module) const {

@@ -108,11 +108,40 @@ struct Features {
     struct Application {
         std::string name;
         std::string digits;
-        std::string activate_on;  ///< self, peer, self/caller, ...
+        /// "self" or "peer", on whom it runs; with "/caller", "/callee" or "/both", who may press
+        /// it.
+        std::string activate_on;
         std::string application;
         std::string arguments;
+        std::string music;  ///< class that the other party hears meanwhile
     };
     std::vector<Application> applicationmap;
+    /// Applications under one name for DYNAMIC_FEATURES, each with digits of its own if it has any.
+    struct Group {
+        std::string name;
+        std::vector<std::pair<std::string, std::string>> members;
+    };
+    std::vector<Group> groups;
+    static constexpr std::size_t max_applications = 256;  ///< compared with each digit pressed
+};
+
+/// amd.conf: how AMD tells people from machines; milliseconds.
+struct Amd {
+    unsigned initial_silence = 2500;
+    unsigned greeting = 1500;
+    unsigned after_greeting_silence = 800;
+    unsigned total_analysis_time = 5000;
+    unsigned min_word_length = 100;
+    unsigned maximum_word_length = 5000;
+    unsigned between_words_silence = 50;
+    unsigned maximum_number_of_words = 2;
+    unsigned silence_threshold = 256;  ///< mean amplitude of 16-bit samples
+};
+
+/// privacy.conf: PrivacyManager's defaults.
+struct Privacy {
+    unsigned maxretries = 3;
+    unsigned minlength = 10;
 };
 
 /// modules.conf: names as feature switches.

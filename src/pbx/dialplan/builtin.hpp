@@ -19,6 +19,13 @@ void add_json_functions(Functions& functions);      ///< JSON_DECODE
 /// take the name of a variable.
 std::string value_of(Call& call, std::string_view name);
 
+/// The variable in which a function that gives a row of values leaves the names of its fields, for
+/// Set(HASH(name)=...).
+inline constexpr std::string_view row_fields = "~ODBCFIELDS~";
+
+/// RFC 4648 section 4.
+std::string base64_of(std::string_view bytes);
+
 /// Arguments by position; missing ones are empty.
 class Args {
 public:

@@ -32,6 +32,7 @@ struct Environment {
     std::function<std::shared_ptr<const Dialplan>()> dialplan;  ///< the current one; never null
     std::function<WallTime()> clock;
     std::function<std::string(std::string_view)> environment;  ///< ENV(): the process's variables
+    bool live_dangerously = false;  ///< asterisk.conf: programs outside may use every function
 };
 
 /// A call as the dialplan sees it: the PBX's Channel derives from this and adds what it knows of
@@ -114,12 +115,15 @@ private:
     unsigned steps_since_turn_ = 0;
     std::uint64_t steps_in_window_ = 0;
     WallTime window_start_{};
+    bool from_outside_ = false;
     unsigned nesting_ = 0;  ///< of applications run by applications, functions by functions
 
 public:
     /// EXCEPTION(reason|context|exten|priority).
     const std::string& exception_reason() const { return exception_reason_; }
     const Position& exception_position() const { return exception_at_; }
+    class FromOutside;
+    bool from_outside() const { return from_outside_; }
     /// Held while something runs inside something else; false when that goes too deep.
     class Nested {
     public:
@@ -132,6 +136,22 @@ public:
     private:
         Call& call_;
     };
+};
+
+/// Held while a program outside (AMI, AGI, ARI) has a text evaluated on a call: dangerous functions
+/// are refused to it.
+class Call::FromOutside {
+public:
+    explicit FromOutside(Call& call) : call_(call), before_(call.from_outside_) {
+        call.from_outside_ = true;
+    }
+    ~FromOutside() { call_.from_outside_ = before_; }
+    FromOutside(const FromOutside&) = delete;
+    FromOutside& operator=(const FromOutside&) = delete;
+
+private:
+    Call& call_;
+    bool before_;
 };
 
 inline constexpr unsigned max_nesting = 64;  ///< EVAL of EVAL, Exec of Exec; the stack is finite

@@ -3,6 +3,7 @@
 #include "pbx/dialplan/arguments.hpp"
 #include "pbx/dialplan/control.hpp"
 #include "pbx/dialplan/expression.hpp"
+#include "pbx/dialplan/functions.hpp"
 #include "pbx/dialplan/machine.hpp"
 #include "pbx/dialplan/substitution.hpp"
 
@@ -85,7 +86,12 @@ AppResult stack_pop(Call& call, std::string_view) {
 Task<AppResult> run_invocation(Call& call, std::string_view text) {
     const auto [name, arguments] = split_invocation(text);
     if (name.empty()) co_return AppResult::proceed;
-    co_return co_await Machine::execute(call, std::string(name), substitute(call, arguments));
+    std::string evaluated(arguments);
+    if (call.environment().functions.may_wait(evaluated))
+        evaluated = co_await substitute_waiting(call, std::move(evaluated));
+    else
+        evaluated = substitute(call, evaluated);
+    co_return co_await Machine::execute(call, std::string(name), std::move(evaluated));
 }
 
 Task<AppResult> run_plain(Call& call, std::string_view text) {

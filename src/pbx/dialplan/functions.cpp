@@ -13,6 +13,18 @@ void Functions::add(std::string name, std::string synopsis, ReadFunction read,
                                 Function{std::move(read), std::move(write), std::move(synopsis)});
 }
 
+void Functions::add_waiting(std::string name, std::string synopsis, WaitingFunction wait,
+                            ReadFunction read) {
+    waiting_.push_back(name);
+    functions_.insert_or_assign(
+        std::move(name), Function{std::move(read), {}, std::move(synopsis), std::move(wait)});
+}
+
+void Functions::mark_dangerous(std::string_view name) {
+    if (const auto found = functions_.find(name); found != functions_.end())
+        found->second.dangerous = true;
+}
+
 const Functions::Function* Functions::find(std::string_view name) const {
     const auto found = functions_.find(name);
     return found == functions_.end() ? nullptr : &found->second;
@@ -37,23 +49,63 @@ std::pair<std::string_view, std::string_view> name_and_arguments(std::string_vie
     return {trim(expression.substr(0, open)), arguments};
 }
 
+Result<std::string> checked(Result<std::string> result, std::string_view name) {
+    if (!result) return std::unexpected(result.error().within(name));
+    if (result->size() > max_substituted) result->resize(max_substituted);
+    return result;
+}
+
+bool is_name(char c) { return (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_'; }
+
 }  // namespace
 
-Result<std::string> Functions::read(Call& call, std::string_view expression) const {
-    const auto [name, arguments] = name_and_arguments(expression);
+Result<const Functions::Function*> Functions::for_reading(Call& call, std::string_view name) const {
     const auto* function = find(name);
     if (!function) {
         const auto near = nearest(name, names());
         return near ? fail("there is no function {} (did you mean {}?)", name, *near)
                     : fail("there is no function {}", name);
     }
-    if (!function->read) return fail("{} can be set but not read", name);
+    if (!function->read && !function->wait) return fail("{} can be set but not read", name);
+    if (function->dangerous && call.from_outside() && !call.environment().live_dangerously)
+        return fail("{} is not for programs outside unless live_dangerously is set", name);
+    return function;
+}
+
+Result<std::string> Functions::read(Call& call, std::string_view expression) const {
+    const auto [name, arguments] = name_and_arguments(expression);
+    const auto function = for_reading(call, name);
+    if (!function) return std::unexpected(function.error());
+    if (!(*function)->read)
+        return fail("{} has to wait, which it cannot within another function's argument", name);
     const Call::Nested nested(call);
     if (!nested) return fail("{}: functions call each other too deep", name);
-    auto result = function->read(call, arguments);
-    if (!result) return std::unexpected(result.error().within(name));
-    if (result->size() > max_substituted) result->resize(max_substituted);
-    return result;
+    return checked((*function)->read(call, arguments), name);
+}
+
+Task<Result<std::string>> Functions::await(Call& call, std::string expression) const {
+    const auto [name, arguments] = name_and_arguments(expression);
+    const auto function = for_reading(call, name);
+    if (!function) co_return std::unexpected(function.error());
+    if (!(*function)->wait) co_return read(call, expression);
+    const Call::Nested nested(call);
+    if (!nested) co_return fail("{}: functions call each other too deep", name);
+    std::string text(arguments);
+    auto result = co_await (*function)->wait(call, std::move(text));
+    co_return checked(std::move(result), name);
+}
+
+bool Functions::may_wait(std::string_view text) const {
+    if (text.find('$') == std::string_view::npos) return false;
+    for (auto open = text.find('('); open != std::string_view::npos;
+         open = text.find('(', open + 1)) {
+        auto begin = open;
+        while (begin > 0 && is_name(text[begin - 1])) --begin;
+        const auto name = text.substr(begin, open - begin);
+        if (!name.empty() && std::find(waiting_.begin(), waiting_.end(), name) != waiting_.end())
+            return true;
+    }
+    return false;
 }
 
 Result<> Functions::write(Call& call, std::string_view expression, std::string_view value) const {

@@ -97,6 +97,8 @@ Value uuid(Call& call, std::string_view) {
 
 }  // namespace
 
+std::string base64_of(std::string_view bytes) { return encode64(bytes); }
+
 void add_digest_functions(Functions& f) {
     f.add("MD5", "digest in hexadecimal",
           [](Call&, std::string_view text) { return digest(EVP_md5(), text); });

@@ -157,6 +157,17 @@ Result<> write_hash(Call& call, std::string_view args, std::string_view value) {
         return call.variables().set(element_name(arg[0], arg[1]), std::string(value));
     const auto values = split_arguments(value);
     std::size_t next = 0;
+    // Whoever made a row of values (CURL with hashcompat) may have named their keys.
+    if (const auto fields = call.variables().get(row_fields)) {
+        const std::string names(*fields);
+        for (const auto& key : split_arguments(names)) {
+            if (next == values.size()) break;
+            if (auto set = call.variables().set(element_name(arg[0], key), values[next++]); !set)
+                return set;
+        }
+        call.variables().erase(row_fields);
+        return {};
+    }
     for (const auto& [key, old] : elements(call, arg[0])) {
         if (next == values.size()) break;
         if (auto set = call.variables().set(element_name(arg[0], key), values[next++]); !set)

@@ -76,6 +76,7 @@ void add_store_functions(Functions& f) {
     f.add("DB", "a value of the database", db_read, db_write);
     f.add("DB_EXISTS", "1 when the database has a key", db_exists);
     f.add("DB_DELETE", "takes a value out of the database", db_delete);
+    f.mark_dangerous("DB_DELETE");
     f.add("DB_KEYS", "the keys below a place in the database", db_keys);
     f.add("DB_KEYCOUNT", "how many keys lie below a place in the database",
           [](Call& call, std::string_view args) -> Value {

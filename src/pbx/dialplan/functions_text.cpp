@@ -301,8 +301,12 @@ void add_text_functions(Functions& f) {
     f.add("REPLACE", "characters of a variable's text replaced", replace);
     f.add("STRREPLACE", "parts of a variable's text replaced", string_replace);
     f.add("SPRINTF", "formatted text", sprintf_function);
-    f.add("EVAL", "substitutes once more",
-          [](Call& call, std::string_view s) -> Value { return substitute(call, s); });
+    f.add_waiting(
+        "EVAL", "substitutes once more",
+        [](Call& call, std::string s) -> Task<Value> {
+            co_return co_await substitute_waiting(call, std::move(s));
+        },
+        [](Call& call, std::string_view s) -> Value { return substitute(call, s); });
     f.add("PASSTHRU", "the text itself",
           [](Call&, std::string_view s) -> Value { return std::string(s); });
     f.add("LTRIM", "without blanks before",

@@ -2,6 +2,7 @@
 
 #include "pbx/dialplan/arguments.hpp"
 #include "pbx/dialplan/control.hpp"
+#include "pbx/dialplan/functions.hpp"
 #include "pbx/dialplan/substitution.hpp"
 
 namespace strowger::dialplan {
@@ -164,7 +165,11 @@ Task<End> Machine::loop(Call& call, std::size_t least_frames, bool after_hangup)
             co_return end;
         }
         call.jumped_ = false;
-        const auto arguments = substitute(call, found->step->arguments);
+        std::string arguments;
+        if (call.environment().functions.may_wait(found->step->arguments))
+            arguments = co_await substitute_waiting(call, found->step->arguments);
+        else
+            arguments = substitute(call, found->step->arguments);
         call.stepping(*found->step, arguments);
         const auto* application = call.environment().applications.find(found->step->application);
         AppResult result;

@@ -87,10 +87,67 @@ public:
     explicit Substitution(Call& call) : call_(call) {}
 
     void run(std::string_view text, std::string& out, unsigned depth) {
+        while (const auto reference = next(text, out, depth)) {
+            std::string buffer;
+            std::string_view inside = reference->inside;
+            if (next_reference(inside) != std::string_view::npos) {
+                run(inside, buffer, depth + 1);
+                inside = buffer;
+            }
+            if (!reference->is_variable) {
+                append_expression(inside, out);
+                continue;
+            }
+            const auto wanted = parse_reference(inside);
+            append_value(wanted, value_of(wanted), out);
+        }
+    }
+
+    // As `run`, where functions may wait.
+    Task<> run_waiting(std::string_view text, std::string& out, unsigned depth) {
+        while (const auto reference = next(text, out, depth)) {
+            std::string buffer;
+            std::string_view inside = reference->inside;
+            if (next_reference(inside) != std::string_view::npos) {
+                co_await run_waiting(inside, buffer, depth + 1);
+                inside = buffer;
+            }
+            if (!reference->is_variable) {
+                append_expression(inside, out);
+                continue;
+            }
+            const auto wanted = parse_reference(inside);
+            std::string value;
+            if (wanted.is_function) {
+                std::string expression(wanted.name);
+                auto result =
+                    co_await call_.environment().functions.await(call_, std::move(expression));
+                value = reported(std::move(result));
+            } else {
+                value = value_of(wanted);
+            }
+            append_value(wanted, std::move(value), out);
+        }
+    }
+
+private:
+    static std::size_t next_reference(std::string_view text) {
+        for (auto at = text.find('$'); at != std::string_view::npos; at = text.find('$', at + 1))
+            if (at + 1 < text.size() && (text[at + 1] == '{' || text[at + 1] == '[')) return at;
+        return std::string_view::npos;
+    }
+
+    struct Piece {
+        bool is_variable;
+        std::string_view inside;
+    };
+
+    // The next `${...}` or `$[...]` of what is left of the text; what stands before it is appended.
+    std::optional<Piece> next(std::string_view& text, std::string& out, unsigned depth) {
         while (!text.empty()) {
             const auto at = next_reference(text);
             append(out, text.substr(0, at));
-            if (at == std::string_view::npos) return;
+            if (at == std::string_view::npos) break;
             text.remove_prefix(at);
             const bool is_variable = text[1] == '{';
             const auto inside = text.substr(2);
@@ -100,24 +157,14 @@ public:
                 call_.report(log::Level::warning,
                              fmt::format("'{}' has no closing bracket", text.substr(0, 80)));
                 append(out, text);
-                return;
+                break;
             }
-            if (depth >= max_substitution_depth)
-                call_.report(log::Level::warning,
-                             fmt::format("variables nest deeper than {}", max_substitution_depth));
-            else if (is_variable)
-                append_variable(inside.substr(0, close), out, depth);
-            else
-                append_expression(inside.substr(0, close), out, depth);
             text = inside.substr(close + 1);
+            if (depth < max_substitution_depth) return Piece{is_variable, inside.substr(0, close)};
+            call_.report(log::Level::warning,
+                         fmt::format("variables nest deeper than {}", max_substitution_depth));
         }
-    }
-
-private:
-    static std::size_t next_reference(std::string_view text) {
-        for (auto at = text.find('$'); at != std::string_view::npos; at = text.find('$', at + 1))
-            if (at + 1 < text.size() && (text[at + 1] == '{' || text[at + 1] == '[')) return at;
-        return std::string_view::npos;
+        return std::nullopt;
     }
 
     void append(std::string& out, std::string_view text) {
@@ -130,33 +177,24 @@ private:
         out.append(text.substr(0, room));
     }
 
-    // The inside with its own references replaced; most have none and are used as they stand.
-    std::string_view resolved(std::string_view inside, std::string& buffer, unsigned depth) {
-        if (next_reference(inside) == std::string_view::npos) return inside;
-        run(inside, buffer, depth + 1);
-        return buffer;
+    std::string reported(Result<std::string> result) {
+        if (result) return std::move(*result);
+        call_.report(log::Level::warning, result.error().text());
+        return {};
     }
 
-    void append_variable(std::string_view inside, std::string& out, unsigned depth) {
-        std::string buffer;
-        const auto reference = parse_reference(resolved(inside, buffer, depth));
-        std::string value;
-        if (reference.is_function) {
-            auto result = call_.environment().functions.read(call_, reference.name);
-            if (result)
-                value = std::move(*result);
-            else
-                call_.report(log::Level::warning, result.error().text());
-        } else if (auto found = call_.variable(reference.name)) {
-            value = std::move(*found);
-        }
+    std::string value_of(const Reference& reference) {
+        if (reference.is_function)
+            return reported(call_.environment().functions.read(call_, reference.name));
+        return call_.variable(reference.name).value_or("");
+    }
+
+    void append_value(const Reference& reference, const std::string& value, std::string& out) {
         append(out, reference.has_substring ? substring(value, reference.offset, reference.length)
                                             : std::string_view(value));
     }
 
-    void append_expression(std::string_view inside, std::string& out, unsigned depth) {
-        std::string buffer;
-        const auto expression = resolved(inside, buffer, depth);
+    void append_expression(std::string_view expression, std::string& out) {
         const auto result = evaluate(expression, [&](std::string_view name, std::string_view args) {
             return call_.environment().functions.read(call_, fmt::format("{}({})", name, args));
         });
@@ -186,6 +224,18 @@ std::string substitute(Call& call, std::string_view text) {
     }
     Substitution(call).run(text, out, 0);
     return out;
+}
+
+Task<std::string> substitute_waiting(Call& call, std::string text) {
+    std::string out;
+    const Call::Nested nested(call);
+    if (!nested) {
+        call.report(log::Level::warning, "functions call each other too deep");
+        co_return out;
+    }
+    Substitution substitution(call);
+    co_await substitution.run_waiting(text, out, 0);
+    co_return out;
 }
 
 }  // namespace strowger::dialplan

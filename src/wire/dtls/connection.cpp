@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <stdexcept>
 
 namespace strowger::dtls {
@@ -110,8 +111,16 @@ void Connection::receive(Bytes datagram, Time now) {
     link_.offer({});
 }
 
-void Connection::advance(Time now) {
+// OpenSSL keeps 16 KiB each way, and for DTLS it does not let go of them by itself. A session of
+// media alone has no use for them once it is up; as DTLS writes without looking whether they are
+// there, every call that may write takes them back first.
+void Connection::take_buffers() {
     ERR_clear_error();
+    if (SSL_alloc_buffers(ssl_.get()) != 1) throw std::bad_alloc();
+}
+
+void Connection::advance(Time now) {
+    take_buffers();
     if (state_ == State::handshake) {
         const int result = SSL_do_handshake(ssl_.get());
         follow_timer(now);
@@ -122,8 +131,10 @@ void Connection::advance(Time now) {
         }
     }
     if (state_ == State::connected || state_ == State::unverified) {
+        const auto before = events_.size();
         read_records();
         follow_timer(now);
+        if (events_.size() == before) SSL_free_buffers(ssl_.get());
     }
 }
 
@@ -179,7 +190,7 @@ void Connection::tick(Time now) {
                                      seconds(config_.handshake_timeout))));
     }
     interval_ = std::min(interval_ * 2, config_.longest_retransmission);
-    ERR_clear_error();
+    take_buffers();
     link_.expire_timer();
     const long result = DTLSv1_handle_timeout(ssl_.get());
     follow_timer(now);
@@ -200,6 +211,7 @@ void Connection::verify_late() {
             ? Result<>(fail("the peer showed no certificate"))
             : check_certificate(config_.fingerprints, der_of(certificate), config_.accept_sha_1);
     if (!good) {
+        take_buffers();
         SSL_shutdown(ssl_.get());
         return end(good.error().within("DTLS"));
     }
@@ -284,7 +296,7 @@ Result<> Connection::send(Bytes data) {
     if (data.empty() || data.size() > max_data()) {
         return fail("DTLS: a record has 1 to {} bytes, not {}", max_data(), data.size());
     }
-    ERR_clear_error();
+    take_buffers();
     const int sent = SSL_write(ssl_.get(), data.data(), static_cast<int>(data.size()));
     if (sent <= 0) return fail("DTLS: the record cannot be sent");
     return {};
@@ -294,7 +306,7 @@ std::size_t Connection::max_data() const { return DTLS_get_data_mtu(ssl_.get());
 
 void Connection::close() {
     if (state_ == State::connected || state_ == State::unverified) {
-        ERR_clear_error();
+        take_buffers();
         SSL_shutdown(ssl_.get());
     }
     state_ = State::ended;

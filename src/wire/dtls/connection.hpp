@@ -115,6 +115,7 @@ private:
     };
 
     void begin(Time now);
+    void take_buffers();
     void advance(Time now);
     void read_records();
     void follow_timer(Time now);

@@ -1,6 +1,7 @@
 #include "wire/dtls/connection.hpp"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <map>
@@ -470,6 +471,22 @@ TEST(Connection, DropsWhatNobodyPolls) {
     EXPECT_EQ(sent, 1000U);
     pair.server->collect(pair.now);
     EXPECT_EQ(pair.server->received.size(), max_unread);
+}
+
+TEST(Connection, KeepsAtMost48KiBOnceItIsUp) {
+    const auto mine = identity(), theirs = identity();
+    constexpr std::size_t count = 30;
+    std::vector<std::unique_ptr<Pair>> pairs;
+    const auto before = mallinfo2().uordblks;
+    for (std::size_t i = 0; i < count; ++i) {
+        auto& pair = *pairs.emplace_back(std::make_unique<Pair>());
+        pair.client_identity = mine;
+        pair.server_identity = theirs;
+        pair.make();
+        pair.run(start + 1s);
+        ASSERT_TRUE(pair.up());
+    }
+    EXPECT_LE((mallinfo2().uordblks - before) / (2 * count), 48U * 1024);
 }
 
 TEST(Connection, OfAnOldIdentityLivesOnAfterTheNewDay) {
