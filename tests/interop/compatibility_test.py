@@ -31,6 +31,10 @@ exten => 202,1,Set(GLOBAL(VARIABLES)=${VARIABLE_EXISTS(EXTEN)}${VARIABLE_EXISTS(
  same => n,Set(GLOBAL(MATCHED)=$["abc" : "b"]$["abc" =~ "b"]<$["abc" =~ "(x)"]>$["abc" = "abc"])
  same => n,Set(GLOBAL(OPTION)=${PJSIP_ENDPOINT(bob,dtmf_mode)}/${PJSIP_ENDPOINT(bob,allow_overlap)}/${PJSIP_ENDPOINT(bob,nonsense)})
  same => n,Hangup(17)
+exten => 203,1,Set(shown=here)
+ same => n,DumpChan()
+ same => n,Log(NOTICE,said by the dialplan: ${shown})
+ same => n,Hangup(17)
 
 [hints]
 
@@ -170,6 +174,13 @@ def test_the_language_keeps_its_small_habits(exchange, pair):
     assert global_value(exchange, "CHOICES") == "73500"
     assert global_value(exchange, "MATCHED") == "01<>1"
     assert global_value(exchange, "OPTION") == "rfc4733/yes/"
+
+
+def test_the_dialplan_writes_into_the_log(exchange, pair):
+    pair[0].invite("203").failed(486)
+    line = next(line for line in exchange.output().splitlines() if "uniqueid=" in line)
+    assert "PJSIP/ann-" in line and "shown=here" in line and "at calls,203,2" in line, line
+    assert exchange.said("said by the dialplan: here")
 
 
 def test_an_offer_without_what_the_endpoint_allows_is_488_and_else_the_offerers_order_is_kept(pair):

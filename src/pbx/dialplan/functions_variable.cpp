@@ -30,7 +30,8 @@ Value stack_peek(Call& call, std::string_view args) {
         if (is_true(trim(arg[2]))) return std::string{};
         return fail("there is no frame {}", arg[0]);
     }
-    const auto& from = frames[frames.size() - n].return_to;
+    auto from = frames[frames.size() - n].return_to;
+    --from.priority;  // a Gosub returns to the step after it
     switch (lower(arg[1].empty() ? 'l' : arg[1].front())) {
         case 'c': return from.context;
         case 'e': return from.exten;

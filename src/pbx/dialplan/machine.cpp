@@ -207,7 +207,9 @@ Task<bool> Machine::run_subroutine(Call& call, std::string target) {
     if (!nested) co_return false;
     const auto before = call.position_;
     const auto depth = call.variables_.frames().size();
-    if (!push_subroutine(call, target, before)) co_return false;
+    auto after = before;  // as if this step had been the Gosub
+    ++after.priority;
+    if (!push_subroutine(call, target, after)) co_return false;
     co_await loop(call, depth + 1, call.hung_up());
     // Returned: the frame is gone and the call stands where it stood, as if nothing had jumped.
     const bool returned = call.variables_.frames().size() == depth;
