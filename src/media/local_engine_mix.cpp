@@ -47,6 +47,9 @@ Result<LocalEngine::MixRecord*> LocalEngine::mix_named(const std::string& name) 
 }
 
 Task<Result<>> LocalEngine::mix(MixRequest request) {
+    if (request.mix.empty() || request.mix.size() > max_mix_name)
+        co_return fail("a mix's name has 1 to {} characters, not {}", max_mix_name,
+                       request.mix.size());
     std::uint64_t turn = 0;
     while (true) {
         const auto got = get(request.party);
@@ -57,9 +60,6 @@ Task<Result<>> LocalEngine::mix(MixRequest request) {
             co_return fail("media of call {}: '{}' speaks no codec that can be mixed here",
                            request.party.call, request.party.tag);
         if (record.mix != request.mix) {
-            if (request.mix.empty() || request.mix.size() > max_mix_name)
-                co_return fail("a mix's name has 1 to {} characters, not {}", max_mix_name,
-                               request.mix.size());
             auto found = mixes_.find(request.mix);
             if (found != mixes_.end() && found->second.members >= Mix::max_members)
                 co_return fail("mix '{}' has {} members, and no room for more", request.mix,

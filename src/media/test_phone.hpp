@@ -134,6 +134,7 @@ public:
         wait.start();
         const Time give_up = io::monotonic_now() + std::chrono::seconds{10};
         while (!wait.done() && io::monotonic_now() < give_up) pump(std::chrono::milliseconds{100});
+        if (!result) throw std::runtime_error("the engine did not answer");
         return std::move(*result);
     }
 
