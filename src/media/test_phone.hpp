@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <deque>
+#include <stdexcept>
 #include <string>
 #include <vector>
 

@@ -162,9 +162,10 @@ std::vector<std::string> prompts_of(const Invoked& invoked) {
         add(1);
     else if (name == "authenticate")
         add(3);
-    else if (name == "dial" && arguments.size() > 2)
-        if (const auto announcement = OptionLetters(arguments[2]).argument('A'))
-            prompts.emplace_back(*announcement);
+    else if (name == "dial" && arguments.size() > 2) {
+        const OptionLetters options(arguments[2]);
+        if (const auto announcement = options.argument('A')) prompts.emplace_back(*announcement);
+    }
     return prompts;
 }
 

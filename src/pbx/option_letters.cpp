@@ -20,7 +20,7 @@ OptionLetters::OptionLetters(std::string_view text) {
     }
 }
 
-std::optional<std::string_view> OptionLetters::argument(char letter) const {
+std::optional<std::string_view> OptionLetters::argument(char letter) const& {
     for (auto option = letters_.rbegin(); option != letters_.rend(); ++option)
         if (option->first == letter) return option->second;
     return std::nullopt;

@@ -16,7 +16,8 @@ public:
 
     bool has(char letter) const { return argument(letter).has_value(); }
     /// "" for a letter without brackets, nothing when it was not given. The last one counts.
-    std::optional<std::string_view> argument(char letter) const;
+    std::optional<std::string_view> argument(char letter) const&;
+    std::optional<std::string_view> argument(char letter) const&& = delete;  ///< it would dangle
 
 private:
     std::vector<std::pair<char, std::string>> letters_;
