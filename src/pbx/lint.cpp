@@ -107,17 +107,18 @@ public:
     void look_at(const Invoked& invoked) {
         const auto name = to_lower(invoked.application);
         const auto arguments = dialplan::split_arguments(invoked.arguments);
-        const auto options = [&](std::size_t at) {
-            return OptionLetters(at < arguments.size() ? arguments[at] : std::string());
+        const auto option = [&](std::size_t at, char letter) {
+            const OptionLetters letters(at < arguments.size() ? arguments[at] : std::string());
+            return std::optional<std::string>(letters.argument(letter));
         };
         std::optional<std::string> music_class;
         if ((name == "musiconhold" || name == "startmusiconhold" || name == "setmusiconhold") &&
             !arguments.empty())
             music_class = trim(arguments[0]);
         else if (name == "waitexten")
-            music_class = options(1).argument('m');
+            music_class = option(1, 'm');
         else if (name == "dial")
-            music_class = options(2).argument('m');
+            music_class = option(2, 'm');
         else if (name == "set" && invoked.arguments.starts_with("CHANNEL(musicclass)="))
             music_class = split_once(invoked.arguments, '=').second;
         if (music_class && !dialplan::is_computed(*music_class) && is_missing(*music_class))
