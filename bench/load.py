@@ -50,11 +50,13 @@ class Sipp:
 
 
 def register(folder, server, accounts, count, rate, timeout=120):
-    """`count` registrations by `accounts` phones in turn."""
+    """`count` registrations by `accounts` phones in turn, which keep their address from one time to the next."""
     folder.mkdir(parents=True, exist_ok=True)
     phones = folder / "phones.csv"
     phones.write_text("SEQUENTIAL\n" + "".join(map(authentication, users(accounts))))
-    sipp = Sipp(folder, "register", free_port(),
+    if not hasattr(server, "phones_port"):
+        server.phones_port = free_port()
+    sipp = Sipp(folder, "register", server.phones_port,
                 [f"127.0.0.1:{server.port}", "-inf", str(phones), "-r", str(rate), "-m", str(count), "-l", "5000"])
     return sipp.wait(timeout)
 
