@@ -2,31 +2,11 @@
 
 #include <regex.h>
 
-#include <algorithm>
-
-#include "base/text.hpp"
+#include "base/regex_bound.hpp"
 
 namespace strowger::dialplan {
 
 namespace {
-
-// Nested intervals like (a{200}){200} multiply into the compiled automaton; keep the product small.
-bool repeats_too_much(std::string_view regex) {
-    static constexpr unsigned most = 1000;
-    unsigned product = 1;
-    for (auto at = regex.find('{'); at != std::string_view::npos; at = regex.find('{', at + 1)) {
-        unsigned highest = 1;
-        unsigned number = 0;
-        for (auto i = at + 1; i < regex.size() && (is_digit(regex[i]) || regex[i] == ','); ++i) {
-            number = regex[i] == ','
-                         ? 0
-                         : std::min(most, number * 10 + static_cast<unsigned>(regex[i] - '0'));
-            highest = std::max(highest, number);
-        }
-        product = std::min(product * highest, most + 1);
-    }
-    return product > most;
-}
 
 constexpr std::size_t longest_pattern = 256;
 constexpr std::size_t longest_text = 4096;
@@ -34,7 +14,7 @@ constexpr std::size_t longest_text = 4096;
 }  // namespace
 
 Result<Matched> search(std::string_view pattern, std::string_view text) {
-    if (pattern.size() > longest_pattern || text.size() > longest_text || repeats_too_much(pattern))
+    if (pattern.size() > longest_pattern || text.size() > longest_text || regex_explodes(pattern))
         return fail("a regular expression too large to be tried ({} bytes on {})", pattern.size(),
                     text.size());
     // The library takes C strings: what follows a zero byte would silently not count.

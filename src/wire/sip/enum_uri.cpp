@@ -5,6 +5,7 @@
 #include <array>
 #include <vector>
 
+#include "base/regex_bound.hpp"
 #include "base/text.hpp"
 
 namespace strowger::sip {
@@ -45,7 +46,7 @@ std::optional<std::string> apply_naptr_rule(std::string_view rule, std::string_v
         else
             parts.back() += rule[at];
     }
-    if (parts.size() != 3) return std::nullopt;
+    if (parts.size() != 3 || regex_explodes(parts[0])) return std::nullopt;
     regex_t compiled;
     const int flags = REG_EXTENDED | (parts[2].find('i') != std::string::npos ? REG_ICASE : 0);
     if (::regcomp(&compiled, parts[0].c_str(), flags) != 0) return std::nullopt;

@@ -35,5 +35,9 @@ TEST(EnumUri, RefusesMalformedRules) {
         EXPECT_EQ(apply_naptr_rule(rule, "+46555"), std::nullopt) << rule;
 }
 
+TEST(NaptrRule, WhoseExpressionWouldTakeAllMemoryIsLeftOut) {
+    EXPECT_FALSE(apply_naptr_rule("!^." + std::string(62, '+') + "$!sip:a@example.com!", "+4930"));
+}
+
 }  // namespace
 }  // namespace strowger::sip
