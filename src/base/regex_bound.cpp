@@ -17,9 +17,10 @@ bool regex_explodes(std::string_view regex) {
             unsigned number = 0;
             for (auto i = at + 1; i < regex.size() && (is_digit(regex[i]) || regex[i] == ',');
                  ++i) {
-                number = regex[i] == ','
-                             ? 0
-                             : std::min(most, number * 10 + static_cast<unsigned>(regex[i] - '0'));
+                number =
+                    regex[i] == ','
+                        ? 0
+                        : std::min(most + 1, number * 10 + static_cast<unsigned>(regex[i] - '0'));
                 factor = std::max(factor, number);
             }
         }
