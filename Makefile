@@ -4,10 +4,10 @@ JOBS ?= 2
 SECONDS_PER_FUZZ_TARGET ?= 60
 PRESET ?= release
 
-.PHONY: help packages configure build demo test run bench fuzz sanitize fmt lint clean
+.PHONY: help packages configure build demo test test-images run bench fuzz sanitize fmt lint clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 packages: ## install the Debian packages to build, run and test
 	@tools/install-packages build run test demo
@@ -23,6 +23,9 @@ demo: build ## two phones, one call, and a report of it
 
 test: ## unit, simulation and interop tests
 	@./test
+
+test-images: ## builds the container images and tests them by running them
+	@docker/tests/test-image.sh
 
 run: build ## the exchange on this machine with the default configuration, until Ctrl-C
 	@tools/run-exchange
