@@ -7,7 +7,7 @@ PRESET ?= release
 .PHONY: help packages configure build demo test test-images run bench fuzz sanitize fmt lint clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 packages: ## install the Debian packages to build, run and test
 	@tools/install-packages build run test demo
