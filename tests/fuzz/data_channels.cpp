@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "wire/datachannel/channels.hpp"
+#include "wire/sctp/test_gettimeofday.hpp"
 #include "wire/sctp/test_pair.hpp"
 
 using namespace strowger;

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "wire/sctp/test_gettimeofday.hpp"
 #include "wire/sctp/test_pair.hpp"
 
 namespace strowger::datachannel {

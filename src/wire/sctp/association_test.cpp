@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "wire/sctp/test_gettimeofday.hpp"
 #include "wire/sctp/test_pair.hpp"
 
 namespace strowger::sctp {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "wire/sctp/test_pair.hpp"
+#include "wire/sctp/test_seal.hpp"
 
 namespace strowger::sctp {
 namespace {

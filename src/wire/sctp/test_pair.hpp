@@ -1,9 +1,6 @@
 #pragma once
 
-#include <usrsctp.h>
-
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,15 +9,9 @@
 #include "base/random.hpp"
 #include "wire/sctp/association.hpp"
 #include "wire/sctp/test_clock.hpp"
+#include "wire/sctp/test_seal.hpp"
 
 namespace strowger::sctp {
-
-/// Puts the checksum into a packet of a test's own.
-inline void seal(std::vector<std::uint8_t>& packet) {
-    std::fill(packet.begin() + 8, packet.begin() + 12, std::uint8_t{0});
-    const auto sum = usrsctp_crc32c(packet.data(), packet.size());
-    std::memcpy(packet.data() + 8, &sum, sizeof sum);
-}
 
 /// Two associations with a link between them that may lose and reorder packets, in virtual time.
 class TestPair {
