@@ -5,6 +5,7 @@ import time
 import pytest
 from agent import Agent
 from exchange import wait_for
+from house import global_value, hang_up_all
 from sound import compare, loudness
 
 OBJECTS = """
@@ -95,24 +96,10 @@ def phones(exchange):
     for phone in phones:
         phone.register()
     yield phones
-    exchange.ask("channel request hangup all")
-
-    def quiet():
-        for phone in phones:
-            phone.settle()
-        return exchange.channels() == 0
-
-    wait_for(quiet, what="all channels to end")
+    hang_up_all(exchange, phones)
     for phone in phones:
         phone.register("*", expires=0)
         phone.close()
-
-
-def global_value(exchange, name):
-    for line in exchange.ask("dialplan show globals").splitlines():
-        if line.strip().startswith(name + "="):
-            return line.split("=", 1)[1].strip()
-    return None
 
 
 def queue_log(exchange):
