@@ -345,6 +345,7 @@ private:
     }
 
     Task<> pass_early_media(ChannelPtr leg) {
+        co_await caller_.match(leg->codecs());
         (void)co_await caller_.progress();
         const auto a = caller_.party();
         const auto b = leg->party();
@@ -439,6 +440,7 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
     if (callee->caller.name.empty()) callee->caller.name = caller.connected.name;
     // Before the answer, which says who it is.
     if (!options.has('I')) caller.connected = callee->caller;
+    co_await caller.match(callee->codecs());
     ChannelPtr caller_share = caller.shared_from_this();
     // What the called party is to hear or to decide comes first; the caller waits unanswered
     // unless option a says otherwise.

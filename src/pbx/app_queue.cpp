@@ -516,6 +516,7 @@ private:
     }
 
     Task<AppResult> bridge_them(ChannelPtr agent, std::shared_ptr<QueueMember> member) {
+        co_await caller_.match(agent->codecs());
         const auto answered = co_await caller_.answer();
         if (!answered || caller_.hung_up()) {
             agent->hangup(Cause::normal_clearing);
