@@ -49,13 +49,13 @@ class Phone:
     """`account` is what stands after the address in baresip's accounts file, e.g. ';answermode=auto'."""
 
     def __init__(self, folder, name, port, server, password, speech, account="", address="127.0.0.1", rtp="20000-20100",
-                 transport="udp", prefix=()):
+                 transport="udp", prefix=(), more=""):
         self.name, self.folder = name, pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.control = free_port()
         (self.folder / "config").write_text(CONFIG.format(
             address=address, port=port, modules=module_folder(), control=self.control, speech=speech, name=name,
-            folder=self.folder, rtp=rtp))
+            folder=self.folder, rtp=rtp) + more)
         (self.folder / "accounts").write_text(
             f"<sip:{name}@{server};transport={transport}>;auth_user={name};auth_pass={password};regint=600;"
             f"audio_codecs=PCMU/8000,PCMA/8000{account}\n")

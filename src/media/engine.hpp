@@ -27,7 +27,7 @@ struct Party {
 
 using sdp::Direction;  ///< as seen from the engine
 
-/// One audio codec as it stands in SDP. Names compare without case.
+/// One codec as it stands in SDP. Names compare without case.
 using CodecSpec = sdp::Codec;
 
 enum class DtmfMode { rfc4733, info, inband, automatic, none };
@@ -46,6 +46,8 @@ struct Profile {
     Duration rtp_timeout{};  ///< no packet for this long: MediaTimeout; zero: never
     Duration rtp_timeout_hold{};
     int tos = 0;
+    int tos_video = 0;
+    unsigned max_video = 1;  ///< video sections; more are refused
     /// How a source of media is learnt: packets that one must show in a row, and how long another
     /// that is silent keeps its place.
     int probation = 4;
@@ -76,12 +78,18 @@ struct PublishRequest {
     std::string sdp;
     Profile profile;
     Direction direction = Direction::sendrecv;
+    /// What the other party speaks: sections beside the audio (video, text) are refused unless they
+    /// have a codec of it. Nothing: all that the profile allows are taken.
+    std::optional<std::vector<CodecSpec>> peer = std::nullopt;
 };
 struct CreateRequest {
     Party party;
     Profile profile;
     Direction direction = Direction::sendrecv;
     std::vector<CodecSpec> preferred = {};  ///< put these first, as far as the profile allows them
+    /// What the other party speaks: decides which sections beside the audio are offered, and with
+    /// what. Nothing: those there are now.
+    std::optional<std::vector<CodecSpec>> peer = std::nullopt;
 };
 struct CreateAnswerRequest {
     Party party;

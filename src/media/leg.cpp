@@ -144,6 +144,7 @@ void Leg::join(Leg& other) {
         leg->sender_.source_changed();
         leg->route();
         leg->tell_spies();
+        leg->picture_due_ = true;
     }
 }
 
@@ -299,6 +300,8 @@ void Leg::rtp_readable(Time now) {
         const auto offset = static_cast<std::size_t>(packet->payload().data() - datagram->data());
         mute_key(datagram->subspan(offset, packet->payload().size()), route.law);
     }
+    // What was shown before the two were joined, the other one has missed.
+    if (picture_due_ && terms_.passes_feedback) picture_due_ = !ask_for_picture(std::nullopt);
     Leg& to = echo_ ? *this : *peer_;
     to.relay(*datagram, packet->payload(), route, now);
 }
@@ -577,13 +580,42 @@ void Leg::record_tick(Time now) {
 void Leg::rtcp_readable(Time now) {
     const auto datagram = transport_.receive_rtcp(shard_->buffer());
     if (!datagram) return;
-    const auto compound = rtcp::Compound::parse(*datagram);
+    const auto compound = rtcp::Compound::parse(
+        *datagram, terms_.passes_feedback ? rtcp::Strictness::reduced : rtcp::Strictness::compound);
     if (!compound) {
         ++refused_;
         return;
     }
     schedule_->received(datagram->size() + datagram_overhead);
     reporter_.receive(*compound, now, rtcp::ntp_time(io::wall_now()));
+    if (terms_.passes_feedback) pass_feedback(*compound);
+}
+
+// Under the SSRCs of the other side: those of this one mean nothing there.
+void Leg::pass_feedback(const rtcp::Compound& compound) {
+    Leg* const source = echo_ ? this : peer_;
+    if (!source) return;
+    for (const auto& packet : compound) {
+        if (packet.type == rtcp::Type::old_full_intra_request)
+            (void)source->ask_for_picture(std::nullopt);
+        const auto feedback = rtcp::Feedback::parse(packet);
+        if (!feedback) continue;
+        if (feedback->format == rtcp::Feedback::Format::pli)
+            (void)source->ask_for_picture(std::nullopt);
+        if (feedback->format == rtcp::Feedback::Format::fir && feedback->fir_count() > 0)
+            (void)source->ask_for_picture(feedback->fir(0).sequence);
+    }
+}
+
+bool Leg::ask_for_picture(std::optional<std::uint8_t> fir) {
+    if (!received_.valid()) return false;
+    rtcp::CompoundWriter writer(shard_->second_buffer());
+    writer.receiver_report(sender_.ssrc()).cname(sender_.ssrc(), shard_->cname());
+    if (fir)
+        writer.fir(sender_.ssrc(), received_.ssrc(), *fir);
+    else
+        writer.pli(sender_.ssrc(), received_.ssrc());
+    return transport_.send_rtcp(writer.finish());
 }
 
 // A report about each direction that lives (RFC 3550 section 6.4). Reports of the peer are never

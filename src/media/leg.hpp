@@ -69,6 +69,10 @@ public:
     void spy(Leg& target, const SpySettings& settings);
     void stop_spying();
 
+    /// Whoever sends to us is to send a whole picture: by PLI, or by FIR with that number (RFC 5104
+    /// section 4.3.1).
+    bool ask_for_picture(std::optional<std::uint8_t> fir);
+
     PartyStats stats() const;
 
     // By the mix and the spies that it has to do with.
@@ -140,6 +144,7 @@ private:
     void finish_play(bool completed, std::string error = {});
     void start_playing();
 
+    void pass_feedback(const rtcp::Compound& compound);
     void rtcp_tick(Time now);
     void watch_tick(Time now);
     void keep_alive(Time now);
@@ -179,6 +184,7 @@ private:
     Time silent_since_{};        ///< nothing has been sent since
     std::uint64_t refused_ = 0;  ///< garbage, unknown payload types, strangers
     bool started_ = false, timed_out_ = false;
+    bool picture_due_ = false;  ///< whom it was joined to has seen no whole one yet
     Time quiet_since_{};  ///< last packet, or since when one was to be expected
 
     Timer play_timer_, digit_timer_, key_timer_, record_timer_, rtcp_timer_, watch_timer_;

@@ -29,7 +29,9 @@ std::vector<sdp::Codec> allowed_codecs(const Profile& profile,
     std::vector<sdp::Codec> codecs = profile.codecs;
     // "All known ones": those whose sound we can make and hear.
     if (codecs.empty()) codecs = {{"PCMU", 8000, 1}, {"PCMA", 8000, 1}};
-    std::erase_if(codecs, [](const auto& c) { return iequals(c.name, "telephone-event"); });
+    std::erase_if(codecs, [](const auto& c) {
+        return iequals(c.name, "telephone-event") || sdp::kind_of(c) != "audio";
+    });
     auto front = codecs.begin();
     for (const auto& wanted : preferred) {
         const auto found = std::find_if(
@@ -206,8 +208,9 @@ Task<Result<std::string>> LocalEngine::publish(PublishRequest request) {
         }
         co_return std::unexpected(answer.error());
     }
-    std::string text = record.history.publish(std::move(answer->description));
     if (fresh) admit(std::move(fresh), std::move(leg));
+    answer_streams(record, *offer, request.peer, request.direction, answer->description);
+    std::string text = record.history.publish(std::move(answer->description));
     if (answer->audio) apply(record, *answer->audio);
     co_return text;
 }
@@ -228,6 +231,7 @@ Task<Result<std::string>> LocalEngine::create(CreateRequest request) {
                              .port = record->local.port,
                              .ptime = ptime},
                             base_description(*record), last ? &*last : nullptr);
+    offer_streams(*record, request.peer, request.direction, offer, last ? &*last : nullptr);
     co_return record->history.publish(std::move(offer));
 }
 
@@ -243,6 +247,7 @@ Task<Result<>> LocalEngine::create_answer(CreateAnswerRequest request) {
     const auto agreement = sdp::accept_answer(*offer, *answer);
     if (!agreement) co_return std::unexpected(agreement.error());
     apply(**record, *agreement);
+    streams_answered(**record, *offer, *answer);
     co_return Result<>{};
 }
 
@@ -298,27 +303,32 @@ void LocalEngine::move(Record& record, Shard& to) {
     if (&from == &to) return;
     record.shard = &to;
     record.moving = true;
-    send(from, [this, &from, leg = record.leg, id = record.id] {
+    send(from, [this, &from, legs = legs_of(record), id = record.id] {
+        std::vector<std::unique_ptr<Leg>> moved;
+        for (Leg* const leg : legs) moved.push_back(from.release(*leg));
         mailbox_.post(
-            [this, id, moved = from.release(*leg)]() mutable { arrived(id, std::move(moved)); });
+            [this, id, moved = std::move(moved)]() mutable { arrived(id, std::move(moved)); });
     });
     for (const std::uint64_t id : record.spies)
         if (const auto spy = by_id_.find(id); spy != by_id_.end())
             tasks_.spawn(follow(spy->second->party, record.party));
 }
 
-void LocalEngine::arrived(std::uint64_t id, std::unique_ptr<Leg> leg) {
+void LocalEngine::arrived(std::uint64_t id, std::vector<std::unique_ptr<Leg>> legs) {
     const auto found = by_id_.find(id);
     if (found == by_id_.end()) {
         // Removed on the way.
-        const std::uint16_t port = leg->sockets().port;
-        leg.reset();
-        ports_.give_back(port);
+        for (auto& leg : legs) {
+            const std::uint16_t port = leg->sockets().port;
+            leg.reset();
+            ports_.give_back(port);
+        }
         return;
     }
     Record& record = *found->second;
-    send(*record.shard,
-         [shard = record.shard, leg = std::move(leg)]() mutable { shard->adopt(std::move(leg)); });
+    send(*record.shard, [shard = record.shard, legs = std::move(legs)]() mutable {
+        for (auto& leg : legs) shard->adopt(std::move(leg));
+    });
     record.moving = false;
     for (auto& work : std::exchange(record.waiting, {})) post(record, std::move(work));
     for (auto& waiter : std::exchange(record.moved, {})) waiter.set(true);
@@ -349,6 +359,9 @@ Task<Result<>> LocalEngine::connect(ConnectRequest request) {
                 unjoin(**a);
                 unjoin(**b);
                 send(*(*a)->shard, [one = (*a)->leg, other = (*b)->leg] { one->join(*other); });
+                (*a)->joined = request.b;
+                (*b)->joined = request.a;
+                join_streams(**a);
                 co_return Result<>{};
             }
             move(**b, *(*a)->shard);
@@ -371,6 +384,8 @@ Task<Result<>> LocalEngine::echo(EchoRequest request) {
     if (!record) co_return std::unexpected(record.error());
     if (request.on) unjoin(**record);
     post(**record, [on = request.on](Leg& leg) { leg.echo(on); });
+    (*record)->echoes = request.on;
+    join_streams(**record);
     co_return Result<>{};
 }
 
@@ -603,18 +618,24 @@ Task<Result<PartyStats>> LocalEngine::remove(DeleteRequest request) {
     call->second.erase(place);
     if (call->second.empty()) calls_.erase(call);
     send(*record->shard, [this, reply, shard = record->shard, leg = record->leg, id = record->id,
-                          local = record->local] {
+                          local = record->local, streams = std::move(record->streams)] {
         PartyStats stats = leg->stats();
         stats.local = local;
         leg->stop_play();
         leg->stop_record(0, "hangup");
         shard->end(*leg);
-        mailbox_.post([this, reply, id, port = local.port, stats = std::move(stats)]() mutable {
-            by_id_.erase(id);
-            departing_.erase(id);
-            ports_.give_back(port);
-            reply.set(std::move(stats));
-        });
+        std::vector<std::uint16_t> ports{local.port};
+        for (const auto& stream : streams) {
+            shard->end(*stream.leg);
+            ports.push_back(stream.port);
+        }
+        mailbox_.post(
+            [this, reply, id, ports = std::move(ports), stats = std::move(stats)]() mutable {
+                by_id_.erase(id);
+                departing_.erase(id);
+                for (const auto port : ports) ports_.give_back(port);
+                reply.set(std::move(stats));
+            });
     });
     auto stats = co_await reply;
     co_return stats;

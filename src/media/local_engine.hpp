@@ -82,6 +82,15 @@ public:
 private:
     using LegWork = std::move_only_function<void(Leg&)>;
 
+    /// A section beside the audio, forwarded as it comes. `leg` is only named here.
+    struct Stream {
+        std::string kind;         ///< "video", "text"
+        std::size_t section = 0;  ///< of the party's descriptions
+        Leg* leg = nullptr;
+        std::uint16_t port = 0;
+        bool active = false;  ///< both sides have agreed to it
+    };
+
     /// What the owner's thread knows of a party. `leg` is only named here; its shard owns it.
     struct Record {
         Record(std::uint64_t number, Party name, std::uint64_t session)
@@ -103,6 +112,9 @@ private:
         std::optional<Party> spied;  ///< whom it listens to
         SpySettings spy_settings;
         std::vector<std::uint64_t> spies;  ///< who listens to it
+        std::vector<Stream> streams;
+        std::optional<Party> joined;  ///< whom it is connected to
+        bool echoes = false;
 
         bool moving = false;             ///< between two shards
         std::vector<LegWork> waiting;    ///< until it has arrived
@@ -129,6 +141,21 @@ private:
     sdp::Description base_description(const Record& record) const;
     void apply(Record& record, const sdp::Agreement& agreement);
 
+    // local_engine_streams.cpp: the sections beside the audio.
+    Stream* stream_at(Record& record, std::string_view kind, std::optional<std::size_t> section);
+    void answer_streams(Record& record, const sdp::Session& offer,
+                        const std::optional<std::vector<CodecSpec>>& peer, Direction direction,
+                        sdp::Description& answer);
+    void offer_streams(Record& record, const std::optional<std::vector<CodecSpec>>& peer,
+                       Direction direction, sdp::Description& offer, const sdp::Description* last);
+    void streams_answered(Record& record, const sdp::Description& offer,
+                          const sdp::Session& answer);
+    void agree(Record& record, Stream& stream, const sdp::Agreement* agreement);
+    /// Streams of one kind of two parties that are connected go to each other; of one that echoes,
+    /// back.
+    void join_streams(Record& record);
+    static std::vector<Leg*> legs_of(const Record& record);
+
     /// Takes it out of what it was joined to, as far as the owner's thread keeps account of it.
     void unjoin(Record& record);
     void leave_mix(Record& record);
@@ -147,7 +174,7 @@ private:
     void post(Record& record, LegWork work);
     void listen(Record& record, const RecordRequest& request);
     void move(Record& record, Shard& to);
-    void arrived(std::uint64_t id, std::unique_ptr<Leg> leg);
+    void arrived(std::uint64_t id, std::vector<std::unique_ptr<Leg>> legs);
     Task<Result<>> settled(Party party);
     void emit(std::uint64_t id, Event event);
 

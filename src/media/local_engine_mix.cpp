@@ -20,6 +20,11 @@ constexpr std::size_t max_spies = 16;
 
 void LocalEngine::unjoin(Record& record) {
     ++record.joins;
+    record.echoes = false;
+    if (const auto other = std::exchange(record.joined, std::nullopt))
+        if (Record* const peer = find(*other); peer && peer->joined == record.party)
+            peer->joined.reset();
+    if (!record.streams.empty()) join_streams(record);
     leave_mix(record);
     stop_spying(record);
 }

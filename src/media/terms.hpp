@@ -19,8 +19,9 @@ struct Terms {
     DtmfMode dtmf = DtmfMode::rfc4733;
     Duration timeout{}, timeout_hold{};  ///< zero: never
     Duration rtcp_interval = std::chrono::seconds{5};
-    Duration keepalive{};    ///< zero: none
-    unsigned ptime_ms = 20;  ///< of packets that are made here
+    Duration keepalive{};          ///< zero: none
+    unsigned ptime_ms = 20;        ///< of packets that are made here
+    bool passes_feedback = false;  ///< requests for a whole picture go on to the peer
 };
 
 }  // namespace strowger::media

@@ -70,6 +70,39 @@ std::optional<TalkLimit> talk_limit(const Channel& caller, const OptionLetters& 
     return limit;
 }
 
+// "ctx^ext^pri(args^...)" as options write it: carets stand for commas.
+std::string caret_to_comma(std::string_view text) {
+    std::string result(text);
+    std::replace(result.begin(), result.end(), '^', ',');
+    return result;
+}
+
+// The part of an option's argument between colons: D(called:calling:progress).
+std::string_view argument_part(const OptionLetters& options, char letter, std::size_t index) {
+    std::string_view rest = options.argument(letter).value_or("");
+    for (; index > 0; --index) rest = split_once(rest, ':').second;
+    return split_once(rest, ':').first;
+}
+
+/// More than anybody would have dialled for him.
+constexpr std::size_t max_digits = 80;
+
+Task<> press(ChannelPtr channel, std::string digits) {
+    for (const char digit : std::string_view(digits).substr(0, max_digits)) {
+        const bool is_pause = digit == 'w' || digit == 'W';  // half a second, or a whole one
+        if (!is_pause) channel->send_digit(digit, std::chrono::milliseconds{100});
+        const auto rest = is_pause ? (digit == 'w' ? 500 : 1000) : 200;
+        if (!co_await channel->wait(std::chrono::milliseconds{rest})) co_return;
+    }
+}
+
+Task<> announce(ChannelPtr channel, std::string sound) {
+    const auto file = channel->core().sounds.find(sound, channel->language);
+    if (!file) co_return;
+    std::vector<std::string> files{*file};
+    (void)co_await channel->play_and_wait(std::move(files));
+}
+
 /// One Dial while it rings.
 class Dialling final : public RingingCall {
 public:
@@ -135,7 +168,10 @@ public:
         if (options_.has('m')) {
             (void)co_await caller_.progress();
             (void)co_await caller_.start_music(std::string(options_.argument('m').value_or("")));
-        } else if (options_.has('r')) {
+        } else if (const auto tone = options_.argument('r'); tone && !tone->empty()) {
+            (void)co_await caller_.progress();
+            (void)co_await caller_.play_tone(std::string(*tone));
+        } else if (options_.has('r') || options_.has('R')) {
             ring_back();
         }
         while (!legs_.empty()) {
@@ -153,12 +189,12 @@ public:
                     hang_up_all(Cause::normal_clearing);
                     co_return nullptr;
                 }
-                if (const auto* digit = std::get_if<channel::Digit>(&item->event)) {
-                    if (options_.has('H') && digit->digit == '*') {
-                        status_ = "CANCEL";
-                        hang_up_all(Cause::normal_clearing);
-                        co_return nullptr;
-                    }
+                const auto* digit = std::get_if<channel::Digit>(&item->event);
+                if (digit && ((options_.has('H') && digit->digit == '*') ||
+                              (options_.has('d') && leaves_by(digit->digit)))) {
+                    status_ = "CANCEL";
+                    hang_up_all(Cause::normal_clearing);
+                    co_return nullptr;
                 }
                 continue;
             }
@@ -172,11 +208,15 @@ public:
                 co_return leg;
             }
             if (std::holds_alternative<channel::Ringing>(item->event)) {
-                if (legs_.size() == 1) caller_.connected = leg->caller;
+                if (legs_.size() == 1 && !options_.has('I')) caller_.connected = leg->caller;
                 if (!options_.has('m') && !options_.has('r')) ring_back();
             } else if (std::holds_alternative<channel::Progress>(item->event)) {
                 if (!options_.has('m') && !options_.has('r') && !early_)
                     co_await pass_early_media(leg);
+                // D(called:calling:progress)
+                if (const auto digits = argument_part(options_, 'D', 2);
+                    !digits.empty() && !std::exchange(sent_digits_, true))
+                    caller_.core().tasks.spawn(press(leg, std::string(digits)));
             } else if (const auto* moved = std::get_if<channel::Redirected>(&item->event)) {
                 if (!options_.has('i') && redirections_++ < max_redirections) {
                     forwarded(*leg, *moved);
@@ -232,6 +272,28 @@ private:
         caller_.call_forwarded();
     }
 
+    // Option d: the number that stands for a key, where the caller is or in EXITCONTEXT.
+    bool leaves_by(char digit) {
+        const auto context = caller_.variable("EXITCONTEXT").value_or(caller_.position().context);
+        const std::string exten(1, digit);
+        if (!caller_.dialplan()->exists(context, exten, caller_.query())) return false;
+        caller_.jump({context, exten, 1});
+        return true;
+    }
+
+    // Options f, o, s and u: whom the called party sees, and as who it stands there itself.
+    void identify(Channel& leg) const {
+        if (redirections_ > 0 && options_.has('f')) {
+            const auto number = options_.argument('f').value_or("");
+            leg.connected = {std::string(number.empty() ? caller_.position().exten : number), {}};
+        }
+        if (const auto own = options_.argument('o'))
+            leg.caller = own->empty() ? caller_.caller : PartyId{std::string(*own), {}};
+        if (const auto tag = options_.argument('s')) leg.caller_tag = *tag;
+        if (const auto presentation = options_.argument('u'))
+            leg.connected.restricted = presentation->starts_with("prohib");
+    }
+
     void introduce(Channel& leg, const std::string& name) {
         leg.connected = caller_.caller;
         leg.redirecting = caller_.redirecting;
@@ -244,25 +306,19 @@ private:
             if (const auto ep = sip->endpoint(); ep && !ep->callerid.number.empty())
                 leg.caller = {ep->callerid.number, ep->callerid.name};
         }
+        identify(leg);
         caller_.core().events.publish(
             events::DialChanged{false, caller_.name(), leg.name(), name, {}});
     }
 
-    // Option b: a subroutine on the leg before it is dialled; B: on the caller.
+    // Option b: a subroutine on the leg before it is dialled.
     Task<bool> before_dialling(Channel& leg) {
         if (options_.has('b')) {
-            std::string target = subroutine_target(options_.argument('b').value_or(""));
+            std::string target = caret_to_comma(options_.argument('b').value_or(""));
             if (!co_await dialplan::Machine::run_subroutine(leg, std::move(target)))
                 co_return !leg.hung_up();
         }
         co_return true;
-    }
-
-    // "ctx^ext^pri(args^...)" as options write it: carets stand for commas.
-    static std::string subroutine_target(std::string_view value) {
-        std::string target(value);
-        std::replace(target.begin(), target.end(), '^', ',');
-        return target;
     }
 
     void not_reached(const std::string& name, const Error& error) {
@@ -289,6 +345,7 @@ private:
     }
 
     Task<> pass_early_media(ChannelPtr leg) {
+        co_await caller_.match(leg->codecs());
         (void)co_await caller_.progress();
         const auto a = caller_.party();
         const auto b = leg->party();
@@ -330,11 +387,18 @@ private:
         const auto legs = std::exchange(legs_, {});
         for (const auto& leg : legs) {
             leg->listen(nullptr);
-            const bool say_so = options_.has('c') || picked_up_;
-            leg->hangup(cause == Cause::answered_elsewhere && !say_so ? Cause::normal_clearing
-                                                                      : cause);
+            leg->hangup(cause == Cause::answered_elsewhere ? cause_of_losers() : cause);
             tell(leg.get(), true);
         }
+    }
+
+    // What the phones that did not answer are told when another one did: options c and Q(cause).
+    Cause cause_of_losers() const {
+        if (const auto wanted = options_.argument('Q')) {
+            if (const auto cause = parse_cause(*wanted)) return *cause;
+            if (iequals(*wanted, "none")) return Cause::none;
+        }
+        return options_.has('c') || picked_up_ ? Cause::answered_elsewhere : Cause::normal_clearing;
     }
 
     void tell(const Channel* leg, bool ended) {
@@ -351,6 +415,7 @@ private:
     bool early_ = false;
     bool ringing_ = false;
     bool picked_up_ = false;
+    bool sent_digits_ = false;
     int redirections_ = 0;
     int busy_ = 0, congested_ = 0, no_answer_ = 0, others_ = 0;
     std::shared_ptr<void> known_;
@@ -360,10 +425,11 @@ void set(Channel& channel, std::string_view name, std::string value) {
     (void)channel.variables().set(name, std::move(value));
 }
 
-std::string caret_to_comma(std::string_view text) {
-    std::string result(text);
-    std::replace(result.begin(), result.end(), '^', ',');
-    return result;
+Task<bool> answer_caller(Channel& caller) {
+    const auto answered = co_await caller.answer();
+    if (!answered || caller.hung_up()) co_return false;
+    co_await caller.stop_playing();
+    co_return true;
 }
 
 Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& options,
@@ -372,27 +438,18 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
     set(caller, "DIALEDPEERNAME", callee->name());
     set(caller, "DIALEDPEERNUMBER", callee->dialled);
     if (callee->caller.name.empty()) callee->caller.name = caller.connected.name;
-    caller.connected = callee->caller;  // before the answer, which says who it is
-    const auto answered = co_await caller.answer();
-    if (!answered || caller.hung_up()) {
+    // Before the answer, which says who it is.
+    if (!options.has('I')) caller.connected = callee->caller;
+    co_await caller.match(callee->codecs());
+    ChannelPtr caller_share = caller.shared_from_this();
+    // What the called party is to hear or to decide comes first; the caller waits unanswered
+    // unless option a says otherwise.
+    if (options.has('a') && !co_await answer_caller(caller)) {
         callee->hangup(Cause::normal_clearing);
         co_return AppResult::hangup;
     }
-    co_await caller.stop_playing();
-    // Options on the callee before the two are joined.
-    if (options.has('A')) {
-        const auto file = core.sounds.find(options.argument('A').value_or(""), callee->language);
-        if (file) {
-            std::vector<std::string> files{*file};
-            (void)co_await callee->play_and_wait(std::move(files));
-        }
-    }
-    if (options.has('D')) {
-        for (const char digit : split_once(options.argument('D').value_or(""), ':').first) {
-            callee->send_digit(digit, std::chrono::milliseconds{100});
-            (void)co_await callee->wait(std::chrono::milliseconds{200});
-        }
-    }
+    if (options.has('A')) co_await announce(callee, std::string(argument_part(options, 'A', 0)));
+    if (options.has('D')) co_await press(callee, std::string(argument_part(options, 'D', 0)));
     if (options.has('U')) {
         std::string target = caret_to_comma(options.argument('U').value_or(""));
         if (target.find('(') == std::string::npos || target.find(',') == std::string::npos) {
@@ -420,6 +477,14 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
             co_return verdict == "ABORT" ? AppResult::hangup : AppResult::proceed;
         }
     }
+    if (caller.hung_up() || !co_await answer_caller(caller)) {
+        callee->hangup(Cause::normal_clearing);
+        co_return AppResult::hangup;
+    }
+    if (const auto sound = argument_part(options, 'A', 1); !sound.empty())
+        co_await announce(caller_share, std::string(sound));
+    if (const auto digits = argument_part(options, 'D', 1); !digits.empty())
+        co_await press(caller_share, std::string(digits));
     if (options.has('G')) {
         // Caller and callee go on in the dialplan, at the label and one after it.
         auto place =
@@ -435,7 +500,6 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
         starter(callee, next);
         co_return AppResult::proceed;
     }
-    ChannelPtr caller_share = caller.shared_from_this();
     auto bridge = co_await Bridge::join(core, starter, caller_share, callee);
     if (!bridge) {
         LOG_WARNING(caller.about(), "cannot join {} and {}: {}", caller.name(), callee->name(),
@@ -516,6 +580,11 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
         until = core.now() +
                 std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*wanted));
     const Time began = core.now();
+    if (options.has('B')) {
+        std::string target = caret_to_comma(options.argument('B').value_or(""));
+        (void)co_await dialplan::Machine::run_subroutine(caller, std::move(target));
+        if (caller.hung_up()) co_return AppResult::hangup;
+    }
     ChannelPtr callee;
     std::string status;
     {

@@ -83,6 +83,12 @@ public:
     Task<AppResult> run() {
         read_limits();
         if (!may_join()) co_return AppResult::proceed;
+        if (terms_.options.has('B')) {
+            std::string routine = caret_to_comma(terms_.options.argument('B').value_or(""));
+            (void)co_await dialplan::Machine::run_subroutine(caller_, std::move(routine));
+            if (caller_.hung_up()) co_return AppResult::hangup;
+            if (!may_join()) co_return AppResult::proceed;  // others came meanwhile
+        }
         join();
         if (!terms_.options.has('r') && !co_await open_media(caller_, false)) co_return abandon();
         co_await entertain();
@@ -510,6 +516,7 @@ private:
     }
 
     Task<AppResult> bridge_them(ChannelPtr agent, std::shared_ptr<QueueMember> member) {
+        co_await caller_.match(agent->codecs());
         const auto answered = co_await caller_.answer();
         if (!answered || caller_.hung_up()) {
             agent->hangup(Cause::normal_clearing);
@@ -525,7 +532,8 @@ private:
         co_await run_routines(agent);
         co_await record();
         agent->caller.name = agent->caller.name.empty() ? member->name : agent->caller.name;
-        caller_.connected = agent->caller;
+        // Option I: the caller's phone is not told who it is.
+        if (!terms_.options.has('I')) caller_.connected = agent->caller;
         ChannelPtr self = caller_.shared_from_this();
         auto joined = co_await Bridge::join(core_, starter_, self, agent);
         if (!joined) {

@@ -129,8 +129,12 @@ public:
     /// True: it has no media of its own, and a missing party only means that the far end is not
     /// joined yet.
     virtual bool media_follows() const { return false; }
-    /// The codec that it has agreed on, or is going to offer first.
+    /// The codecs that it has agreed on, or is going to offer first: those of its audio, then of
+    /// further sections (video, text).
     virtual std::vector<media::CodecSpec> codecs() const { return {}; }
+    /// It is going to talk to somebody who speaks these: what it is answered from now on has only
+    /// sections beside the audio that both can have.
+    virtual Task<> match(std::vector<media::CodecSpec>) { co_return; }
 
     bool hung_up() const override { return hung_up_; }
     Cause hangup_cause() const { return hangup_cause_; }

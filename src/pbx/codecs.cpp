@@ -17,15 +17,21 @@ struct Entry {
 
 // RFC 3551's clock rate for G.722 is 8000, whatever it samples at.
 constexpr std::array entries{
-    Entry{"ulaw", "PCMU", 8000, 1},      Entry{"alaw", "PCMA", 8000, 1},
-    Entry{"g722", "G722", 8000, 1},      Entry{"g729", "G729", 8000, 1},
-    Entry{"g723", "G723", 8000, 1},      Entry{"gsm", "GSM", 8000, 1},
-    Entry{"g726", "G726-32", 8000, 1},   Entry{"ilbc", "iLBC", 8000, 1},
-    Entry{"opus", "opus", 48000, 2},     Entry{"speex", "speex", 8000, 1},
-    Entry{"speex16", "speex", 16000, 1}, Entry{"speex32", "speex", 32000, 1},
-    Entry{"slin", "L16", 8000, 1},       Entry{"slin16", "L16", 16000, 1},
-    Entry{"siren7", "G7221", 16000, 1},  Entry{"siren14", "G7221", 32000, 1},
-    Entry{"amr", "AMR", 8000, 1},        Entry{"amrwb", "AMR-WB", 16000, 1},
+    Entry{"ulaw", "PCMU", 8000, 1},        Entry{"alaw", "PCMA", 8000, 1},
+    Entry{"g722", "G722", 8000, 1},        Entry{"g729", "G729", 8000, 1},
+    Entry{"g723", "G723", 8000, 1},        Entry{"gsm", "GSM", 8000, 1},
+    Entry{"g726", "G726-32", 8000, 1},     Entry{"ilbc", "iLBC", 8000, 1},
+    Entry{"opus", "opus", 48000, 2},       Entry{"speex", "speex", 8000, 1},
+    Entry{"speex16", "speex", 16000, 1},   Entry{"speex32", "speex", 32000, 1},
+    Entry{"slin", "L16", 8000, 1},         Entry{"slin16", "L16", 16000, 1},
+    Entry{"siren7", "G7221", 16000, 1},    Entry{"siren14", "G7221", 32000, 1},
+    Entry{"amr", "AMR", 8000, 1},          Entry{"amrwb", "AMR-WB", 16000, 1},
+    Entry{"h261", "H261", 90000, 1},       Entry{"h263", "H263", 90000, 1},
+    Entry{"h263p", "H263-1998", 90000, 1}, Entry{"h264", "H264", 90000, 1},
+    Entry{"h265", "H265", 90000, 1},       Entry{"mpeg4", "MP4V-ES", 90000, 1},
+    Entry{"vp8", "VP8", 90000, 1},         Entry{"vp9", "VP9", 90000, 1},
+    Entry{"jpeg", "JPEG", 90000, 1},       Entry{"t140", "t140", 1000, 1},
+    Entry{"red", "red", 1000, 1},
 };
 
 }  // namespace

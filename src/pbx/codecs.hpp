@@ -9,7 +9,7 @@
 
 namespace strowger::pbx {
 
-/// The configuration's names of audio codecs ("ulaw", "opus") as SDP has them.
+/// The configuration's names of codecs ("ulaw", "h264") as SDP has them.
 std::optional<media::CodecSpec> codec_by_name(std::string_view name);
 std::vector<media::CodecSpec> codecs_by_names(const std::vector<std::string>& names);
 /// The reverse: "PCMU" gives "ulaw"; unknown ones stay as they are, in lower case.

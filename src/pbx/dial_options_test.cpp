@@ -87,6 +87,93 @@ TEST(DialOptions, AIsHeardByTheCalledPartyOnlyAndBeforeTheTwoAreJoined) {
     EXPECT_FALSE(call.alice.hears(call.bob));
 }
 
+TEST(DialOptions, TheCallerIsAnsweredAfterTheAnnouncementOrWithSmallAAtOnce) {
+    for (const bool at_once : {false, true}) {
+        Call call(std::string("exten => 1,1,Dial(PJSIP/bob,5,A(long)") + (at_once ? "a" : "") +
+                  ")\n");
+        ASSERT_TRUE(call.bob.rings());
+        call.bob.answer_call();
+        EXPECT_GE(call.bob.listen(300ms), 5);
+        EXPECT_EQ(call.until([&] { return call.alice.final_status == 200; }, 200ms), at_once);
+    }
+}
+
+TEST(DialOptions, ASecondSoundOfAIsHeardByTheCaller) {
+    Call call("exten => 1,1,Dial(PJSIP/bob,5,A(:long))\n");
+    ASSERT_TRUE(call.bob.pick_up());
+    EXPECT_GE(call.alice.listen(400ms), 8);
+}
+
+TEST(DialOptions, CapitalBRunsASubroutineOnTheCallerBeforeAnybodyRings) {
+    Call call(
+        "exten => 1,1,Dial(PJSIP/bob,5,B(before^s^1(red)))\n[before]\nexten => "
+        "s,1,UserEvent(asked,is: ${ARG1} ${CHANNEL(endpoint)})\nsame => n,Return()\n");
+    EXPECT_EQ(call.exchange.say("asked"), "red alice");
+    EXPECT_TRUE(call.bob.rings());
+}
+
+TEST(DialOptions, SmallDLetsTheCallerLeaveForAnExtensionOfOneDigitWhileItRings) {
+    Call call(
+        "exten => 1,1,Answer()\nsame => n,Dial(PJSIP/bob,5,d)\nexten => 7,1,UserEvent(there,is: "
+        "${DIALSTATUS})\nsame => n,Wait(1)\n");
+    ASSERT_TRUE(call.bob.rings());
+    call.alice.press('8');  // there is no such extension
+    EXPECT_FALSE(call.until([&] { return call.bob.cancelled; }, 200ms));
+    call.alice.press('7');
+    EXPECT_TRUE(call.until([&] { return call.bob.cancelled; }));
+    EXPECT_EQ(call.exchange.say("there"), "CANCEL");
+}
+
+TEST(DialOptions, QSaysWhatThePhonesThatDidNotAnswerAreTold) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"Q(17)", "cause=17"}, {"Q(ANSWERED_ELSEWHERE)", "cause=26"}, {"", "cause=16"}};
+    for (const auto& [option, told] : cases) {
+        Call call(std::string("exten => 1,1,Dial(PJSIP/bob&PJSIP/carol,5,") + option + ")\n",
+                  carol);
+        TestCallee other(call.exchange, "carol");
+        call.alice.invite("1");
+        ASSERT_TRUE(call.bob.rings());
+        ASSERT_TRUE(other.rings());
+        call.bob.answer_call();
+        ASSERT_TRUE(call.until([&] { return other.cancelled; }));
+        EXPECT_TRUE(contains(other.requests["CANCEL"], told)) << option;
+    }
+}
+
+TEST(DialOptions, RWithAToneSoundsThatToneBeforeTheAnswer) {
+    Call call("exten => 1,1,Dial(PJSIP/bob,5,r(busy))\n");
+    ASSERT_TRUE(call.until([&] { return call.alice.responses.contains(183); }));
+    EXPECT_GE(call.alice.listen(300ms), 5);
+    EXPECT_FALSE(call.alice.responses.contains(180));
+}
+
+TEST(DialOptions, CapitalRRingsBeforeThePhoneDoes) {
+    Call call("exten => 1,1,Dial(PJSIP/bob,5,R)\n");
+    EXPECT_TRUE(call.until([&] { return call.alice.responses.contains(180); }));
+}
+
+TEST(DialOptions, OSAndUSayAsWhomTheTwoAreSeen) {
+    Call call(
+        "exten => 1,1,Set(CALLERID(num)=555)\nsame => n,Dial(PJSIP/bob,5,os(red)u(prohib)U(seen))\n"
+        "[seen]\nexten => s,1,UserEvent(seen,is: ${CALLERID(num)} ${CALLERID(tag)} "
+        "${CONNECTEDLINE(pres)})\nsame => n,Return()\n");
+    ASSERT_TRUE(call.bob.rings());
+    EXPECT_TRUE(contains(call.bob.requests["INVITE"], "anonymous.invalid"));
+    call.bob.answer_call();
+    EXPECT_EQ(call.exchange.say("seen"), "555 red prohib_not_screened");
+}
+
+TEST(DialOptions, IKeepsFromTheCallerWhoAnswered) {
+    for (const bool kept : {true, false}) {
+        Call call(std::string("exten => 1,1,Dial(PJSIP/bob,5,g") + (kept ? "I" : "") +
+                  ")\nsame => n,UserEvent(next,is: [${CONNECTEDLINE(num)}])\n");
+        ASSERT_TRUE(call.bob.pick_up());
+        call.bob.pump(100ms);
+        call.bob.hang_up();
+        EXPECT_EQ(call.exchange.say("next"), kept ? "[]" : "[1]");
+    }
+}
+
 TEST(DialOptions, DSendsDigitsToTheCalledPartyOnceItAnswers) {
     Call call("exten => 1,1,Dial(PJSIP/bob,5,D(12))\n");
     ASSERT_TRUE(call.bob.pick_up());

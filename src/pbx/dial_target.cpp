@@ -114,8 +114,10 @@ Task<Result<OutgoingLeg>> OutgoingLeg::make(Core& core, DialTarget target, std::
 }
 
 Task<Result<>> OutgoingLeg::dial(Bridge::Starter starter, std::vector<media::CodecSpec> preferred) {
-    if (auto* const local = dynamic_cast<LocalChannel*>(channel_.get()))
+    if (auto* const local = dynamic_cast<LocalChannel*>(channel_.get())) {
+        local->dialled_by(std::move(preferred));
         co_return local->start(starter);
+    }
     target_.preferred = std::move(preferred);
     co_return co_await static_cast<SipChannel&>(*channel_).dial(std::move(target_));
 }

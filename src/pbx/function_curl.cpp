@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 #include "io/http_client.hpp"
 #include "pbx/applications.hpp"
@@ -123,7 +124,7 @@ io::HttpClient::Request request_of(const Settings& settings, std::string_view ar
     if (const auto value = settings.text("cookie"); !value.empty())
         request.headers.add("Cookie", value);
     if (const auto value = settings.text("userpwd"); !value.empty())
-        request.headers.add("Authorization", "Basic " + dialplan::base64_of(value));
+        request.headers.add("Authorization", "Basic " + to_base64(as_bytes(value), Padding::written));
     const auto own = settings.text("httpheader");
     if (!own.empty()) {
         for (const auto line : split(own, '\n')) {

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "pbx/applications.hpp"
 #include "pbx/bridge.hpp"
+#include "pbx/codecs.hpp"
 #include "pbx/dialplan/arguments.hpp"
 #include "pbx/dialplan/regex.hpp"
 #include "pbx/hangup_handlers.hpp"
@@ -25,17 +26,14 @@ std::string joined(const std::vector<unsigned>& groups) {
 }
 
 // Names as Asterisk has them, where they differ from SDP's.
-std::string format_name(std::string_view codec) {
-    if (iequals(codec, "PCMU")) return "ulaw";
-    if (iequals(codec, "PCMA")) return "alaw";
-    return to_lower(codec);
-}
+std::string format_name(std::string_view codec) { return codec_name(codec); }
 
-std::string formats(const Channel& channel) {
+std::string formats(const Channel& channel, std::string_view kind, std::string_view otherwise) {
     std::string names;
     for (const auto& codec : channel.codecs())
-        (names += names.empty() ? "" : "|") += format_name(codec.name);
-    return "(" + (names.empty() ? "slin" : names) + ")";
+        if (sdp::kind_of(codec) == kind)
+            (names += names.empty() ? "" : "|") += format_name(codec.name);
+    return "(" + (names.empty() ? std::string(otherwise) : names) + ")";
 }
 
 // rtp,src | rtp,dest | rtcp,all | rtcp,txjitter ...: of the media as it was when last looked at.
@@ -99,12 +97,12 @@ Result<std::string> read_channel(Call& call, std::string_view args) {
         const auto peer = channel.bridge ? channel.bridge->peer_of(channel) : nullptr;
         return peer ? peer->name() : std::string();
     }
-    if (field == "audionativeformat") return formats(channel);
+    if (field == "audionativeformat") return formats(channel, "audio", "slin");
     if (field == "audioreadformat" || field == "audiowriteformat") {
         const auto all = channel.codecs();
         return all.empty() ? std::string("slin") : format_name(all.front().name);
     }
-    if (field == "videonativeformat") return std::string("(nothing)");
+    if (field == "videonativeformat") return formats(channel, "video", "nothing");
     if (endpoint) {
         if (field == "callgroup") return joined(endpoint->call_group);
         if (field == "pickupgroup") return joined(endpoint->pickup_group);

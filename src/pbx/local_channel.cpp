@@ -113,7 +113,16 @@ std::optional<media::Party> LocalChannel::party() const {
 std::vector<media::CodecSpec> LocalChannel::codecs() const {
     const auto far = other();
     const auto peer = far && far->bridge ? far->bridge->peer_of(*far) : nullptr;
-    return peer ? peer->codecs() : std::vector<media::CodecSpec>{};
+    return peer ? peer->codecs() : known_;
+}
+
+Task<> LocalChannel::match(std::vector<media::CodecSpec> codecs) {
+    if (const auto far = other()) far->known_ = std::move(codecs);
+    co_return;
+}
+
+void LocalChannel::dialled_by(std::vector<media::CodecSpec> codecs) {
+    if (const auto running = other()) running->known_ = std::move(codecs);
 }
 
 }  // namespace strowger::pbx

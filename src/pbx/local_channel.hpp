@@ -31,6 +31,9 @@ public:
     void send_digit(char digit, Duration duration) override;
     std::optional<media::Party> party() const override;
     std::vector<media::CodecSpec> codecs() const override;
+    Task<> match(std::vector<media::CodecSpec> codecs) override;
+    /// Of the dialled half: what whoever dials it speaks.
+    void dialled_by(std::vector<media::CodecSpec> codecs);
     void connected_line_changed() override;
     bool media_follows() const override { return true; }
 
@@ -43,6 +46,8 @@ private:
 
     std::string exten_, context_;
     std::weak_ptr<LocalChannel> other_;
+    std::vector<media::CodecSpec>
+        known_;  ///< of whoever stands behind this half, until it is joined
     bool is_dialled_half_;
 };
 

@@ -144,6 +144,7 @@ std::shared_ptr<SipChannel> SipChannel::incoming(Core& core, EndpointPtr endpoin
         received.transaction, received.request, core.now()));
     channel->set_state(ChannelState::ring);
     channel->offered_codecs_ = audio_codecs(channel->session_->offer());
+    channel->remember_kinds(channel->session_->offer());
     channel->drain();
     return channel;
 }
@@ -193,6 +194,8 @@ media::Profile SipChannel::profile() const {
     profile.rtp_timeout = std::chrono::seconds{endpoint_->rtp_timeout};
     profile.rtp_timeout_hold = std::chrono::seconds{endpoint_->rtp_timeout_hold};
     profile.tos = endpoint_->tos_audio;
+    profile.tos_video = endpoint_->tos_video;
+    profile.max_video = static_cast<unsigned>(std::max(endpoint_->max_video_streams, 0));
     const auto& rtp = core().config->rtp;
     profile.probation = static_cast<int>(rtp.probation);
     // Sources change without notice where nothing is to be strict; a stranger still has to wait
@@ -236,6 +239,7 @@ Task<bool> SipChannel::accept_media() {
     local_sdp_ = std::move(*made);
     has_media_ = true;
     has_events_ = agrees_to_events(local_sdp_);
+    if (!delayed_offer_) streams_agreed(local_sdp_);
     if (hung_up()) co_await remove_media();
     co_return !hung_up();
 }
@@ -248,6 +252,7 @@ Task<Result<>> SipChannel::dial(Target target) {
     session->set_flow(target.flow);
     session_ = std::move(session);
     media::CreateRequest create{{linkedid(), uniqueid()}, profile()};
+    create.peer = target.preferred;
     create.preferred = std::move(target.preferred);
     auto offer = co_await core().engine.create(std::move(create));
     if (!offer) {
@@ -397,6 +402,7 @@ void SipChannel::hangup(Cause cause) {
 void SipChannel::finish(Cause cause) {
     if (hung_up()) return;
     ended(cause);
+    offer_settled(false);
     core().tasks.spawn([](std::shared_ptr<SipChannel> self) -> Task<> {
         co_await self->remove_media();
         self->maybe_remove();
@@ -484,11 +490,15 @@ Task<> SipChannel::early_media(std::string_view sdp) {
     if (!taken) co_return;
     offered_codecs_ = audio_codecs(sdp);
     has_events_ = agrees_to_events(sdp);
+    streams_agreed(sdp);
 }
 
 Task<> SipChannel::reoffer(std::string sdp) {
     const bool hold = is_hold(sdp);
+    auto peer = co_await ask_peer(sdp);
+    if (hung_up()) co_return;
     media::PublishRequest request{{linkedid(), uniqueid()}, std::move(sdp), profile()};
+    request.peer = std::move(peer);
     auto answer = co_await core().engine.publish(std::move(request));
     if (!answer) {
         LOG_NOTICE(about(), "new offer refused: {}", answer.error().text());
@@ -498,6 +508,7 @@ Task<> SipChannel::reoffer(std::string sdp) {
     }
     local_sdp_ = std::move(*answer);
     has_events_ = agrees_to_events(local_sdp_);
+    streams_agreed(local_sdp_);
     (void)session_->accept_offer(local_sdp_, core().now());
     if (hold != on_hold_) {
         on_hold_ = hold;
@@ -578,6 +589,9 @@ Task<> SipChannel::on(sip::SessionEvent event) {
             session_->reject_offer(500, now);
     } else if (const auto* agreed = std::get_if<OfferAnswered>(&event)) {
         if (!agreed->sdp.empty()) co_await early_media(agreed->sdp);
+        offer_settled(!agreed->sdp.empty());
+    } else if (std::holds_alternative<OfferRejected>(event)) {
+        offer_settled(false);
     } else if (const auto* replied = std::get_if<RequestAnswered>(&event)) {
         if (const auto found = awaited_.find(replied->transaction); found != awaited_.end()) {
             const auto waiting = found->second;

@@ -58,7 +58,8 @@ public:
     }
     std::shared_ptr<const config::Endpoint> endpoint() const override { return endpoint_; }
     std::optional<media::Party> party() const override;
-    std::vector<media::CodecSpec> codecs() const override { return offered_codecs_; }
+    std::vector<media::CodecSpec> codecs() const override;
+    Task<> match(std::vector<media::CodecSpec> codecs) override;
     std::optional<std::string> signalling_field(std::string_view name) const override;
     void connected_line_changed() override;
     void call_forwarded() override;
@@ -77,6 +78,11 @@ public:
     void change_endpoint(const std::function<void(config::Endpoint&)>& change);
     /// A new offer, by UPDATE or re-INVITE.
     Task<Result<>> refresh(bool update, media::Direction direction = media::Direction::sendrecv);
+    /// A new offer with the sections beside the audio that somebody who speaks `codecs` can have.
+    /// False: it was refused, or not answered in time, and all is as before.
+    Task<bool> offer_streams(std::vector<media::CodecSpec> codecs);
+    /// How long a new section waits for the other party's answer: phones ask nobody about it.
+    static constexpr Duration stream_patience = std::chrono::seconds{5};
     const std::optional<media::PartyStats>& last_stats() const { return last_stats_; }
     /// Headers for the next INVITE or response that goes out (PJSIP_HEADER(add)).
     sip::HeaderLines extra_headers;
@@ -113,6 +119,12 @@ private:
     Task<> on(sip::SessionEvent event);
     Task<> early_media(std::string_view sdp);
     Task<> reoffer(std::string sdp);
+    // sip_channel_streams.cpp: sections beside the audio.
+    Task<std::optional<std::vector<media::CodecSpec>>> ask_peer(std::string_view offer);
+    void streams_agreed(std::string_view sdp);
+    void remember_kinds(std::string_view offer);
+    void offer_settled(bool accepted);
+    bool pass_media_control(const sip::session::RequestArrived& event);
     void authenticate(const sip::session::AuthenticationRequired& challenge);
     void request_arrived(const sip::session::RequestArrived& event);
     // sip_channel_digits.cpp.
@@ -160,6 +172,9 @@ private:
     bool media_removed_ = false;
     bool removed_ = false;
     std::vector<media::CodecSpec> offered_codecs_;
+    std::vector<media::CodecSpec> streams_;   ///< agreed on, of the sections beside the audio
+    std::vector<std::string> offered_kinds_;  ///< of the party's last offer, beside the audio
+    std::optional<io::Completion<bool>> offer_outcome_;  ///< somebody is in offer_streams
     std::optional<media::PartyStats> last_stats_;
     std::string target_uri_;
     sip::InviteSession::Invite invitation_;  ///< of a leg that we dial

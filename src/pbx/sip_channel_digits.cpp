@@ -30,6 +30,7 @@ void SipChannel::info(const sip::session::RequestArrived& event) {
             core().tasks.spawn(toggle_recording(shared_from_this(), bridge->peer_of(*this)));
         return;
     }
+    if (pass_media_control(event)) return;
     const auto type =
         trim(split_once(message.header(HeaderId::content_type).value_or(""), ';').first);
     std::string_view signal;

@@ -6,7 +6,7 @@ import time
 import pytest
 from agent import Agent, Timeout, sdp
 from exchange import wait_for
-from house import FILES, global_value, phone
+from house import FILES, global_value, hang_up_all, phone
 from running import root
 from sound import compare, loudness
 
@@ -16,30 +16,19 @@ def exchange(start):
     return start(dict(FILES), shipped=True)
 
 
-def hang_up_all(exchange, *agents):
-    exchange.ask("channel request hangup all")
-
-    def quiet():
-        for agent in agents:
-            agent.settle()
-        return exchange.channels() == 0
-
-    wait_for(quiet, what="all channels to end")
-
-
 @pytest.fixture
 def pair(exchange):
     """carol and dave, registered; whatever they leave is hung up."""
     with phone(exchange, "carol") as carol, phone(exchange, "dave") as dave:
         yield carol, dave
-        hang_up_all(exchange, carol, dave)
+        hang_up_all(exchange, [carol, dave])
 
 
 @pytest.fixture
 def trio(exchange, pair):
     with phone(exchange, "erin") as erin:
         yield (*pair, erin)
-        hang_up_all(exchange, *pair, erin)
+        hang_up_all(exchange, [*pair, erin])
 
 
 @pytest.fixture

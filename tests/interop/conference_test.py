@@ -5,6 +5,7 @@ import time
 import pytest
 from agent import Agent
 from exchange import wait_for
+from house import global_value
 from tones import tone_file, tones
 
 HUMS = {"ann": 500, "ben": 900, "cat": 1500, "dan": 2100}
@@ -166,16 +167,8 @@ def hears(a_call, *names, timeout=4):
         raise AssertionError(f"{a_call.agent.user} hears {sorted(heard)}, not {sorted(names)}") from None
 
 
-def value(exchange, name):
-    for line in exchange.ask("dialplan show globals").splitlines():
-        key, _, text = line.strip().partition("=")
-        if key.strip() == name:
-            return text.strip()
-    return None
-
-
 def becomes(exchange, name, text):
-    wait_for(lambda: value(exchange, name) == text, 5, what=f"{name} to be {text}")
+    wait_for(lambda: global_value(exchange, name) == text, 5, what=f"{name} to be {text}")
 
 
 def test_three_hear_the_two_others(exchange, phones):
@@ -225,7 +218,7 @@ def test_a_locked_conference_lets_nobody_in_but_admins(exchange, phones):
     becomes(exchange, "RESULT", "FAILED")
     asked = call(cat, "106")
     asked.ended()
-    assert value(exchange, "INFO") == "1/1/1"
+    assert global_value(exchange, "INFO") == "1/1/1"
     exchange.ask("confbridge unlock room")
     refused.bye()
     second = call(ben, "100")

@@ -7,6 +7,7 @@ import time
 import pytest
 from agent import Agent, Call, token
 from exchange import wait_for
+from house import global_value, hang_up_all
 
 NAMES = {"carol": (103, ""), "dave": (104, "suppress_q850_reason_headers = no"),
          "hidden": (105, "callerid_privacy = prohib_not_screened"),
@@ -79,24 +80,9 @@ def phones(exchange):
 
     make.agents = agents
     yield make
-    exchange.ask("channel request hangup all")
-
-    def quiet():
-        for agent in agents:
-            agent.settle()
-        return exchange.channels() == 0
-
-    wait_for(quiet, what="all channels to end")
+    hang_up_all(exchange, agents)
     for agent in agents:
         agent.close()
-
-
-def outcome(exchange):
-    for line in exchange.ask("dialplan show globals").splitlines():
-        key, _, value = line.strip().partition("=")
-        if key.strip() == "OUTCOME":
-            return value.strip()
-    return None
 
 
 # What a leg answers -> DIALSTATUS, HANGUPCAUSE, and what the caller gets from Hangup().
@@ -118,7 +104,7 @@ def test_a_refusal_has_its_dialstatus_and_cause(exchange, phones, status, dialst
     dave.wait_invite().respond(status, "No", [f'{name}: Digest realm="r", nonce="n"' for name in challenge])
     answer = out.expect(lambda m: m.status is not None and m.status >= 300)
     out.acknowledge_failure(answer)
-    assert (outcome(exchange), answer.status) == (f"{dialstatus}/{cause}", final)
+    assert (global_value(exchange, "OUTCOME"), answer.status) == (f"{dialstatus}/{cause}", final)
     assert any(f"Q.850;cause={cause};" in value for value in answer.all("reason"))
 
 
@@ -128,7 +114,7 @@ def test_a_reason_in_the_refusal_counts_for_more_than_its_status(exchange, phone
     dave.wait_invite().respond(500, "No", ['Reason: Q.850;cause=17;text="User busy"'])
     answer = out.expect(486)
     out.acknowledge_failure(answer)
-    assert outcome(exchange) == "BUSY/17"
+    assert global_value(exchange, "OUTCOME") == "BUSY/17"
 
 
 def test_who_loses_the_race_is_told_that_it_was_answered_elsewhere(exchange, phones):
@@ -189,7 +175,7 @@ def test_a_server_that_refuses_is_believed(exchange, phones, servers):
                        what="a server to be asked")
     request.respond(486, "Busy Here")
     out.acknowledge_failure(out.expect(486))
-    assert outcome(exchange) == "BUSY/17"
+    assert global_value(exchange, "OUTCOME") == "BUSY/17"
     time.sleep(0.3)
     assert all(agent.receive(0.05) is None or agent is request.agent for agent in servers)
 
@@ -202,7 +188,7 @@ def test_when_all_servers_fail_the_call_fails(exchange, phones, servers):
                            what="a server to be asked")
         request.respond(503, "Full")
     out.acknowledge_failure(out.expect(503, timeout=8))
-    assert outcome(exchange) == "CONGESTION/34"
+    assert global_value(exchange, "OUTCOME") == "CONGESTION/34"
 
 
 # --- who calls

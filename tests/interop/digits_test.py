@@ -5,6 +5,7 @@ import time
 import pytest
 from agent import Agent, sdp
 from exchange import wait_for
+from house import hang_up_all
 from rtp import FRAME
 
 PHONES = {"events": (101, "rfc4733"), "tones": (102, "inband"), "infos": (103, "info"), "either": (104, "auto"),
@@ -105,14 +106,7 @@ def call(exchange):
         return out, back
 
     yield make
-    exchange.ask("channel request hangup all")
-
-    def quiet():
-        for agent in agents:
-            agent.settle()
-        return exchange.channels() == 0
-
-    wait_for(quiet, what="all channels to end")
+    hang_up_all(exchange, agents)
     for agent in agents:
         agent.close()
 

@@ -1,5 +1,6 @@
 """The shipped configuration with a few more phones and extensions, as the call tests use it."""
 from agent import Agent
+from exchange import wait_for
 
 PHONES = {"carol": 103, "dave": 104, "erin": 105, "frank": 106, "sipp-a": 107, "sipp-b": 108}
 
@@ -69,3 +70,15 @@ def global_value(exchange, name):
         if key.strip() == name:
             return value.strip()
     return None
+
+
+def hang_up_all(exchange, agents):
+    """Ends every call, with the agents answering whatever they are told meanwhile."""
+    exchange.ask("channel request hangup all")
+
+    def quiet():
+        for agent in agents:
+            agent.settle()
+        return exchange.channels() == 0
+
+    wait_for(quiet, what="all channels to end")

@@ -50,6 +50,40 @@ def test_two_phones_talk(exchange, phones, speech, caller, callee, number, trans
     assert len(trace["media"]) == 2 and all(m["lost"] == 0 and m["mos"] > 4.2 for m in trace["media"])
 
 
+CAMERA = """\
+module fakevideo.so
+module vp8.so
+video_source fakevideo,nil
+video_display fakevideo,nil
+video_size 176x144
+video_bitrate 200000
+video_fps 10
+"""
+
+
+def test_two_phones_see_each_other(start, speech, tmp_path):
+    exchange = start({"pjsip_wizard.d/video.conf": "[alice](+)\nendpoint/allow = vp8\n[bob](+)\nendpoint/allow = vp8\n"}, shipped=True)
+    phones = [Phone(tmp_path / name, name, free_port(), exchange.server, f"change-me-{name}", speech["a"],
+                    ";video_codecs=VP8;answermode=auto", rtp="61200-61300", more=CAMERA) for name in ("alice", "bob")]
+    try:
+        exchange.wait_registered("alice", "bob")
+        phones[0].command("dial", "102")
+        exchange.wait_call("up")
+        # The decoder complains of whatever it gets before a whole picture; then it must be content.
+        for phone in phones:
+            wait_for(lambda: "Set video decoder: VP8" in phone.output(), what=f"{phone.name} to see VP8")
+            wait_for(lambda: "incoming rtp for 'video' established" in phone.output(), what=f"pictures at {phone.name}")
+        time.sleep(1.5)
+        before = [phone.output().count("decode error") for phone in phones]
+        time.sleep(1.5)
+        assert [phone.output().count("decode error") for phone in phones] == before
+        phones[0].command("hangup")
+        exchange.wait_call("ended")
+    finally:
+        for phone in phones:
+            phone.stop()
+
+
 def test_a_phone_that_rings_is_cancelled(exchange, phones):
     first, second = phones("alice", "a"), phones("bob", "b")
     exchange.wait_registered("alice", "bob")

@@ -5,6 +5,7 @@ import time
 import pytest
 from agent import Agent
 from exchange import wait_for
+from house import global_value
 
 EXTENSIONS = """\
 [general]
@@ -156,21 +157,13 @@ def ann(exchange):
         ann.settle()
 
 
-def value(exchange, name):
-    for line in exchange.ask("dialplan show globals").splitlines():
-        key, _, text = line.strip().partition("=")
-        if key.strip() == name:
-            return text.strip()
-    return None
-
-
 @pytest.mark.parametrize("number, winner", [("7531", "literal"), ("7512", "bang"), ("7521", "set"), ("7561", "nx"), ("7501", "xx"),
                                             ("750123", "end")])
 def test_the_best_pattern_wins(exchange, ann, number, winner):
     call = ann.invite(number)
     call.answered()
     call.ended()
-    assert value(exchange, "WINNER") == winner
+    assert global_value(exchange, "WINNER") == winner
 
 
 EXPECTED = {
@@ -192,7 +185,7 @@ def test_the_language_does_what_the_suite_relies_on(exchange, ann):
     call = ann.invite("200")
     call.answered()
     call.ended()
-    got = {name: value(exchange, name) for name in EXPECTED}
+    got = {name: global_value(exchange, name) for name in EXPECTED}
     assert got == EXPECTED
 
 
@@ -223,13 +216,13 @@ def test_a_computed_label_tells_what_became_of_the_call(exchange, ann, answer, r
             back.accept("CANCEL", timeout=3)
             back.respond(487)
         out.acknowledge_failure(out.expect(lambda m: m.status is not None and m.status >= 300, timeout=5))
-        wait_for(lambda: value(exchange, "RESULT") == result, 2, what=f"{result}, is {value(exchange, 'RESULT')}")
+        wait_for(lambda: global_value(exchange, "RESULT") == result, 2, what=f"{result}, is {global_value(exchange, 'RESULT')}")
 
 
 def test_an_unregistered_phone_is_gone(exchange, ann):
     out = ann.invite("103")
     out.acknowledge_failure(out.expect(lambda m: m.status is not None and m.status >= 300))
-    assert value(exchange, "RESULT") == "gone"
+    assert global_value(exchange, "RESULT") == "gone"
 
 
 @pytest.mark.parametrize("number, status", [("201", 603), ("202", 404), ("20", 484), ("999", 404)])
@@ -241,7 +234,7 @@ def test_goto_a_missing_label_ends_the_call(exchange, ann):
     call = ann.invite("203")
     call.answered()
     call.ended()
-    assert value(exchange, "WRONG") is None
+    assert global_value(exchange, "WRONG") is None
 
 
 @pytest.mark.parametrize("number, left", [("204", "entry/h/yes"), ("205", "deep/seven/local")])
@@ -250,7 +243,7 @@ def test_h_runs_where_the_call_was_with_its_frames(exchange, ann, number, left):
     call.answered()
     time.sleep(0.2)
     call.bye()
-    wait_for(lambda: value(exchange, "HUNG") == left, 3, what=f"{left}, is {value(exchange, 'HUNG')}")
+    wait_for(lambda: global_value(exchange, "HUNG") == left, 3, what=f"{left}, is {global_value(exchange, 'HUNG')}")
 
 
 def test_a_context_that_is_empty_reaches_nobody(exchange):

@@ -12,6 +12,7 @@ import time
 import pytest
 from agent import Agent
 from exchange import wait_for
+from house import global_value, hang_up_all
 from sound import compare, loudness
 
 OBJECTS = """
@@ -130,24 +131,10 @@ def phones(exchange):
     for phone in phones:
         phone.register()
     yield phones
-    exchange.ask("channel request hangup all")
-
-    def quiet():
-        for phone in phones:
-            phone.settle()
-        return exchange.channels() == 0
-
-    wait_for(quiet, what="all channels to end")
+    hang_up_all(exchange, phones)
     for phone in phones:
         phone.register("*", expires=0)
         phone.close()
-
-
-def value(exchange, name):
-    for line in exchange.ask("dialplan show globals").splitlines():
-        if line.strip().startswith(name + "="):
-            return line.split("=", 1)[1].strip()
-    return None
 
 
 def test_curl_asks_real_servers_and_checks_their_certificates(exchange, phones):
@@ -155,11 +142,11 @@ def test_curl_asks_real_servers_and_checks_their_certificates(exchange, phones):
     call = ann.invite("700")
     call.answered()
     call.ended(timeout=10)
-    assert value(exchange, "GOT") == "GET /hello?who=ann"
-    assert value(exchange, "POSTED") == "POST a=1&b=2"
-    assert value(exchange, "CHECKED") == "[]", "a certificate of nobody was believed"
-    assert value(exchange, "TRUSTED") == "[GET /hello]"
-    assert value(exchange, "SHELLED") == "ok"
+    assert global_value(exchange, "GOT") == "GET /hello?who=ann"
+    assert global_value(exchange, "POSTED") == "POST a=1&b=2"
+    assert global_value(exchange, "CHECKED") == "[]", "a certificate of nobody was believed"
+    assert global_value(exchange, "TRUSTED") == "[GET /hello]"
+    assert global_value(exchange, "SHELLED") == "ok"
 
 
 def put_call_file(exchange, name, text, at=None):
@@ -182,7 +169,7 @@ def test_a_call_file_has_a_phone_called_at_its_time_and_connected_with_the_dialp
     assert '"Wake up" <sip:555@' in call.request.header("from")
     call.ring()
     call.answer()
-    wait_for(lambda: value(exchange, "CALLED") == "555 red", what="the dialplan to run")
+    wait_for(lambda: global_value(exchange, "CALLED") == "555 red", what="the dialplan to run")
     wait_for(lambda: not path.exists(), what="the call file to go")
     call.ended(timeout=5)
 
@@ -224,7 +211,7 @@ def test_follow_me_goes_on_when_the_call_is_declined(exchange, phones, speech):
     time.sleep(1)
     second.rtp.press("2")
     second.ended(timeout=5)
-    wait_for(lambda: value(exchange, "FOLLOWED") == "nobody", what="the dialplan to go on")
+    wait_for(lambda: global_value(exchange, "FOLLOWED") == "nobody", what="the dialplan to go on")
     call.answered()
 
 
@@ -266,5 +253,5 @@ def test_a_program_hears_the_caller_and_is_heard_by_it(exchange, phones, speech,
             digits.append(payload.decode())
     connection.sendall(b"\0\0\0")
     call.ended(timeout=5)
-    assert value(exchange, "SOCKET") == "went on"
+    assert global_value(exchange, "SOCKET") == "went on"
     connection.close()

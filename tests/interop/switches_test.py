@@ -9,6 +9,7 @@ import time
 import pytest
 from agent import Agent, token
 from exchange import wait_for
+from house import global_value
 from running import free_port
 
 OBJECTS = """
@@ -85,14 +86,6 @@ FILES = {"objects": OBJECTS, "extensions.conf": EXTENSIONS,
 def exchange(start):
     secret = hashlib.new("sha512_256", b"digest:asterisk:sesame").hexdigest()
     return start(dict(FILES), sha512=secret)
-
-
-def global_value(exchange, name):
-    for line in exchange.ask("dialplan show globals").splitlines():
-        key, _, value = line.strip().partition("=")
-        if key.strip() == name:
-            return value.strip()
-    return None
 
 
 # --- mailboxes

@@ -4,6 +4,7 @@ import time
 import pytest
 from agent import Agent, Call
 from exchange import wait_for
+from house import hang_up_all
 
 OBJECTS = """
 [phone](!)
@@ -57,14 +58,7 @@ def phones(exchange):
         return agents[-len(names):]
 
     yield make
-    exchange.ask("channel request hangup all")
-
-    def quiet():
-        for agent in agents:
-            agent.settle()
-        return exchange.channels() == 0
-
-    wait_for(quiet, what="all channels to end")
+    hang_up_all(exchange, agents)
     for agent in agents:
         agent.close()
 

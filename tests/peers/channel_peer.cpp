@@ -3,15 +3,13 @@
 //
 //   prints: port PORT | connected | opened ID ORDERED LABEL | message ID KIND SIZE | closed ID |
 //   ended reads:  peer PORT | open ORDERED LABEL | send ID TEXT | close ID | quit
-#include <fmt/core.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <iostream>
 
 #include "base/text.hpp"
+#include "commands.hpp"
 #include "io/media_socket.hpp"
 #include "wire/datachannel/channels.hpp"
 
@@ -21,11 +19,6 @@ namespace {
 using datachannel::Channels;
 
 Time now() { return Time{std::chrono::steady_clock::now().time_since_epoch()}; }
-
-template <typename... Args>
-void say(fmt::format_string<Args...> format, Args&&... args) {
-    std::cout << fmt::format(format, std::forward<Args>(args)...) << std::endl;
-}
 
 class Peer {
 public:
@@ -97,15 +90,7 @@ private:
     }
 
     void read_commands() {
-        std::array<char, 4096> buffer;
-        const auto size = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-        if (size <= 0) running_ = false;
-        input_.append(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-        for (auto end = input_.find('\n'); end != std::string::npos; end = input_.find('\n')) {
-            const std::string line = input_.substr(0, end);
-            input_.erase(0, end + 1);
-            obey(line);
-        }
+        if (!commands_.read([this](std::string_view line) { obey(line); })) running_ = false;
     }
 
     void obey(std::string_view line) {
@@ -133,7 +118,7 @@ private:
     std::vector<std::uint8_t> waiting_;
     datachannel::ChannelId waiting_channel_ = 0;
     bool waiting_text_ = false;
-    std::string input_;
+    Commands commands_;
     bool running_ = true;
 };
 

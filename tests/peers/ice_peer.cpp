@@ -5,16 +5,14 @@
 //   TEXT
 //           role ROLE
 //   reads:  remote UFRAG PWD [lite] | candidate:… | end | send TEXT | restart | role | mux | quit
-#include <fmt/core.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <deque>
-#include <iostream>
 
 #include "base/text.hpp"
+#include "commands.hpp"
 #include "io/media_socket.hpp"
 #include "wire/ice/agent.hpp"
 #include "wire/ice/gatherer.hpp"
@@ -33,11 +31,6 @@ std::string_view text_of(ice::Agent::Event::Kind kind) {
         case ice::Agent::Event::Kind::consent_lost: return "consent-lost";
     }
     return "";
-}
-
-template <typename... Args>
-void say(fmt::format_string<Args...> format, Args&&... args) {
-    std::cout << fmt::format(format, std::forward<Args>(args)...) << std::endl;
 }
 
 class Peer {
@@ -127,15 +120,7 @@ private:
     }
 
     void read_commands() {
-        std::array<char, 4096> buffer;
-        const auto size = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-        if (size <= 0) running_ = false;
-        input_.append(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-        for (auto end = input_.find('\n'); end != std::string::npos; end = input_.find('\n')) {
-            const std::string line = input_.substr(0, end);
-            input_.erase(0, end + 1);
-            obey(line);
-        }
+        if (!commands_.read([this](std::string_view line) { obey(line); })) running_ = false;
     }
 
     void obey(std::string_view line) {
@@ -174,7 +159,7 @@ private:
     std::deque<io::MediaSocket> sockets_;
     std::vector<ice::Candidate> hosts_;
     ice::Transmit transmit_;
-    std::string input_;
+    Commands commands_;
     bool gathered_ = false;
     bool running_ = true;
 };

@@ -23,9 +23,6 @@ std::string value_of(Call& call, std::string_view name);
 /// Set(HASH(name)=...).
 inline constexpr std::string_view row_fields = "~ODBCFIELDS~";
 
-/// RFC 4648 section 4.
-std::string base64_of(std::string_view bytes);
-
 /// Arguments by position; missing ones are empty.
 class Args {
 public:

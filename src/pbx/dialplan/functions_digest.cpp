@@ -3,6 +3,7 @@
 #include <array>
 #include <memory>
 
+#include "base/base64.hpp"
 #include "pbx/dialplan/builtin.hpp"
 
 namespace strowger::dialplan {
@@ -20,30 +21,17 @@ Value digest(const EVP_MD* algorithm, std::string_view text) {
 }
 
 std::string encode64(std::string_view bytes) {
-    std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-    const auto size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                      reinterpret_cast<const unsigned char*>(bytes.data()),
-                                      static_cast<int>(bytes.size()));
-    text.resize(static_cast<std::size_t>(size));
-    return text;
+    return to_base64(as_bytes(bytes), Padding::written);
 }
 
+// Without its padding it is taken for a piece of something longer.
 Value decode64(std::string_view text) {
     text = trim(text);
-    if (text.empty()) return std::string{};
     if (text.size() % 4 != 0)
         return fail("{} characters of base64 are not a multiple of four", text.size());
-    std::string bytes(text.size() / 4 * 3, '\0');
-    const auto size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                      reinterpret_cast<const unsigned char*>(text.data()),
-                                      static_cast<int>(text.size()));
-    if (size < 0) return fail("'{}' is not base64", text.substr(0, 40));
-    bytes.resize(static_cast<std::size_t>(size));
-    for (int i = 0; i < 2 && text.ends_with('='); ++i) {
-        text.remove_suffix(1);
-        if (!bytes.empty()) bytes.pop_back();
-    }
-    return bytes;
+    const auto bytes = from_base64(text);
+    if (!bytes) return fail("'{}' is not base64", text.substr(0, 40));
+    return std::string(as_text(*bytes));
 }
 
 // AES-128, block by block, the last one filled with zeros: what AES_ENCRYPT has always meant.
@@ -96,8 +84,6 @@ Value uuid(Call& call, std::string_view) {
 }
 
 }  // namespace
-
-std::string base64_of(std::string_view bytes) { return encode64(bytes); }
 
 void add_digest_functions(Functions& f) {
     f.add("MD5", "digest in hexadecimal",

@@ -13,6 +13,7 @@ namespace strowger::rtcp {
 
 /// Packet types (RFC 3550 section 12.1, RFC 4585, RFC 3611).
 enum class Type : std::uint8_t {
+    old_full_intra_request = 192,  ///< RFC 2032 section 5.2.1; older phones still send it
     sender_report = 200,
     receiver_report = 201,
     sdes = 202,

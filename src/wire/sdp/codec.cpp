@@ -1,5 +1,6 @@
 #include "wire/sdp/codec.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
@@ -83,6 +84,17 @@ std::optional<std::uint8_t> static_type(const Codec& codec) {
         }
     }
     return std::nullopt;
+}
+
+std::string_view kind_of(const Codec& codec) {
+    static constexpr std::array video{"H261", "H263", "H263-1998", "H263-2000", "H264", "H265",
+                                      "VP8",  "VP9",  "MP4V-ES",   "JPEG",      "AV1"};
+    if (std::ranges::any_of(video, [&](const char* name) { return iequals(name, codec.name); }))
+        return "video";
+    // RFC 4103: text has 1000 ticks a second; `red` stands beside audio as well.
+    if (codec.clock_rate == 1000 && (iequals(codec.name, "t140") || iequals(codec.name, "red")))
+        return "text";
+    return "audio";
 }
 
 bool is_auxiliary(std::string_view codec_name) {

@@ -48,6 +48,9 @@ std::optional<StaticPayload> static_payload(std::uint8_t type);
 /// The static number of a codec, if RFC 3551 gave it one.
 std::optional<std::uint8_t> static_type(const Codec& codec);
 
+/// "audio", "video" or "text": what a section holds that is to carry it.
+std::string_view kind_of(const Codec& codec);
+
 /// telephone-event and CN ride along with a codec and cannot carry a call by themselves.
 bool is_auxiliary(std::string_view codec_name);
 

@@ -37,9 +37,9 @@ void drop_stray_auxiliaries(std::vector<Payload>& payloads) {
 }
 
 bool can_carry(const Media& section, const LocalAudio& local) {
-    return section.kind == "audio" && !section.is_refused() &&
-           std::ranges::any_of(local.protocols,
-                               [&](const std::string& p) { return iequals(p, section.protocol); });
+    return !section.is_refused() && std::ranges::any_of(local.protocols, [&](const std::string& p) {
+        return iequals(p, section.protocol);
+    });
 }
 
 MediaDescription refusal(const Media& offered) {
@@ -77,6 +77,51 @@ void describe_remote(Agreement& agreement, const Media& theirs) {
     agreement.remote = theirs.address();
     agreement.remote_rtcp = theirs.rtcp_address(agreement.rtcp_mux);
     agreement.ptime = theirs.ptime;
+}
+
+/// Of an offered section, answered by one of ours.
+Agreement agreement_on(const MediaDescription& section, const Media& offered, std::size_t index) {
+    Agreement agreement;
+    agreement.section = index;
+    for (const auto& payload : section.payloads) {
+        agreement.payloads.push_back({payload.type, payload.type, payload.codec});
+    }
+    agreement.direction = section.direction;
+    agreement.rtcp_mux = section.rtcp_mux;
+    describe_remote(agreement, offered);
+    return agreement;
+}
+
+/// Of a section that we offered, and what was answered to it.
+Agreement agreement_on(const MediaDescription& ours, const Media& theirs, std::size_t index,
+                       Direction direction) {
+    Agreement agreement;
+    agreement.section = index;
+    for (const auto& format : theirs.formats) {
+        if (!format.type || format.name.empty()) continue;
+        const auto codec = format.codec();
+        // The answer's number for a codec may differ from ours (RFC 3264 section 6.1): then we
+        // send with theirs and receive with ours.
+        const auto match = std::ranges::find_if(
+            ours.payloads, [&](const Payload& p) { return compatible(p.codec, codec); });
+        if (match == ours.payloads.end()) continue;
+        agreement.payloads.push_back({*format.type, match->type, codec});
+    }
+    agreement.direction = direction;
+    agreement.rtcp_mux = ours.rtcp_mux && theirs.rtcp_mux;
+    describe_remote(agreement, theirs);
+    return agreement;
+}
+
+/// Feedback that asks for a whole picture (RFC 4585 section 4.2, RFC 5104 section 7.1) is what we
+/// pass on; of other kinds of feedback the other end need not know.
+void keep_feedback(const Media& offered, MediaDescription& section) {
+    for (const std::string_view kind : {"nack pli", "ccm fir"}) {
+        const auto asked = offered.attribute_values("rtcp-fb");
+        const bool has = std::ranges::any_of(
+            asked, [&](std::string_view value) { return split_once(value, ' ').second == kind; });
+        if (has) section.attributes.emplace_back("rtcp-fb", "* " + std::string(kind));
+    }
 }
 
 /// BUNDLE and other groups with only the sections that stay (RFC 9143 section 7.3.2). A group of
@@ -189,21 +234,14 @@ Result<Answer> answer(const Session& offer, const LocalAudio& local, Description
     for (std::size_t i = 0; i < offer.media.size(); ++i) {
         const auto& offered = offer.media[i];
         std::vector<Payload> payloads;
-        if (!result.audio && can_carry(offered, local))
+        if (!result.audio && offered.kind == "audio" && can_carry(offered, local))
             payloads = match_codecs(offered, local.codecs);
         if (!has_speech(payloads)) {
             result.description.media.push_back(refusal(offered));
             continue;
         }
         auto section = acceptance(offered, std::move(payloads), local);
-        auto& agreement = result.audio.emplace();
-        agreement.section = i;
-        for (const auto& payload : section.payloads) {
-            agreement.payloads.push_back({payload.type, payload.type, payload.codec});
-        }
-        agreement.direction = section.direction;
-        agreement.rtcp_mux = section.rtcp_mux;
-        describe_remote(agreement, offered);
+        result.audio = agreement_on(section, offered, i);
         result.description.media.push_back(std::move(section));
     }
     if (!result.audio && !offer.media.empty()) {
@@ -250,6 +288,61 @@ Description offer(const LocalAudio& local, Description base, const Description* 
     return result;
 }
 
+std::optional<Agreement> accept_section(const Session& offer, std::size_t index,
+                                        const LocalAudio& local, Description& answer) {
+    if (index >= offer.media.size() || index >= answer.media.size()) return std::nullopt;
+    const auto& offered = offer.media[index];
+    if (answer.media[index].port != 0 || !can_carry(offered, local)) return std::nullopt;
+    auto payloads = match_codecs(offered, local.codecs);
+    if (!has_speech(payloads)) return std::nullopt;
+    auto section = acceptance(offered, std::move(payloads), local);
+    section.ptime.reset();
+    keep_feedback(offered, section);
+    auto agreement = agreement_on(section, offered, index);
+    answer.media[index] = std::move(section);
+    return agreement;
+}
+
+std::size_t add_section(Description& offer, std::string_view kind, const LocalAudio& local,
+                        std::optional<std::size_t> index, const Description* keep) {
+    MediaDescription section;
+    section.kind = kind;
+    section.port = local.port;
+    if (!local.protocols.empty()) section.protocol = local.protocols.front();
+    if (index && *index < offer.media.size()) {
+        section.protocol = offer.media[*index].protocol;
+        section.mid = offer.media[*index].mid;
+    }
+    Numbering numbers(keep);
+    for (const auto& codec : local.codecs) {
+        if (const auto type = numbers.number(codec)) section.payloads.push_back({*type, codec});
+    }
+    section.direction = local.direction;
+    // RFC 4585 section 4.2 has it in AVPF alone; phones say it, and believe it, in AVP as well.
+    if (kind == "video")
+        for (const char* feedback : {"* nack pli", "* ccm fir"})
+            section.attributes.emplace_back("rtcp-fb", feedback);
+    describe_rtcp(section, local);
+    if (!index || *index >= offer.media.size()) {
+        index = offer.media.size();
+        offer.media.emplace_back();
+    }
+    offer.media[*index] = std::move(section);
+    return *index;
+}
+
+std::optional<Agreement> section_answered(const Description& offer, std::size_t index,
+                                          const Session& answer) {
+    if (index >= offer.media.size() || index >= answer.media.size()) return std::nullopt;
+    const auto& ours = offer.media[index];
+    const auto& theirs = answer.media[index];
+    if (ours.port == 0 || theirs.is_refused() || theirs.kind != ours.kind) return std::nullopt;
+    auto agreement = agreement_on(ours, theirs, index,
+                                  answer_direction(theirs.effective_direction(), ours.direction));
+    if (!agreement.speech()) return std::nullopt;
+    return agreement;
+}
+
 Result<Agreement> accept_answer(const Description& offer, const Session& answer) {
     if (answer.media.size() != offer.media.size()) {
         return fail_with(400, "SDP answer: expected {} media sections as offered, got {}",
@@ -263,21 +356,8 @@ Result<Agreement> accept_answer(const Description& offer, const Session& answer)
             return fail_with(400, "SDP answer: section {} is '{}', offered was 'audio'", i + 1,
                              theirs.kind);
         }
-        Agreement agreement;
-        agreement.section = i;
-        for (const auto& format : theirs.formats) {
-            if (!format.type || format.name.empty()) continue;
-            const auto codec = format.codec();
-            // The answer's number for a codec may differ from ours (RFC 3264 section 6.1): then we
-            // send with theirs and receive with ours.
-            const auto match = std::ranges::find_if(
-                ours.payloads, [&](const Payload& p) { return compatible(p.codec, codec); });
-            if (match == ours.payloads.end()) continue;
-            agreement.payloads.push_back({*format.type, match->type, codec});
-        }
-        agreement.direction = answer_direction(theirs.effective_direction(), ours.direction);
-        agreement.rtcp_mux = ours.rtcp_mux && theirs.rtcp_mux;
-        describe_remote(agreement, theirs);
+        auto agreement = agreement_on(
+            ours, theirs, i, answer_direction(theirs.effective_direction(), ours.direction));
         if (!agreement.speech()) {
             return fail_with(488, "SDP answer: none of its codecs was offered");
         }

@@ -67,11 +67,25 @@ struct Answer {
 /// code 488 when sections are offered and none can be taken.
 Result<Answer> answer(const Session& offer, const LocalAudio& local, Description base);
 
+/// Takes one more section of the offer into an answer that refused it: one beside the audio, of the
+/// kind that `local`'s codecs are of. Nothing, and nothing changes, when it cannot be carried.
+std::optional<Agreement> accept_section(const Session& offer, std::size_t index,
+                                        const LocalAudio& local, Description& answer);
+
 /// An offer with one audio section; codecs get their static numbers, others numbers from 96 up
 /// (telephone-event 101 when free, as every phone expects). `keep` is the previous offer or answer
 /// on the same session: its numbers are kept (section 8.3.2) and its sections beyond the audio one
 /// stay as refused ones (section 8: sections never go away).
 Description offer(const LocalAudio& local, Description base, const Description* keep = nullptr);
+
+/// Puts a section of another kind into an offer: at `index`, where it was refused or somebody
+/// else's of that kind stood before, or behind the last. Numbers are those of `keep`, as in
+/// `offer`. Returns where it stands.
+std::size_t add_section(Description& offer, std::string_view kind, const LocalAudio& local,
+                        std::optional<std::size_t> index, const Description* keep = nullptr);
+/// What the answer to it means; nothing when it was refused, or takes nothing that was offered.
+std::optional<Agreement> section_answered(const Description& offer, std::size_t index,
+                                          const Session& answer);
 
 /// The other end's answer to our offer. Fails with code 488 when it takes no audio or a codec that
 /// we did not offer, 400 when its sections are not those of the offer.

@@ -212,5 +212,73 @@ TEST(SdpCodec, MatchesNamesWithoutCaseAndIdentityParameters) {
                            {"H264", 90000, 1, "profile-level-id=42e00a"}));
 }
 
+// RFC 3264 section 10.1 again, by somebody who takes one of the two pictures.
+TEST(SdpSections, OneBesideTheAudioIsTakenUnderThePortGivenForIt) {
+    const auto text = offer_text(
+        "m=audio 49170 RTP/AVP 0\r\nm=video 51372 RTP/AVP 31 99\r\na=rtpmap:99 h264/90000\r\n"
+        "a=fmtp:99 profile-level-id=42801F;packetization-mode=1\r\na=rtcp-fb:* nack pli\r\n"
+        "a=rtcp-fb:99 transport-cc\r\na=sendonly\r\nm=video 53000 RTP/AVP 31\r\n");
+    const auto offer = Session::parse(text);
+    auto result = answer(*offer, local(), base());
+    ASSERT_TRUE(result);
+    const Codec h264{"H264", 90000, 1, "profile-level-id=428014;packetization-mode=1"};
+    const LocalAudio video{.codecs = {h264}, .port = 4002};
+    EXPECT_FALSE(accept_section(*offer, 2, video, result->description)) << "it has H.261 only";
+    const auto taken = accept_section(*offer, 1, video, result->description);
+    ASSERT_TRUE(taken);
+    EXPECT_FALSE(accept_section(*offer, 1, video, result->description)) << "it is taken already";
+    EXPECT_EQ(taken->section, 1U);
+    EXPECT_EQ(taken->remote->text(), "192.0.2.2:51372");
+    EXPECT_TRUE(result->description.text().ends_with(
+        "m=video 4002 RTP/AVP 99\r\na=rtpmap:99 h264/90000\r\n"
+        "a=fmtp:99 profile-level-id=428014;packetization-mode=1\r\na=rtcp-fb:* nack pli\r\n"
+        "a=recvonly\r\nm=video 0 RTP/AVP 31\r\n"))
+        << result->description.text();
+}
+
+TEST(SdpSections, AddedToAnOfferStayWhereTheyAreAndKeepTheirNumbers) {
+    auto first = offer(local(), base());
+    const LocalAudio video{.codecs = {{"VP8", 90000}}, .port = 4002};
+    EXPECT_EQ(add_section(first, "video", video, std::nullopt), 1U);
+    const auto type = first.media[1].payloads.at(0).type;
+    EXPECT_GE(type, 96);
+
+    const auto answered = Session::parse(
+        offer_text(fmt::format("m=audio 6000 RTP/AVP 0\r\nm=video 6002 RTP/AVP 120\r\n"
+                               "a=rtpmap:120 VP8/90000\r\na=recvonly\r\n")));
+    const auto agreed = section_answered(first, 1, *answered);
+    ASSERT_TRUE(agreed);
+    EXPECT_EQ(agreed->direction, Direction::sendonly);
+    EXPECT_EQ(agreed->payloads.at(0).send_type, 120);
+    EXPECT_EQ(agreed->payloads.at(0).receive_type, type);
+
+    // The next offer without it refuses it, and the one after that has it again.
+    auto second = offer(local(), base(), &first);
+    EXPECT_EQ(second.media.at(1).port, 0);
+    EXPECT_FALSE(section_answered(second, 1, *answered));
+    auto third = offer(local(), base(), &second);
+    EXPECT_EQ(add_section(third, "video", video, 1, &second), 1U);
+    EXPECT_EQ(third.media.at(1).payloads.at(0).type, type);
+}
+
+TEST(SdpSections, AnAnswerThatRefusesOneLeavesNothing) {
+    auto made = offer(local(), base());
+    (void)add_section(made, "video", {.codecs = {{"VP8", 90000}}, .port = 4002}, std::nullopt);
+    for (const std::string section :
+         {"m=video 0 RTP/AVP 96\r\n", "m=text 6002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n",
+          "m=video 6002 RTP/AVP 31\r\n", ""}) {
+        const auto text = offer_text("m=audio 6000 RTP/AVP 0\r\n" + section);
+        EXPECT_FALSE(section_answered(made, 1, *Session::parse(text))) << section;
+    }
+}
+
+TEST(SdpSections, EveryCodecBelongsToAKind) {
+    EXPECT_EQ(kind_of({"h264", 90000}), "video");
+    EXPECT_EQ(kind_of({"t140", 1000}), "text");
+    EXPECT_EQ(kind_of({"red", 1000}), "text");
+    EXPECT_EQ(kind_of({"red", 8000}), "audio");
+    EXPECT_EQ(kind_of({"opus", 48000, 2}), "audio");
+}
+
 }  // namespace
 }  // namespace strowger::sdp

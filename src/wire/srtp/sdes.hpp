@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/base64.hpp"
 #include "base/result.hpp"
-#include "wire/srtp/base64.hpp"
 #include "wire/srtp/master_key.hpp"
 #include "wire/srtp/policy.hpp"
 

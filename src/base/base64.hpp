@@ -8,7 +8,7 @@
 
 #include "base/bytes.hpp"
 
-namespace strowger::srtp {
+namespace strowger {
 
 enum class Padding : std::uint8_t { omitted, written };
 
@@ -18,4 +18,4 @@ std::string to_base64(Bytes bytes, Padding padding);
 /// With its padding or without. Nothing on any other character and on bits that belong to no byte.
 std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text);
 
-}  // namespace strowger::srtp
+}  // namespace strowger

@@ -1,6 +1,6 @@
-#include "wire/srtp/base64.hpp"
+#include "base/base64.hpp"
 
-namespace strowger::srtp {
+namespace strowger {
 
 namespace {
 
@@ -45,4 +45,4 @@ std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
     return bytes;
 }
 
-}  // namespace strowger::srtp
+}  // namespace strowger
