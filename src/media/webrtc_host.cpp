@@ -17,6 +17,7 @@ struct WebrtcHost::Slot {
 
     std::unique_ptr<User> user;
     WebrtcSession session;
+    std::unique_ptr<io::UdpSocket> socket;           ///< its own, if it has one
     const sctp::Association* association = nullptr;  ///< as `by_association_` has it
     Timer timer;
     bool dirty = false;
@@ -30,20 +31,23 @@ WebrtcHost::~WebrtcHost() = default;
 
 Result<std::unique_ptr<WebrtcHost>> WebrtcHost::start(io::Loop& loop, const Options& options) {
     std::unique_ptr<WebrtcHost> host(new WebrtcHost(loop, options));
-    const io::UdpSocket::Options socket_options{.receive_buffer = options.buffer,
-                                                .send_buffer = options.buffer};
-    auto socket =
-        io::UdpSocket::bind(loop, options.bind, socket_options,
-                            [raw = host.get()](std::span<const io::UdpSocket::Datagram> datagrams) {
-                                raw->receive(datagrams);
-                            });
-    if (!socket) return std::unexpected(socket.error());
-    host->socket_ = std::move(*socket);
+    if (!options.port_each) {
+        auto socket = host->open_socket(std::nullopt);
+        if (!socket) return std::unexpected(socket.error());
+        host->socket_ = std::move(*socket);
+    }
     host->find_bases();
     if (host->bases_.empty()) {
         return fail("UDP {}: this host has no address of that family", options.bind.text());
     }
     return host;
+}
+
+Result<std::unique_ptr<io::UdpSocket>> WebrtcHost::open_socket(std::optional<SessionId> only_for) {
+    const io::UdpSocket::Options socket_options{.receive_buffer = options_.buffer,
+                                                .send_buffer = options_.buffer};
+    return io::UdpSocket::bind(loop_, options_.bind, socket_options,
+                               [this, only_for](auto datagrams) { receive(datagrams, only_for); });
 }
 
 // Behind what is announced may lie any of our addresses: the first that is left of its family.
@@ -66,7 +70,9 @@ void WebrtcHost::find_bases() {
     }
 }
 
-std::vector<ice::Candidate> WebrtcHost::candidates(bool loopback) const {
+std::vector<ice::Candidate> WebrtcHost::candidates(SessionId id, bool loopback) const {
+    const auto& own = slots_[id]->socket;
+    const auto port = (own ? own : socket_)->local().port;
     std::vector<IpAddress> named = options_.announced;
     if (named.empty()) {
         for (const auto& base : bases_) named.push_back(base.address);
@@ -78,7 +84,7 @@ std::vector<ice::Candidate> WebrtcHost::candidates(bool loopback) const {
     std::vector<ice::Candidate> found;
     for (const auto& address : named) {
         const auto preference = static_cast<std::uint16_t>(65535 - found.size());
-        found.push_back(ice::Candidate::host({address, port()}, 1, preference));
+        found.push_back(ice::Candidate::host({address, port}, 1, preference));
     }
     return found;
 }
@@ -88,13 +94,18 @@ Result<WebrtcHost::SessionId> WebrtcHost::open(WebrtcSession::Config config,
     if (count_ >= options_.max_sessions) {
         return fail_with(503, "{} sessions are open, as many as may be", count_);
     }
-    SessionId id = static_cast<SessionId>(slots_.size());
     if (free_.empty()) {
+        free_.push_back(static_cast<SessionId>(slots_.size()));
         slots_.emplace_back();
-    } else {
-        id = free_.back();
-        free_.pop_back();
     }
+    const SessionId id = free_.back();
+    std::unique_ptr<io::UdpSocket> socket;
+    if (options_.port_each) {
+        auto opened = open_socket(id);
+        if (!opened) return std::unexpected(opened.error());
+        socket = std::move(*opened);
+    }
+    free_.pop_back();
     do {
         config.ice.local = ice::Credentials::generate();
     } while (!table_.add(config.ice.local.ufrag, id));
@@ -105,8 +116,9 @@ Result<WebrtcHost::SessionId> WebrtcHost::open(WebrtcSession::Config config,
                                             due->user->tick(now);
                                             work(id, now);
                                         });
+    slots_[id]->socket = std::move(socket);
     ++count_;
-    for (const auto& candidate : candidates(loopback)) {
+    for (const auto& candidate : candidates(id, loopback)) {
         for (std::size_t i = 0; i < bases_.size(); ++i) {
             if (bases_[i].announced != candidate.address.ip) continue;
             (void)slots_[id]->session.ice().add_local(candidate, static_cast<ice::SocketId>(i));
@@ -129,7 +141,7 @@ void WebrtcHost::end(SessionId id) {
     auto* found = slot(id);
     if (!found || found->over) return;
     found->session.close();
-    if (!std::exchange(found->dirty, true)) dirty_.push_back(id);
+    touch(id, *found);
     wake_at(now());
 }
 
@@ -150,11 +162,15 @@ std::optional<WebrtcHost::SessionId> WebrtcHost::route(ice::SocketId socket,
     return table_.find(socket, from);
 }
 
-void WebrtcHost::receive(std::span<const io::UdpSocket::Datagram> datagrams) {
+void WebrtcHost::receive(std::span<const io::UdpSocket::Datagram> datagrams,
+                         std::optional<SessionId> only_for) {
     const Time now = loop_.now();
     for (const auto& datagram : datagrams) {
-        if (const auto socket = base_of(datagram.local.ip)) {
-            take(*socket, datagram, now);
+        const auto socket = base_of(datagram.local.ip);
+        auto id = only_for;
+        if (socket && !id) id = route(*socket, datagram.remote, datagram.bytes);
+        if (socket && id) {
+            take(*id, *socket, datagram, now);
         } else {
             ++counters_.unknown;
         }
@@ -162,9 +178,9 @@ void WebrtcHost::receive(std::span<const io::UdpSocket::Datagram> datagrams) {
     settle(now);
 }
 
-void WebrtcHost::take(ice::SocketId socket, const io::UdpSocket::Datagram& datagram, Time now) {
-    const auto id = route(socket, datagram.remote, datagram.bytes);
-    auto* found = id ? slot(*id) : nullptr;
+void WebrtcHost::take(SessionId id, ice::SocketId socket, const io::UdpSocket::Datagram& datagram,
+                      Time now) {
+    auto* found = slot(id);
     if (!found || found->over) {
         ++counters_.unknown;
         return;
@@ -183,9 +199,14 @@ void WebrtcHost::take(ice::SocketId socket, const io::UdpSocket::Datagram& datag
         case WebrtcSession::Media::Kind::rtcp:
             found->user->rtcp(packet.first(media.size), now);
             break;
-        case WebrtcSession::Media::Kind::none:
-            if (!std::exchange(found->dirty, true)) dirty_.push_back(*id);
+        case WebrtcSession::Media::Kind::none: touch(id, *found); return;
     }
+    const Time armed = found->timer.armed() ? found->timer.deadline() : Time::max();
+    if (found->user->deadline() < armed) touch(id, *found);
+}
+
+void WebrtcHost::touch(SessionId id, Slot& slot) {
+    if (!std::exchange(slot.dirty, true)) dirty_.push_back(id);
 }
 
 void WebrtcHost::work(SessionId id) {
@@ -203,8 +224,8 @@ void WebrtcHost::work(SessionId id, Time now) {
         found->user->channels(*channels, now);
     }
     while (found->session.poll(transmit_)) {
-        note_request(id, transmit_);
-        send(transmit_.socket, transmit_.to, transmit_.bytes);
+        if (!found->socket) note_request(id, transmit_);
+        send(*found, transmit_.socket, transmit_.to, transmit_.bytes);
     }
     arm(*found);
 }
@@ -299,15 +320,23 @@ void WebrtcHost::wake_at(Time when) {
     timer_ = loop_.at(when, [this] { on_time(); });
 }
 
-void WebrtcHost::send(ice::SocketId socket, const SocketAddress& to, Bytes bytes) {
-    if (socket < bases_.size()) socket_->send(to, bytes, bases_[socket].address);
+void WebrtcHost::send(Slot& slot, ice::SocketId socket, const SocketAddress& to, Bytes bytes) {
+    auto& out = slot.socket ? slot.socket : socket_;
+    if (socket < bases_.size()) out->send(to, bytes, bases_[socket].address);
+}
+
+void WebrtcHost::flush() {
+    if (socket_) socket_->flush();
+    for (auto& slot : slots_) {
+        if (slot && slot->socket) slot->socket->flush();
+    }
 }
 
 Bytes WebrtcHost::send_rtp(SessionId id, MutableBytes buffer, std::size_t size) {
     auto* found = slot(id);
     const auto packet = found ? found->session.protect_rtp(buffer, size) : std::nullopt;
     if (!packet) return {};
-    send(packet->socket, packet->to, packet->bytes);
+    send(*found, packet->socket, packet->to, packet->bytes);
     return packet->bytes;
 }
 
@@ -315,14 +344,14 @@ Bytes WebrtcHost::send_rtcp(SessionId id, MutableBytes buffer, std::size_t size)
     auto* found = slot(id);
     const auto packet = found ? found->session.protect_rtcp(buffer, size) : std::nullopt;
     if (!packet) return {};
-    send(packet->socket, packet->to, packet->bytes);
+    send(*found, packet->socket, packet->to, packet->bytes);
     return packet->bytes;
 }
 
 void WebrtcHost::send_again(SessionId id, Bytes packet) {
     auto* found = slot(id);
     const auto path = found ? found->session.ice().path() : std::nullopt;
-    if (path) send(path->socket, path->remote, packet);
+    if (path) send(*found, path->socket, path->remote, packet);
 }
 
 }  // namespace strowger::media

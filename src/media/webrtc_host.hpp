@@ -50,6 +50,9 @@ public:
         /// Named in candidates instead of those: where a NAT in front of us is seen.
         std::vector<IpAddress> announced;
         std::size_t max_sessions = 1024;
+        /// Each session has a port of its own: for clients, as many sessions with one server port
+        /// need as many of ours. `bind.port` is 0 then.
+        bool port_each = false;
         int buffer = 8 << 20;  ///< of the socket, each way, as far as the kernel allows
     };
 
@@ -86,7 +89,7 @@ public:
     void end(SessionId id);
 
     /// The candidates that `open` gives a session.
-    std::vector<ice::Candidate> candidates(bool loopback) const;
+    std::vector<ice::Candidate> candidates(SessionId id, bool loopback) const;
 
     /// A plain packet at the front of `buffer`, with room of WebrtcSession::headroom behind it.
     /// Gives what was sent, in `buffer`; nothing when it could not be.
@@ -96,12 +99,12 @@ public:
     void send_again(SessionId id, Bytes packet);
 
     std::size_t size() const { return count_; }
-    std::uint16_t port() const { return socket_->local().port; }
+    std::uint16_t port() const { return socket_->local().port; }  ///< the one of all sessions
     Time now() { return loop_.now(); }
     Random& random() { return random_; }
     const Counters& counters() const { return counters_; }
     const io::UdpSocket::Counters& socket_counters() const { return socket_->counters(); }
-    void flush() { socket_->flush(); }
+    void flush();  ///< what waits for the end of the round goes out now
 
 private:
     struct Slot;
@@ -112,13 +115,17 @@ private:
     };
 
     WebrtcHost(io::Loop& loop, const Options& options);
+    Result<std::unique_ptr<io::UdpSocket>> open_socket(std::optional<SessionId> only_for);
     void find_bases();
     Slot* slot(SessionId id) { return id < slots_.size() ? slots_[id].get() : nullptr; }
     std::optional<ice::SocketId> base_of(const IpAddress& address) const;
     std::optional<SessionId> route(ice::SocketId socket, const SocketAddress& from,
                                    Bytes datagram) const;
-    void receive(std::span<const io::UdpSocket::Datagram> datagrams);
-    void take(ice::SocketId socket, const io::UdpSocket::Datagram& datagram, Time now);
+    void receive(std::span<const io::UdpSocket::Datagram> datagrams,
+                 std::optional<SessionId> only_for);
+    void take(SessionId id, ice::SocketId socket, const io::UdpSocket::Datagram& datagram,
+              Time now);
+    void touch(SessionId id, Slot& slot);  ///< its turn comes at the end of the round
     void work(SessionId id, Time now);
     void take_event(SessionId id, Slot& slot, const WebrtcSession::Event& event, Time now);
     void note_request(SessionId id, const WebrtcSession::Transmit& transmit);
@@ -128,12 +135,12 @@ private:
     void on_time();
     void rearm();
     void wake_at(Time when);
-    void send(ice::SocketId socket, const SocketAddress& to, Bytes bytes);
+    void send(Slot& slot, ice::SocketId socket, const SocketAddress& to, Bytes bytes);
 
     io::Loop& loop_;
     Options options_;
     Random random_;
-    std::unique_ptr<io::UdpSocket> socket_;
+    std::unique_ptr<io::UdpSocket> socket_;  ///< of all sessions, unless each has its own
     std::vector<Base> bases_;
     ice::SessionTable table_;
     Timers timers_;  ///< outlives the slots' timers
