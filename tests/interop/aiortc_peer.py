@@ -128,9 +128,9 @@ async def media_client(url, sound=True, picture=True, frames=10):
 class Server:
     """aiortc's echo server, as the convention has it: POST /offer, media and messages go back."""
 
-    async def start(self, port):
+    async def start(self, port, address="127.0.0.1"):
         self.peers = []
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self.server = await asyncio.start_server(self._serve, address, port)
         return self
 
     async def _serve(self, reader, writer):
