@@ -17,6 +17,8 @@ int check_configuration(const pbx::Exchange::Options& options);
 int ask_exchange(const std::string& state_directory, const std::string& command);
 /// `strowger -r`: commands from standard input until its end.
 int talk_to_exchange(const std::string& state_directory);
+/// `strowger health URL`: whether a service's health page answers with a success (2xx).
+int check_health(const std::string& url);
 /// `strowger compare SENT HEARD`: how much of the speech arrived. Failure when it is not the same
 /// speech.
 int compare_speech(const std::string& sent, const std::string& heard, bool json);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "base/text.hpp"
@@ -55,8 +56,17 @@ bool IpAddress::is_multicast() const {
 
 std::string IpAddress::text() const {
     std::array<char, INET6_ADDRSTRLEN> buffer{};
-    inet_ntop(v6_ ? AF_INET6 : AF_INET, bytes_.data(), buffer.data(), buffer.size());
-    return buffer.data();
+    if (v6_) {
+        inet_ntop(AF_INET6, bytes_.data(), buffer.data(), buffer.size());
+        return buffer.data();
+    }
+    // Every message of a call writes some of these; inet_ntop goes through sprintf.
+    char* end = buffer.data();
+    for (std::size_t i = 0; i < 4; ++i) {
+        if (i > 0) *end++ = '.';
+        end = std::to_chars(end, buffer.data() + buffer.size(), unsigned{bytes_[i]}).ptr;
+    }
+    return {buffer.data(), end};
 }
 
 std::string IpAddress::host_text() const { return v6_ ? '[' + text() + ']' : text(); }
@@ -85,7 +95,13 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text,
     return SocketAddress{*ip, *number};
 }
 
-std::string SocketAddress::text() const { return fmt::format("{}:{}", ip.host_text(), port); }
+std::string SocketAddress::text() const {
+    std::string text = ip.host_text();
+    std::array<char, 5> digits;
+    const auto end = std::to_chars(digits.begin(), digits.end(), port).ptr;
+    text += ':';
+    return text.append(digits.data(), end);
+}
 
 Result<Cidr> Cidr::parse(std::string_view text) {
     const auto [host, mask] = split_once(text, '/');

@@ -7,8 +7,9 @@
 namespace strowger {
 
 bool iequals(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                              [](char x, char y) { return lower(x) == lower(y); });
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+               return x == y || lower(x) == lower(y);
+           });
 }
 
 bool istarts_with(std::string_view text, std::string_view prefix) {

@@ -169,6 +169,13 @@ struct UdpSocket::Impl : std::enable_shared_from_this<Impl> {
         }
     }
 
+    // How many went out, or -1. One alone goes by the plain call, which copies less.
+    int send_messages(mmsghdr* messages, std::size_t count) {
+        if (count > 1)
+            return sendmmsg(fd.get(), messages, static_cast<unsigned>(count), MSG_DONTWAIT);
+        return sendmsg(fd.get(), &messages->msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
+    }
+
     // One system call for up to `send_batch` datagrams from `first` on; how many it dealt with, or
     // -1 when the kernel's buffer is full.
     int send_some(std::size_t first) {
@@ -187,8 +194,7 @@ struct UdpSocket::Impl : std::enable_shared_from_this<Impl> {
             header.msg_iovlen = 1;
             if (entry.has_local) put_local(header, locals[i], entry.local, v6);
         }
-        const int sent =
-            sendmmsg(fd.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
+        const int sent = send_messages(messages.data(), count);
         if (sent < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) return -1;
             if (errno == EINTR) return 0;

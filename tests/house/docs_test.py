@@ -52,7 +52,7 @@ def missing(wanted, spans):
     return [name for name in wanted if name not in known]
 
 
-@pytest.mark.parametrize("subcommand", [(), ("pbx",), ("compare",)])
+@pytest.mark.parametrize("subcommand", [(), ("pbx",), ("compare",), ("health",)])
 def test_every_command_line_option_is_in_its_page(subcommand):
     spans = " ".join(code(page("pbx.md")))
     options = options_of(*subcommand)

@@ -68,6 +68,10 @@ int run(int argc, char** argv) {
     compare->add_option("heard", heard, "WAV that arrived")->required();
     compare->add_flag("--json", json, "for machines");
 
+    auto* health = app.add_subcommand("health", "Whether a service answers its health page");
+    std::string url;
+    health->add_option("URL", url, "http://127.0.0.1:8088/healthz")->required();
+
     app::EchoCommand echo(app);
 
     auto arguments = app::EchoCommand::arguments(argc, argv);
@@ -89,6 +93,7 @@ int run(int argc, char** argv) {
         return app::run_pbx(std::move(options));
     }
     if (*compare) return app::compare_speech(sent, heard, json);
+    if (*health) return app::check_health(url);
     if (remote || !command.empty())
         return command.empty() ? app::talk_to_exchange(state) : app::ask_exchange(state, command);
     fmt::print("{}", app.help());

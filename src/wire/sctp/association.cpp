@@ -109,6 +109,7 @@ void Association::on_event(struct socket*, void* argument, int) {
     auto* association = Stack::the_process().find(reinterpret_cast<std::uintptr_t>(argument));
     if (!association) return;
     association->readable_ = true;
+    association->something_went_ = true;
     association->note_ready();
 }
 
@@ -137,7 +138,10 @@ bool Association::poll(Event& event) {
         if (read(event)) return true;
     }
     if (state_ == State::closed) return end(event);
-    if (wants_to_write_ && socket_ && (usrsctp_get_events(socket_) & SCTP_EVENT_WRITE)) {
+    // The buffer may have room and the stream none, while it is being reset: only after something
+    // happened is it worth another try.
+    if (wants_to_write_ && something_went_ && socket_ &&
+        (usrsctp_get_events(socket_) & SCTP_EVENT_WRITE)) {
         wants_to_write_ = false;
         event = {.kind = Event::Kind::writable};
         return true;
@@ -242,6 +246,7 @@ Association::Sent Association::send(std::uint16_t stream, std::uint32_t protocol
     if (sent >= 0) return Sent::accepted;
     if (errno != EWOULDBLOCK && errno != EAGAIN) return Sent::refused;
     wants_to_write_ = true;
+    something_went_ = false;
     return Sent::full;
 }
 

@@ -130,6 +130,27 @@ TEST(SctpAssociation, WithoutRetransmissionsSomeOfWhatIsLostStaysLostAndTheRestA
     EXPECT_TRUE(pair.run_until(30s, [&] { return messages(pair.seen_by_b()).back() == "last"; }));
 }
 
+TEST(SctpAssociation, AStreamThatIsBeingResetIsFullAndNotWritableOverAndOver) {
+    TestPair pair;
+    pair.connect();
+    ASSERT_TRUE(pair.run_until(1s, [&] { return pair.both_connected(); }));
+    const std::array<std::uint16_t, 1> streams{2};
+    ASSERT_TRUE(pair.a().reset_streams(streams));  // nothing is carried: the answer is still out
+    ASSERT_EQ(pair.a().send(2, 51, as_bytes("early")), Sent::full);
+    Association::Event event;
+    int writable = 0;
+    while (writable < 10 && pair.a().poll(event)) {
+        if (event.kind != Kind::writable) continue;
+        ++writable;
+        (void)pair.a().send(2, 51, as_bytes("again"));
+    }
+    EXPECT_LE(writable, 1);
+    ASSERT_TRUE(pair.run_until(
+        2s, [&] { return pair.a().send(2, 51, as_bytes("late")) == Sent::accepted; }));
+    ASSERT_TRUE(pair.run_until(2s, [&] { return !messages(pair.seen_by_b()).empty(); }));
+    EXPECT_EQ(messages(pair.seen_by_b()).back(), "late");
+}
+
 TEST(SctpAssociation, APeerThatDoesNotReadStopsUsAndLetsUsGoOn) {
     TestPair pair;
     pair.connect();

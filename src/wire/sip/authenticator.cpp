@@ -2,14 +2,15 @@
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <stdexcept>
 
 #include "base/text.hpp"
+#include "wire/sip/keyed_hash.hpp"
 
 namespace strowger::sip {
 
@@ -29,50 +30,18 @@ std::int64_t milliseconds(Time time) {
 
 }  // namespace
 
-/// HMAC-SHA-256 (RFC 2104) with the two states after the key kept, so that a nonce costs two short
-/// hashes and no set-up.
-class Authenticator::NonceHash {
-public:
-    explicit NonceHash(const Key& key)
-        : sha256_(EVP_MD_fetch(nullptr, "SHA2-256", nullptr)),
-          inner_(keyed(key, 0x36)),
-          outer_(keyed(key, 0x5c)),
-          work_(EVP_MD_CTX_new()) {}
+/// 128 bits that nobody finds without the key: SipHash-2-4, a pseudorandom function made to
+/// authenticate short texts, under each half of the key. A flood of requests costs us two of these
+/// each, a fifth of what an HMAC over SHA-256 does.
+Authenticator::NonceHash::NonceHash(const Key& key) {
+    static_assert(sizeof keys_ == sizeof key);
+    std::memcpy(&keys_, key.data(), key.size());
+}
 
-    std::string operator()(std::string_view text) const {
-        std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
-        unsigned size = 0;
-        const bool good = EVP_MD_CTX_copy_ex(work_.get(), inner_.get()) == 1 &&
-                          EVP_DigestUpdate(work_.get(), text.data(), text.size()) == 1 &&
-                          EVP_DigestFinal_ex(work_.get(), hash.data(), &size) == 1 &&
-                          EVP_MD_CTX_copy_ex(work_.get(), outer_.get()) == 1 &&
-                          EVP_DigestUpdate(work_.get(), hash.data(), size) == 1 &&
-                          EVP_DigestFinal_ex(work_.get(), hash.data(), &size) == 1;
-        if (!good) throw std::runtime_error("OpenSSL could not compute an HMAC");
-        return to_hex({reinterpret_cast<const char*>(hash.data()), hash_digits / 2});
-    }
-
-private:
-    struct Free {
-        void operator()(EVP_MD* hash) const { EVP_MD_free(hash); }
-        void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-    };
-    using Context = std::unique_ptr<EVP_MD_CTX, Free>;
-
-    Context keyed(const Key& key, std::uint8_t pad) const {
-        std::array<std::uint8_t, 64> block{};  // the block size of SHA-256
-        std::copy(key.begin(), key.end(), block.begin());
-        for (auto& byte : block) byte ^= pad;
-        Context context(EVP_MD_CTX_new());
-        if (!sha256_ || EVP_DigestInit_ex2(context.get(), sha256_.get(), nullptr) != 1 ||
-            EVP_DigestUpdate(context.get(), block.data(), block.size()) != 1)
-            throw std::runtime_error("OpenSSL has no SHA-256");
-        return context;
-    }
-
-    std::unique_ptr<EVP_MD, Free> sha256_;
-    Context inner_, outer_, work_;
-};
+std::string Authenticator::NonceHash::operator()(std::string_view text) const {
+    const std::array<std::uint64_t, 2> hash{keyed_hash(keys_[0], text), keyed_hash(keys_[1], text)};
+    return to_hex({reinterpret_cast<const char*>(hash.data()), sizeof hash});
+}
 
 Authenticator::Key Authenticator::random_key() {
     Key key{};
@@ -82,23 +51,18 @@ Authenticator::Key Authenticator::random_key() {
 }
 
 Authenticator::Authenticator(Config config, const Key& key)
-    : config_(std::move(config)),
-      hash_(std::make_unique<NonceHash>(key)),
-      opaque_((*hash_)("opaque")) {}
-Authenticator::~Authenticator() = default;
-Authenticator::Authenticator(Authenticator&&) noexcept = default;
-Authenticator& Authenticator::operator=(Authenticator&&) noexcept = default;
+    : config_(std::move(config)), hash_(key), opaque_(hash_("opaque")) {}
 
 std::string Authenticator::nonce(Time now) const {
     auto nonce = fmt::format("{:016x}", static_cast<std::uint64_t>(milliseconds(now)));
-    nonce += (*hash_)(nonce + config_.realm);
+    nonce += hash_(nonce + config_.realm);
     return nonce;
 }
 
 bool Authenticator::is_fresh(std::string_view nonce, Time now) const {
     if (nonce.size() != time_digits + hash_digits) return false;
     const auto time = nonce.substr(0, time_digits);
-    if (!same(nonce.substr(time_digits), (*hash_)(std::string(time) + config_.realm))) return false;
+    if (!same(nonce.substr(time_digits), hash_(std::string(time) + config_.realm))) return false;
     std::uint64_t issued = 0;
     std::from_chars(time.data(), time.data() + time.size(), issued, 16);
     const auto age =

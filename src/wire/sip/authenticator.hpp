@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,9 +39,6 @@ public:
     };
 
     Authenticator(Config config, const Key& key);
-    ~Authenticator();
-    Authenticator(Authenticator&&) noexcept;
-    Authenticator& operator=(Authenticator&&) noexcept;
 
     /// The WWW-Authenticate or Proxy-Authenticate values of one response.
     std::vector<std::string> challenges(Time now, bool stale = false) const;
@@ -56,13 +52,20 @@ public:
     const std::string& realm() const { return config_.realm; }
 
 private:
-    class NonceHash;
+    class NonceHash {
+    public:
+        explicit NonceHash(const Key& key);
+        std::string operator()(std::string_view text) const;
+
+    private:
+        std::array<std::array<std::uint64_t, 2>, 2> keys_;
+    };
 
     std::string nonce(Time now) const;
     bool is_fresh(std::string_view nonce, Time now) const;
 
     Config config_;
-    std::unique_ptr<NonceHash> hash_;
+    NonceHash hash_;
     std::string opaque_;  ///< old clients expect one; it tells nothing and is not checked
 };
 

@@ -22,7 +22,7 @@ Effect InviteClientTransaction::receive_response(int status, Time now) {
     repeat_at_ = Time::max();
     if (status < 200) {
         // B ends with the first provisional response; the patience after a CANCEL does not.
-        if (state_ == State::calling) end_at_ = Time::max();
+        if (state_ == State::calling && !abandoned_) end_at_ = Time::max();
         state_ = State::proceeding;
         return Effect::deliver;
     }
@@ -38,6 +38,11 @@ Effect InviteClientTransaction::receive_response(int status, Time now) {
 
 void InviteClientTransaction::cancelled(Time now) {
     if (state_ == State::proceeding) end_at_ = now + timers_->patience;
+}
+
+void InviteClientTransaction::abandoned(Time now) {
+    abandoned_ = true;
+    cancelled(now);
 }
 
 Effect InviteClientTransaction::tick(Time now) {

@@ -18,6 +18,8 @@ public:
     /// The CANCEL went out: from now on the final response is waited for only so long
     /// (section 9.1).
     void cancelled(Time now);
+    /// Its dialog has ended, whatever the answer will be: it is over after so long in any case.
+    void abandoned(Time now);
     Effect tick(Time now);
     Time deadline() const;
 
@@ -31,6 +33,7 @@ private:
     Duration interval_{};
     State state_ = State::calling;
     bool reliable_;
+    bool abandoned_ = false;
 };
 
 }  // namespace strowger::sip

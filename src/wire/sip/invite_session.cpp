@@ -218,6 +218,9 @@ void InviteSession::terminate(Time now) {
     unacked_answer_.reset();
     repeat_provisional_at_ = retry_offer_at_ = Time::max();
     timer_ = SessionTimer{{.mode = SessionTimer::Mode::off}};
+    for (const auto& pending : pending_) {
+        if (pending.method == Method::invite) layer_.abandon(pending.transaction, now);
+    }
     std::erase_if(pending_, [](const Pending& p) { return p.method != Method::bye; });
     settle();
 }

@@ -801,6 +801,25 @@ TEST(InviteSession, TwoByesThatCrossBothGet200) {
     EXPECT_TRUE(wire.b.session->done());
 }
 
+TEST(InviteSession, AReinviteWhoseAnswerIsLostLeavesNothingAfterTheBye) {
+    TestWire wire;
+    unreliable(wire);
+    establish(wire);
+    ASSERT_TRUE(wire.a.session->reinvite(offer_sdp, wire.now));
+    wire.run_for(1s);  // b's owner thinks about it, and the layer says 100
+    ASSERT_EQ(wire.count("b 100 INVITE"), 1u);
+    wire.loss = 1;
+    ASSERT_TRUE(wire.b.session->accept_offer(answer_sdp, wire.now));
+    wire.run_for(100ms);
+    wire.loss = 0;
+    wire.a.session->bye(wire.now);
+    wire.b.session->bye(wire.now);
+    wire.run_for(65s);
+    EXPECT_TRUE(wire.a.session->done());
+    EXPECT_EQ(wire.a.layer.size(), 0u);
+    EXPECT_EQ(wire.b.layer.size(), 0u);
+}
+
 TEST(InviteSession, ARequireThatWeDoNotKnowIsRefusedByName) {
     TestWire wire;
     wire.a.call(wire.now, offer_sdp, {{"Require", "teleport, replaces"}});

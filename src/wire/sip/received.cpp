@@ -34,11 +34,8 @@ std::string stamped(std::string_view bytes, const Flow& flow, bool force_rport,
     asked_for_rport = via->wants_rport;
     const auto begin = static_cast<std::size_t>(top.data() - bytes.data());
     out += bytes.substr(0, begin);
-    if (via->wants_rport || !force_rport || is_reliable(flow.transport)) {
-        append_received(out, top, flow.remote);
-    } else {
-        append_received(out, std::string(syntax::trim_lws(top)) + ";rport", flow.remote);
-    }
+    const bool with_rport = via->wants_rport || (force_rport && !is_reliable(flow.transport));
+    append_received(out, top, *via, flow.remote, with_rport);
     return out += bytes.substr(begin + top.size());
 }
 

@@ -371,6 +371,14 @@ void TransactionLayer::cancel(TransactionId id, Time now, const HeaderLines& ext
     }
 }
 
+void TransactionLayer::abandon(TransactionId id, Time now) {
+    auto* transaction = table_.find(id);
+    auto* invite = transaction ? transaction->as<InviteClientTransaction>() : nullptr;
+    if (!invite) return;
+    invite->abandoned(now);
+    table_.settle(id);
+}
+
 /// Section 9.1: a request with the INVITE's own branch, in a transaction of its own.
 void TransactionLayer::send_cancel(TransactionId id, const HeaderLines& extra, Time now) {
     Transaction& transaction = *table_.find(id);

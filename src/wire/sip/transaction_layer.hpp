@@ -139,6 +139,10 @@ public:
     /// a 487, perhaps a 2xx that crossed, a ClientTimeout if nothing comes.
     void cancel(TransactionId invite_client, Time now, const HeaderLines& extra = {});
 
+    /// The dialog of a re-INVITE has ended before its final response, which so may never come
+    /// (section 15): the transaction ends after 64*T1 at the latest.
+    void abandon(TransactionId invite_client, Time now);
+
     void set_owner(TransactionId transaction, OwnerTag owner);
     OwnerTag owner(TransactionId transaction) const;
     bool exists(TransactionId transaction) const;

@@ -1,6 +1,8 @@
 #include "wire/sip/via.hpp"
 
-#include <iterator>
+#include <array>
+#include <charconv>
+#include <utility>
 
 #include "base/text.hpp"
 #include "wire/sip/syntax.hpp"
@@ -91,14 +93,23 @@ void append_received(std::string& out, std::string_view via, const SocketAddress
         out += via;
         return;
     }
-    out += via.substr(0, static_cast<std::size_t>(top->parameters.data() - via.data()));
+    append_received(out, via, *top, source, top->wants_rport);
+    out += via.substr(end);
+}
+
+void append_received(std::string& out, std::string_view value, const Via& via,
+                     const SocketAddress& source, bool with_rport) {
+    out += value.substr(0, static_cast<std::size_t>(via.parameters.data() - value.data()));
     while (!out.empty() && syntax::is_lws(out.back())) out.pop_back();
-    auto rest = top->parameters;
+    std::array<char, 5> digits;
+    const auto port = std::string_view(
+        digits.begin(), std::to_chars(digits.begin(), digits.end(), source.port).ptr);
+    bool told_port = false;
+    auto rest = via.parameters;
     while (const auto parameter = syntax::take_parameter(rest)) {
         if (iequals(parameter->name, "received")) continue;
-        const bool is_rport = iequals(parameter->name, "rport");
-        if (is_rport) {
-            fmt::format_to(std::back_inserter(out), ";rport={}", source.port);
+        if (iequals(parameter->name, "rport")) {
+            if (!std::exchange(told_port, true)) (out += ";rport=") += port;
             continue;
         }
         (out += ';') += parameter->name;
@@ -107,9 +118,9 @@ void append_received(std::string& out, std::string_view via, const SocketAddress
         else if (!parameter->value.empty())
             (out += '=') += parameter->value;
     }
-    if (top->wants_rport || IpAddress::parse(top->host) != source.ip)
+    if (with_rport && !told_port) (out += ";rport=") += port;
+    if (with_rport || IpAddress::parse(via.host) != source.ip)
         (out += ";received=") += source.ip.text();
-    out += via.substr(end);
 }
 
 }  // namespace strowger::sip

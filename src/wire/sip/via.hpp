@@ -37,5 +37,9 @@ struct Via {
 /// sent-by is not that address, the port into an empty `rport`. What cannot be parsed is appended
 /// as it is; claims of `received` that the request carried are replaced.
 void append_received(std::string& out, std::string_view via, const SocketAddress& source);
+/// The same for a value that has been parsed (`via` views `value`); `with_rport` tells the port and
+/// the address even to who did not ask.
+void append_received(std::string& out, std::string_view value, const Via& via,
+                     const SocketAddress& source, bool with_rport);
 
 }  // namespace strowger::sip
