@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "app/commands.hpp"
+#include "app/echo_command.hpp"
 #include "base/log.hpp"
 #include "pbx/version.hpp"
 
@@ -70,12 +72,18 @@ int run(int argc, char** argv) {
     std::string url;
     health->add_option("URL", url, "http://127.0.0.1:8088/healthz")->required();
 
+    app::EchoCommand echo(app);
+
+    auto arguments = app::EchoCommand::arguments(argc, argv);
+    const int wrong_usage = app::EchoCommand::is_client(arguments) ? app::failure : app::usage;
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
     try {
-        app.parse(argc, argv);
+        app.parse(std::move(arguments));
     } catch (const CLI::ParseError& error) {
         const int status = app.exit(error);
-        return status == 0 ? app::success : app::usage;
+        return status == 0 ? app::success : wrong_usage;
     }
+    if (echo.chosen()) return echo.run();
     if (*pbx) {
         if (check) return app::check_configuration(options);
         log::configure(format == "json" ? log::Format::json : log::Format::text,

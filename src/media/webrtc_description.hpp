@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "media/webrtc_session.hpp"
+#include "wire/dtls/setup.hpp"
+#include "wire/sdp/description.hpp"
+#include "wire/sdp/session.hpp"
+
+namespace strowger::media {
+
+/// The transport of a WebRTC session as SDP has it (RFC 8839, RFC 8842, RFC 8841).
+
+/// Candidates of one section that are looked at: of real peers the largest have some thirty.
+constexpr std::size_t max_candidates = 64;
+
+/// The section that carries the transport of a bundle (RFC 9143 section 7.3): the first of the
+/// group that is not refused; without a group, the first that is not. Null when all are.
+const sdp::Media* transport_section(const sdp::Session& session);
+
+/// Refused is port 0; in a bundle it is only that without `bundle-only` (RFC 9143 section 6).
+bool is_refused(const sdp::Media& media);
+
+/// What that section, or the session for all, says about the peer's end. Candidates that we cannot
+/// use are left out; it fails without credentials or without a fingerprint that we know.
+Result<WebrtcPeer> read_peer(const sdp::Session& session, const sdp::Media& media);
+
+/// a=setup; actpass when it is not there.
+Result<dtls::Setup> read_setup(const sdp::Session& session, const sdp::Media& media);
+
+/// What our end is.
+struct WebrtcLocal {
+    ice::Credentials credentials;
+    bool lite = false;
+    std::vector<ice::Candidate> candidates;
+    dtls::Fingerprint fingerprint;
+    dtls::Setup setup = dtls::Setup::actpass;
+};
+
+using Attributes = std::vector<std::pair<std::string, std::string>>;
+
+/// Into each section of a bundle, as some peers read them there; candidates into the first alone.
+void write_transport(const WebrtcLocal& local, bool with_candidates, Attributes& attributes);
+
+}  // namespace strowger::media
