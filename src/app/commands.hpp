@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "pbx/exchange.hpp"
 
@@ -17,6 +18,10 @@ int check_configuration(const pbx::Exchange::Options& options);
 int ask_exchange(const std::string& state_directory, const std::string& command);
 /// `strowger -r`: commands from standard input until its end.
 int talk_to_exchange(const std::string& state_directory);
+/// `strowger relay`, with its own options: runs until TERM or INT; HUP reloads.
+int run_relay(const std::vector<std::string>& arguments);
+/// `strowger relay ctl`: one command to a running relay.
+int ask_relay(const std::vector<std::string>& arguments);
 /// `strowger compare SENT HEARD`: how much of the speech arrived. Failure when it is not the same
 /// speech.
 int compare_speech(const std::string& sent, const std::string& heard, bool json);
