@@ -1,5 +1,7 @@
 #include "media/shard.hpp"
 
+#include <algorithm>
+
 #include "io/clock.hpp"
 
 namespace strowger::media {
@@ -27,17 +29,24 @@ Shard::~Shard() {
 }
 
 void Shard::run() {
+    bool after_mail = false;
     while (!stopping_) {
         const Time next = timers_.next();
         const auto ready = poller_.wait(next == Time::max() ? Duration::max() : next - now_);
         now_ = io::monotonic_now();
-        bool mail = false;
+        const bool mail =
+            std::ranges::any_of(ready, [](const auto& event) { return event.data.u64 == 0; });
+        // What was asked for before a packet came holds for the packet. Work may take readers away,
+        // so the packets wait for the next round, where they are told of again; but not twice.
+        if (mail && !after_mail) {
+            after_mail = true;
+            do_work();
+            continue;
+        }
+        after_mail = false;
         for (const epoll_event& event : ready) {
             const std::uint64_t key = event.data.u64;
-            if (key == 0) {
-                mail = true;
-                continue;
-            }
+            if (key == 0) continue;
             Readable& reader = *reinterpret_cast<Readable*>(key & ~rtcp_bit);
             if (key & rtcp_bit)
                 reader.rtcp_readable(now_);
@@ -45,15 +54,18 @@ void Shard::run() {
                 reader.rtp_readable(now_);
         }
         timers_.run(now_);
-        if (!mail) continue;
-        mailbox_.acknowledge();
-        while (auto work = mailbox_.take()) (*work)();
+        if (mail) do_work();
     }
     for (auto& leg : legs_) leg.first->stop_record(0, "shutdown");
     for (auto& mix : mixes_) mix.first->stop_record(0, "shutdown");
     legs_.clear();
     mixes_.clear();
     streams_.clear();
+}
+
+void Shard::do_work() {
+    mailbox_.acknowledge();
+    while (auto work = mailbox_.take()) (*work)();
 }
 
 void Shard::watch(Readable& reader, const SocketPair& sockets) {

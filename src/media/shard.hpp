@@ -22,8 +22,9 @@ using Work = std::move_only_function<void()>;
 
 /// One media thread with its legs, sockets and timers. Nothing in it is shared: others post work.
 ///
-/// A round: packets of all ready sockets, then timers, then posted work. So a leg that is taken
-/// away by a message is never met by an event of the same round.
+/// A round: packets of all ready sockets, then timers, then posted work; or, if there is any when
+/// it wakes, posted work alone. So a leg that is taken away by a message is never met by an event
+/// of the same round, and a packet finds done what was asked for before it came.
 class Shard {
 public:
     /// `tell` is called on the shard's thread with what happened to a leg, or (0) to a mix.
@@ -70,6 +71,7 @@ public:
 
 private:
     void run();
+    void do_work();
     void watch(Readable& reader, const SocketPair& sockets);
     void unwatch(const SocketPair& sockets);
     void watch_streams(Time now);

@@ -128,7 +128,6 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
 
 // What the sender says about itself.
 Result<> Negotiation::learn(Party& from, Section& section, const sdp::Media& media) {
-    section.protocol = media.protocol;
     if (!media.mid.empty()) section.mid = media.mid;
     section.opaque = !media.is_rtp() || is_dtls(media.protocol);
     section.direction = media.effective_direction();
@@ -156,10 +155,13 @@ Result<> Negotiation::learn(Party& from, Section& section, const sdp::Media& med
 
 Result<> Negotiation::prepare(Party& from, Party& to, Section& theirs, Section& ours,
                               const sdp::Media& media, bool is_offer) {
+    // What was asked for in an earlier offer is remembered, until the sender changes its own.
+    const bool changed = theirs.protocol != media.protocol;
+    theirs.protocol = media.protocol;
     if (is_offer || ours.protocol.empty()) {
         if (!request_.protocol.empty() && media.is_rtp())
             ours.protocol = request_.protocol;
-        else if (ours.protocol.empty() || !request_.accept_protocol)
+        else if (ours.protocol.empty() || (changed && !request_.accept_protocol))
             ours.protocol = theirs.protocol;
         if (request_.osrtp_offer && ours.protocol == "RTP/SAVP") ours.protocol = "RTP/AVP";
     }

@@ -135,9 +135,8 @@ void Relay::report(const Call& call, ng::Writer& out) const {
                     endpoint(out, "endpoint", where.port ? std::optional(where) : std::nullopt);
                     endpoint(out, "advertised endpoint",
                              is_rtcp ? section.signalled_rtcp : section.signalled);
-                    if (!section.sdes.ours().empty())
-                        out.pair("crypto suite",
-                                 srtp::info_of(section.sdes.ours().front().policy.suite).name);
+                    if (const auto* crypto = section.sdes.answer(); crypto && section.secure())
+                        out.pair("crypto suite", srtp::info_of(crypto->policy.suite).name);
                     const auto last = std::max(
                         calendar_second(is_rtcp ? figures.last_rtcp.get() : figures.last_rtp.get()),
                         duration_cast<std::chrono::seconds>(created).count());

@@ -16,12 +16,12 @@ from running import free_port
 class Relay:
     """`strowger relay` with those options; `ng` asks it. Ends with its status checked."""
 
-    def __init__(self, options=(), interfaces=("127.0.0.1",), config=None, environment=None, json=False, first=None):
+    def __init__(self, options=(), interfaces=("127.0.0.1",), config=None, environment=None, json=False, first=None, ports=200):
         self.folder = tempfile.TemporaryDirectory(prefix="relay-")
         self.port = free_port()
         self.first = first or random.randrange(20000, 60000, 200)
         command = [program, "relay", f"--listen-ng=127.0.0.1:{self.port}", f"--port-min={self.first}",
-                   f"--port-max={self.first + 199}", "--num-threads=2"]
+                   f"--port-max={self.first + ports - 1}", "--num-threads=2"]
         if config is None:
             command += ["--config-file=none"]
         else:
