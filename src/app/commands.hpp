@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "pbx/exchange.hpp"
 
@@ -19,6 +20,10 @@ int ask_exchange(const std::string& state_directory, const std::string& command)
 int talk_to_exchange(const std::string& state_directory);
 /// `strowger health URL`: whether a service's health page answers with a success (2xx).
 int check_health(const std::string& url);
+/// `strowger relay`, with its own options: runs until TERM or INT; HUP reloads.
+int run_relay(const std::vector<std::string>& arguments);
+/// `strowger relay ctl`: one command to a running relay.
+int ask_relay(const std::vector<std::string>& arguments);
 /// `strowger compare SENT HEARD`: how much of the speech arrived. Failure when it is not the same
 /// speech.
 int compare_speech(const std::string& sent, const std::string& heard, bool json);

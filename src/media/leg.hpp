@@ -10,6 +10,7 @@
 #include "base/random.hpp"
 #include "media/engine.hpp"
 #include "media/g711.hpp"
+#include "media/readable.hpp"
 #include "media/terms.hpp"
 #include "media/timers.hpp"
 #include "media/transport.hpp"
@@ -36,7 +37,7 @@ class Spy;
 /// that a packet costs one look-up. What plays or sends digits towards the party takes the place of
 /// what the peer sends. A leg is made by the engine's owner and from `attach` on belongs to its
 /// shard.
-class Leg {
+class Leg final : public Readable {
 public:
     Leg(std::uint64_t id, SocketPair sockets, Random& random);
     ~Leg();
@@ -96,8 +97,8 @@ public:
     void whisper_alone(Time now);
 
     // By the shard, when a socket is readable.
-    void rtp_readable(Time now);
-    void rtcp_readable(Time now);
+    void rtp_readable(Time now) override;
+    void rtcp_readable(Time now) override;
 
 private:
     // The seam for other codecs is the law: a decoder and an encoder of the leg's own in its place.

@@ -18,6 +18,11 @@ Ports::Ports(std::uint16_t first, std::uint16_t last) : first_(first), last_(las
     total_ = free_.size();
 }
 
+void Ports::shuffle(Random& random) {
+    for (std::size_t left = free_.size(); left > 1; --left)
+        std::swap(free_[left - 1], free_[random.below(left)]);
+}
+
 Result<SocketPair> Ports::open(const IpAddress& address, int tos) {
     std::string last_error = "none is free";
     const std::size_t tries = std::min<std::size_t>(free_.size(), max_tries);

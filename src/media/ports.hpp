@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/address.hpp"
+#include "base/random.hpp"
 #include "base/result.hpp"
 #include "io/media_socket.hpp"
 
@@ -31,7 +32,11 @@ public:
     /// The sockets have been closed.
     void give_back(std::uint16_t port) { free_.push_back(port); }
 
+    /// From here on in no order that a stranger can guess.
+    void shuffle(Random& random);
+
     std::size_t in_use() const { return total_ - free_.size(); }
+    std::size_t available() const { return free_.size(); }
 
 private:
     std::uint16_t first_;

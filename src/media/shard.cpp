@@ -1,13 +1,17 @@
 #include "media/shard.hpp"
 
+#include <algorithm>
+
 #include "io/clock.hpp"
 
 namespace strowger::media {
 namespace {
 
-// A descriptor's key is its leg's address, with this bit for the RTCP socket; 0 is the mailbox.
+// A descriptor's key is its reader's address, with this bit for the RTCP socket; 0 is the mailbox.
 constexpr std::uint64_t rtcp_bit = 1;
-static_assert(alignof(Leg) > 1);
+static_assert(alignof(Readable) > 1);
+
+constexpr Duration watch_interval = std::chrono::seconds{1};
 
 }  // namespace
 
@@ -25,49 +29,68 @@ Shard::~Shard() {
 }
 
 void Shard::run() {
+    bool after_mail = false;
     while (!stopping_) {
         const Time next = timers_.next();
         const auto ready = poller_.wait(next == Time::max() ? Duration::max() : next - now_);
         now_ = io::monotonic_now();
-        bool mail = false;
+        const bool mail =
+            std::ranges::any_of(ready, [](const auto& event) { return event.data.u64 == 0; });
+        // What was asked for before a packet came holds for the packet. Work may take readers away,
+        // so the packets wait for the next round, where they are told of again; but not twice.
+        if (mail && !after_mail) {
+            after_mail = true;
+            do_work();
+            continue;
+        }
+        after_mail = false;
         for (const epoll_event& event : ready) {
             const std::uint64_t key = event.data.u64;
-            if (key == 0) {
-                mail = true;
-                continue;
-            }
-            Leg& leg = *reinterpret_cast<Leg*>(key & ~rtcp_bit);
+            if (key == 0) continue;
+            Readable& reader = *reinterpret_cast<Readable*>(key & ~rtcp_bit);
             if (key & rtcp_bit)
-                leg.rtcp_readable(now_);
+                reader.rtcp_readable(now_);
             else
-                leg.rtp_readable(now_);
+                reader.rtp_readable(now_);
         }
         timers_.run(now_);
-        if (!mail) continue;
-        mailbox_.acknowledge();
-        while (auto work = mailbox_.take()) (*work)();
+        if (mail) do_work();
     }
     for (auto& leg : legs_) leg.first->stop_record(0, "shutdown");
     for (auto& mix : mixes_) mix.first->stop_record(0, "shutdown");
     legs_.clear();
     mixes_.clear();
+    streams_.clear();
+}
+
+void Shard::do_work() {
+    mailbox_.acknowledge();
+    while (auto work = mailbox_.take()) (*work)();
+}
+
+void Shard::watch(Readable& reader, const SocketPair& sockets) {
+    const auto key = reinterpret_cast<std::uint64_t>(&reader);
+    // Fails only for want of kernel memory; the reader is then silent, which its timeout reports.
+    (void)poller_.add(sockets.rtp.fd(), key);
+    (void)poller_.add(sockets.rtcp.fd(), key | rtcp_bit);
+}
+
+void Shard::unwatch(const SocketPair& sockets) {
+    poller_.remove(sockets.rtp.fd());
+    poller_.remove(sockets.rtcp.fd());
 }
 
 Leg& Shard::adopt(std::unique_ptr<Leg> leg) {
     Leg& adopted = *leg;
     legs_.emplace(&adopted, std::move(leg));
-    const auto key = reinterpret_cast<std::uint64_t>(&adopted);
-    // Fails only for want of kernel memory; the leg is then silent, which its timeout reports.
-    (void)poller_.add(adopted.sockets().rtp.fd(), key);
-    (void)poller_.add(adopted.sockets().rtcp.fd(), key | rtcp_bit);
+    watch(adopted, adopted.sockets());
     adopted.attach(*this);
     return adopted;
 }
 
 std::unique_ptr<Leg> Shard::release(Leg& leg) {
     leg.detach();
-    poller_.remove(leg.sockets().rtp.fd());
-    poller_.remove(leg.sockets().rtcp.fd());
+    unwatch(leg.sockets());
     auto node = legs_.extract(&leg);
     return std::move(node.mapped());
 }
@@ -75,6 +98,30 @@ std::unique_ptr<Leg> Shard::release(Leg& leg) {
 // Closing would not do: between fork and exec a child of ours (System(), #exec) holds the sockets
 // too, and the poller would go on to tell of them with the address of a leg that is no more.
 void Shard::end(Leg& leg) { release(leg).reset(); }
+
+RelayStream& Shard::adopt(std::unique_ptr<RelayStream> stream) {
+    RelayStream& adopted = *stream;
+    streams_.emplace(&adopted, std::move(stream));
+    watch(adopted, adopted.sockets());
+    adopted.attach(*this);
+    if (!stream_timer_.armed()) timers_.arm(stream_timer_, now_ + watch_interval);
+    return adopted;
+}
+
+std::unique_ptr<RelayStream> Shard::release(RelayStream& stream) {
+    unwatch(stream.sockets());
+    stream.detach();
+    auto node = streams_.extract(&stream);
+    return std::move(node.mapped());
+}
+
+void Shard::end(RelayStream& stream) { release(stream).reset(); }
+
+// One timer for all: a stream has nothing to do in time but to give up on a source that is silent.
+void Shard::watch_streams(Time now) {
+    for (auto& stream : streams_) stream.first->watch(now);
+    if (!streams_.empty()) timers_.arm(stream_timer_, now + watch_interval);
+}
 
 void Shard::adopt(std::unique_ptr<Mix> mix) {
     Mix& adopted = *mix;

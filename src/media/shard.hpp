@@ -12,6 +12,7 @@
 #include "media/engine.hpp"
 #include "media/leg.hpp"
 #include "media/mix.hpp"
+#include "media/relay_stream.hpp"
 #include "media/timers.hpp"
 
 namespace strowger::media {
@@ -21,8 +22,9 @@ using Work = std::move_only_function<void()>;
 
 /// One media thread with its legs, sockets and timers. Nothing in it is shared: others post work.
 ///
-/// A round: packets of all ready sockets, then timers, then posted work. So a leg that is taken
-/// away by a message is never met by an event of the same round.
+/// A round: packets of all ready sockets, then timers, then posted work; or, if there is any when
+/// it wakes, posted work alone. So a leg that is taken away by a message is never met by an event
+/// of the same round, and a packet finds done what was asked for before it came.
 class Shard {
 public:
     /// `tell` is called on the shard's thread with what happened to a leg, or (0) to a mix.
@@ -47,6 +49,9 @@ public:
     Leg& adopt(std::unique_ptr<Leg> leg);
     std::unique_ptr<Leg> release(Leg& leg);
     void end(Leg& leg);  ///< as `release`, and its sockets are closed
+    RelayStream& adopt(std::unique_ptr<RelayStream> stream);
+    std::unique_ptr<RelayStream> release(RelayStream& stream);  ///< it feeds nobody any more
+    void end(RelayStream& stream);
     void adopt(std::unique_ptr<Mix> mix);
     void end(Mix& mix);
 
@@ -66,6 +71,10 @@ public:
 
 private:
     void run();
+    void do_work();
+    void watch(Readable& reader, const SocketPair& sockets);
+    void unwatch(const SocketPair& sockets);
+    void watch_streams(Time now);
 
     Tell tell_;
     Random random_;
@@ -75,6 +84,8 @@ private:
     Timers timers_;
     std::unordered_map<Leg*, std::unique_ptr<Leg>> legs_;
     std::unordered_map<Mix*, std::unique_ptr<Mix>> mixes_;
+    std::unordered_map<RelayStream*, std::unique_ptr<RelayStream>> streams_;
+    Timer stream_timer_{[this](Time now) { watch_streams(now); }};
     std::array<std::uint8_t, max_packet> buffer_;
     std::array<std::uint8_t, max_packet> second_buffer_;
     Time now_{};

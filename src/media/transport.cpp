@@ -8,7 +8,7 @@ void Transport::aim(const Target& target) {
     target_ = target;
     sockets_.rtp.disconnect();
     lock_.expect(target.rtp, target.likely, target.learning);
-    may_connect_ = true;
+    may_connect_ = target.may_connect;
     if (same) return;
     remote_ = target.rtp;
     learnt_rtcp_.reset();
@@ -22,11 +22,17 @@ std::optional<MutableBytes> Transport::receive(MutableBytes buffer) {
 }
 
 bool Transport::accept(const rtp::Header& header, Time now) {
+    return accept(header.ssrc, header.sequence, now);
+}
+
+bool Transport::accept_other(std::uint16_t count, Time now) { return accept(0, count, now); }
+
+bool Transport::accept(std::uint32_t ssrc, std::uint16_t sequence, Time now) {
     if (sockets_.rtp.connected()) {
         lock_.heard(now);
         return true;
     }
-    if (!lock_.accept(from_, header.ssrc, header.sequence, now)) return false;
+    if (!lock_.accept(from_, ssrc, sequence, now)) return false;
     settle(now);
     return true;
 }
@@ -61,6 +67,7 @@ bool Transport::send(Bytes packet) {
 }
 
 bool Transport::send_rtcp(Bytes packet) {
+    if (target_.muxed) return send(packet);
     const auto to = rtcp_remote();
     return to && sockets_.rtcp.send_to(packet, *to);
 }

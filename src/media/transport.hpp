@@ -21,6 +21,8 @@ public:
         std::optional<SocketAddress> rtp, rtcp;  ///< as signalled; nothing: not known, or on hold
         std::optional<IpAddress> likely;         ///< where the signalling came from
         bool symmetric = false;
+        bool muxed = false;  ///< RTCP comes and goes at the RTP ports (RFC 5761)
+        bool may_connect = true;  ///< once the source is sure, the kernel may drop what others send
         SourceLock::Learning learning = {};
     };
 
@@ -34,6 +36,8 @@ public:
     std::optional<MutableBytes> receive(MutableBytes buffer);
     /// Whether the datagram just received, valid RTP of ours by `header`, is the party's.
     bool accept(const rtp::Header& header, Time now);
+    /// What is no RTP: the same, by what it says of itself nothing else.
+    bool accept_other(std::uint16_t count, Time now);
     /// The next datagram at the RTCP port if it can be the party's.
     std::optional<MutableBytes> receive_rtcp(MutableBytes buffer);
 
@@ -48,9 +52,11 @@ public:
     /// Who sent the datagram just received.
     SocketAddress from() const { return connected() ? *remote_ : from_; }
     bool connected() const { return sockets_.rtp.connected(); }
+    bool locked() const { return lock_.locked(); }
     const SocketPair& sockets() const { return sockets_; }
 
 private:
+    bool accept(std::uint32_t ssrc, std::uint16_t sequence, Time now);
     void settle(Time now);
     std::optional<SocketAddress> rtcp_remote() const;
 

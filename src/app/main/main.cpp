@@ -61,6 +61,8 @@ int run(int argc, char** argv) {
         "--check", check,
         "only tell what is wrong with the configuration; status 1 when it would be refused");
 
+    app.add_subcommand("relay", "The media relay: rtpengine's control protocol and options");
+
     auto* compare = app.add_subcommand("compare", "How well recorded speech matches what was sent");
     std::string sent, heard;
     bool json = false;
@@ -102,4 +104,9 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(argc, argv); }
+int main(int argc, char** argv) {
+    // Its options are those of rtpengine, letter for letter, which are not read as the others are.
+    if (argc > 1 && std::string_view(argv[1]) == "relay")
+        return app::run_relay({argv + 2, argv + argc});
+    return run(argc, argv);
+}

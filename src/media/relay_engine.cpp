@@ -1,0 +1,135 @@
+#include "media/relay_engine.hpp"
+
+#include <algorithm>
+#include <future>
+
+namespace strowger::media {
+namespace {
+
+// More than any sane machine has; a mistyped option must not start thousands of threads.
+constexpr unsigned max_threads = 256;
+
+}  // namespace
+
+RelaySide::RelaySide(RelayEngine& engine, Ports& ports, std::unique_ptr<RelayStream> stream,
+                     std::shared_ptr<StreamFigures> figures, std::uint16_t port, std::size_t home)
+    : engine_(engine),
+      ports_(ports),
+      stream_(stream.get()),
+      figures_(std::move(figures)),
+      port_(port),
+      home_(home) {
+    Shard& shard = engine_.shard(*this);
+    shard.put([&shard, stream = std::move(stream)]() mutable { shard.adopt(std::move(stream)); });
+}
+
+RelaySide::~RelaySide() {
+    Shard& shard = engine_.shard(*this);
+    shard.put(
+        [&shard, stream = stream_, &mailbox = engine_.mailbox_, &ports = ports_, port = port_] {
+            shard.end(*stream);
+            mailbox.post([&ports, port] { ports.give_back(port); });
+        });
+}
+
+void RelaySide::aim(RelayStream::Place place) {
+    engine_.shard(*this).put([stream = stream_, place] { stream->aim(place); });
+}
+
+Result<> RelaySide::set_receiving_key(std::optional<Key> key) {
+    if (key == receiving_) return {};
+    std::unique_ptr<srtp::Receiver> receiver;
+    if (key) {
+        auto made = srtp::Receiver::make(key->policy, key->keys);
+        if (!made) return std::unexpected(made.error());
+        receiver = std::make_unique<srtp::Receiver>(std::move(*made));
+    }
+    receiving_ = std::move(key);
+    engine_.shard(*this).put([stream = stream_, receiver = std::move(receiver)]() mutable {
+        stream->set_receiving_key(std::move(receiver));
+    });
+    return {};
+}
+
+Result<> RelaySide::set_sending_key(std::optional<Key> key) {
+    if (key == sending_) return {};
+    std::unique_ptr<srtp::Sender> sender;
+    if (key) {
+        // What a party retransmits goes through as often as it comes, and is the same packet.
+        auto made =
+            srtp::Sender::make(key->policy, key->keys.front(), srtp::Sender::Repeats::allowed);
+        if (!made) return std::unexpected(made.error());
+        sender = std::make_unique<srtp::Sender>(std::move(*made));
+    }
+    sending_ = std::move(key);
+    engine_.shard(*this).put([stream = stream_, sender = std::move(sender)]() mutable {
+        stream->set_sending_key(std::move(sender));
+    });
+    return {};
+}
+
+void RelaySide::inherit(RelaySide& before) {
+    receiving_ = before.receiving_;
+    sending_ = before.sending_;
+    engine_.shard(*this).put([stream = stream_, old = before.stream_] { stream->inherit(*old); });
+}
+
+void RelaySide::gate(std::optional<RelayStream::Gate> gate) {
+    auto made = gate ? std::make_unique<RelayStream::Gate>(*gate) : nullptr;
+    engine_.shard(*this).put(
+        [stream = stream_, made = std::move(made)]() mutable { stream->gate(std::move(made)); });
+}
+
+void RelaySide::feed(const std::vector<RelaySide*>& sinks) {
+    std::vector<RelayStream*> streams;
+    for (const RelaySide* sink : sinks) streams.push_back(sink->stream_);
+    engine_.shard(*this).put([stream = stream_, streams = std::move(streams)]() mutable {
+        stream->feed(std::move(streams));
+    });
+}
+
+RelayEngine::RelayEngine(unsigned threads) {
+    auto random = Random::system();
+    threads = std::clamp(threads, 1U, max_threads);
+    for (unsigned i = 0; i < threads; ++i)
+        shards_.push_back(
+            std::make_unique<Shard>([](std::uint64_t, const Event&) {}, random.next()));
+}
+
+RelayEngine::~RelayEngine() {
+    shards_.clear();
+    dispatch();
+}
+
+void RelayEngine::dispatch() {
+    mailbox_.acknowledge();
+    while (auto work = mailbox_.take()) (*work)();
+}
+
+Result<std::unique_ptr<RelaySide>> RelayEngine::open(std::size_t home, Ports& ports,
+                                                     const IpAddress& bind, int tos) {
+    auto sockets = ports.open(bind, tos);
+    if (!sockets) return std::unexpected(sockets.error());
+    const std::uint16_t port = sockets->port;
+    auto figures = std::make_shared<StreamFigures>();
+    auto stream = std::make_unique<RelayStream>(std::move(*sockets), figures);
+    return std::unique_ptr<RelaySide>(
+        new RelaySide(*this, ports, std::move(stream), std::move(figures), port, home));
+}
+
+void RelayEngine::move(RelaySide& side, std::size_t home) {
+    if (side.home_ == home) return;
+    std::promise<std::unique_ptr<RelayStream>> promise;
+    auto stream = promise.get_future();
+    Shard& from = shard(side);
+    from.post([&] { promise.set_value(from.release(*side.stream_)); });
+    side.home_ = home;
+    shard(side).post(
+        [&to = shard(side), stream = stream.get()]() mutable { to.adopt(std::move(stream)); });
+}
+
+void RelayEngine::flush() {
+    for (const auto& shard : shards_) shard->wake();
+}
+
+}  // namespace strowger::media

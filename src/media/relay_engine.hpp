@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "io/mailbox.hpp"
+#include "media/ports.hpp"
+#include "media/relay_stream.hpp"
+#include "media/shard.hpp"
+#include "wire/srtp/master_key.hpp"
+#include "wire/srtp/policy.hpp"
+
+namespace strowger::media {
+
+class RelayEngine;
+
+/// What its owner's thread holds of one relayed stream; the stream itself is on a media thread and
+/// goes when this goes. What is asked of it takes effect with the engine's next `flush`.
+class RelaySide {
+public:
+    ~RelaySide();
+    RelaySide(const RelaySide&) = delete;
+    RelaySide& operator=(const RelaySide&) = delete;
+
+    std::uint16_t port() const { return port_; }  ///< of RTP; RTCP has the next
+    const StreamFigures& figures() const { return *figures_; }
+
+    /// A key of one direction.
+    struct Key {
+        srtp::Policy policy;
+        std::vector<srtp::IdentifiedKey> keys;  ///< at least one; sending uses the first
+        bool operator==(const Key&) const = default;
+    };
+
+    void aim(RelayStream::Place place);
+    /// As before, nothing happens: rollover counters and windows go on. Fails when the key does not
+    /// fit its suite.
+    Result<> set_receiving_key(std::optional<Key> key);
+    Result<> set_sending_key(std::optional<Key> key);
+    /// Takes keys, gate and figures over from a side that this one takes the place of.
+    void inherit(RelaySide& before);
+    void gate(std::optional<RelayStream::Gate> gate);
+    void feed(const std::vector<RelaySide*>& sinks);
+
+private:
+    friend class RelayEngine;
+    RelaySide(RelayEngine& engine, Ports& ports, std::unique_ptr<RelayStream> stream,
+              std::shared_ptr<StreamFigures> figures, std::uint16_t port, std::size_t home);
+
+    RelayEngine& engine_;
+    Ports& ports_;
+    RelayStream* stream_;
+    std::shared_ptr<StreamFigures> figures_;  // shared with the stream, which writes them
+    std::uint16_t port_;
+    std::size_t home_;
+    std::optional<Key> receiving_, sending_;
+};
+
+/// Moves the packets of relayed calls on threads of its own; a call's streams are on one of them.
+///
+///     RelayEngine engine(2);
+///     Watch watch(loop, engine.event_fd());
+///     watch.on_readable([&] { engine.dispatch(); });
+class RelayEngine {
+public:
+    explicit RelayEngine(unsigned threads);
+    ~RelayEngine();  ///< after all sides
+
+    int event_fd() const { return mailbox_.fd(); }
+    void dispatch();
+
+    std::size_t threads() const { return shards_.size(); }
+    /// `home` is the thread, below `threads()`; `ports` must outlive the engine.
+    Result<std::unique_ptr<RelaySide>> open(std::size_t home, Ports& ports, const IpAddress& bind,
+                                            int tos);
+    /// Moves a side to another thread, so that it can feed others there. Waits for both threads.
+    void move(RelaySide& side, std::size_t home);
+    /// Wakes the threads that have been asked for something.
+    void flush();
+
+private:
+    friend class RelaySide;
+    Shard& shard(const RelaySide& side) { return *shards_[side.home_]; }
+
+    io::Mailbox<Work> mailbox_;
+    std::vector<std::unique_ptr<Shard>> shards_;  // post to the mailbox until they have stopped
+};
+
+}  // namespace strowger::media

@@ -1,0 +1,201 @@
+#include "media/relay_stream.hpp"
+
+#include <algorithm>
+
+#include "media/shard.hpp"
+#include "wire/rtcp/packet.hpp"
+
+namespace strowger::media {
+namespace {
+
+// Behind a packet in the buffer: what SRTP adds to it at most (a tag of 16, an index of 4 and a
+// master key identifier of 128 bytes).
+constexpr std::size_t headroom = 160;
+constexpr std::size_t longest = Shard::max_packet - headroom;
+
+// Feedback is RTCP of these types; profiles without it (RTP/AVP) do not know what to do with it.
+bool is_feedback(const rtcp::Packet& packet) {
+    return packet.type == rtcp::Type::transport_feedback ||
+           packet.type == rtcp::Type::payload_feedback;
+}
+
+// Takes feedback out of a compound, in place. Nothing is left of one that has only that.
+std::size_t without_feedback(MutableBytes packet) {
+    const auto compound = rtcp::Compound::parse(packet, rtcp::Strictness::reduced);
+    if (!compound) return packet.size();
+    std::size_t kept = 0;
+    for (const auto& part : *compound) {
+        if (is_feedback(part)) continue;
+        std::copy(part.bytes.begin(), part.bytes.end(),
+                  packet.begin() + static_cast<std::ptrdiff_t>(kept));
+        kept += part.bytes.size();
+    }
+    return kept;
+}
+
+}  // namespace
+
+void RelayStream::detach() {
+    for (RelayStream* feeder : feeders_) std::erase(feeder->sinks_, this);
+    for (RelayStream* sink : sinks_) std::erase(sink->feeders_, this);
+    feeders_.clear();
+    sinks_.clear();
+}
+
+void RelayStream::aim(const Place& place) {
+    place_ = place;
+    place_.target.may_connect = place_.target.may_connect && !place.follow;
+    transport_.aim(place_.target);
+    tell_remote();
+}
+
+void RelayStream::inherit(RelayStream& before) {
+    decrypt_ = std::move(before.decrypt_);
+    encrypt_ = std::move(before.encrypt_);
+    gate_ = std::move(before.gate_);
+}
+
+void RelayStream::feed(std::vector<RelayStream*> sinks) {
+    for (RelayStream* sink : sinks_) std::erase(sink->feeders_, this);
+    sinks_ = std::move(sinks);
+    for (RelayStream* sink : sinks_) sink->feeders_.push_back(this);
+}
+
+void RelayStream::rtp_readable(Time now) {
+    const auto packet = transport_.receive(shard_->buffer().first(longest));
+    if (!packet) return;
+    if (packet->size() == longest) {  // and was perhaps longer
+        figures_->rtp_in.errors.add(1);
+        return;
+    }
+    if (place_.kind == Kind::opaque) return other_packet(*packet, now);
+    switch (rtp::kind_of(*packet)) {
+        case rtp::Kind::rtp: return rtp_packet(*packet, now);
+        case rtp::Kind::rtcp:
+            if (place_.target.muxed) return rtcp_packet(*packet, now);
+            [[fallthrough]];
+        default: figures_->rtp_in.errors.add(1);
+    }
+}
+
+void RelayStream::rtp_packet(MutableBytes packet, Time now) {
+    if (decrypt_) {
+        const auto plain = decrypt_->unprotect(packet);
+        if (!plain) {
+            figures_->rtp_in.errors.add(1);
+            return;
+        }
+        packet = packet.first(*plain);
+    }
+    if (packet.size() < rtp::header_size) {
+        figures_->rtp_in.errors.add(1);
+        return;
+    }
+    // The header alone: what follows may be cipher of the parties' own keys, and is not ours to
+    // judge.
+    const rtp::Header header{.marker = (packet[1] & 0x80) != 0,
+                             .payload_type = static_cast<std::uint8_t>(packet[1] & 0x7f),
+                             .sequence = load16(packet, 2),
+                             .timestamp = load32(packet, 4),
+                             .ssrc = load32(packet, 8)};
+    const bool known = transport_.connected();
+    if (!transport_.accept(header, now)) return;
+    if (!known) tell_remote();
+    figures_->rtp_in.packet(packet.size());
+    figures_->last_rtp.set(StreamFigures::stamp(now));
+    figures_->heard(header.ssrc);
+    figures_->payload_type.set(header.payload_type);
+    if (gate_ && !pass(header, packet)) return;
+    distribute(packet, &RelayStream::send_rtp);
+}
+
+bool RelayStream::pass(const rtp::Header& header, MutableBytes packet) const {
+    if (gate_->media) return false;
+    if (gate_->events[header.payload_type]) return !gate_->dtmf;
+    if (gate_->silence) {
+        const std::uint8_t code = gate_->silent_codes[header.payload_type];
+        const auto parsed = rtp::Packet::parse(packet);
+        if (code == 0 || !parsed) return false;
+        const auto offset = parsed->payload().data() - packet.data();
+        std::fill_n(packet.begin() + offset, parsed->payload().size(), code);
+    }
+    return true;
+}
+
+void RelayStream::other_packet(MutableBytes packet, Time now) {
+    const bool known = transport_.connected();
+    if (!transport_.accept_other(opaque_count_++, now)) return;
+    if (!known) tell_remote();
+    figures_->rtp_in.packet(packet.size());
+    figures_->last_rtp.set(StreamFigures::stamp(now));
+    if (gate_ && gate_->media) return;
+    distribute(packet, &RelayStream::send_rtp);
+}
+
+void RelayStream::rtcp_readable(Time now) {
+    const auto packet = transport_.receive_rtcp(shard_->buffer().first(longest));
+    if (packet) rtcp_packet(*packet, now);
+}
+
+void RelayStream::rtcp_packet(MutableBytes packet, Time now) {
+    if (decrypt_) {
+        const auto plain = decrypt_->unprotect_rtcp(packet);
+        packet = packet.first(plain.value_or(0));
+    }
+    if (packet.empty() || packet.size() == longest) {
+        figures_->rtcp_in.errors.add(1);
+        return;
+    }
+    figures_->rtcp_in.packet(packet.size());
+    figures_->last_rtcp.set(StreamFigures::stamp(now));
+    if (gate_ && gate_->media) return;
+    distribute(packet, &RelayStream::send_rtcp);
+}
+
+// Sending may change the packet (it is encrypted in place), so all sinks but the last get a copy.
+template <typename Send>
+void RelayStream::distribute(MutableBytes packet, Send send) {
+    const MutableBytes room = shard_->buffer();
+    for (std::size_t i = 0; i + 1 < sinks_.size(); ++i) {
+        const MutableBytes copy = shard_->second_buffer();
+        std::copy(packet.begin(), packet.end(), copy.begin());
+        (sinks_[i]->*send)(copy, packet.size());
+    }
+    if (!sinks_.empty()) (sinks_.back()->*send)(room, packet.size());
+}
+
+void RelayStream::send_rtp(MutableBytes buffer, std::size_t size) {
+    if (encrypt_) {
+        const auto sealed = encrypt_->protect(buffer, size);
+        if (!sealed) return figures_->rtp_out.errors.add(1);
+        size = *sealed;
+    }
+    if (transport_.send(buffer.first(size)))
+        figures_->rtp_out.packet(size);
+    else if (transport_.remote())
+        figures_->rtp_out.errors.add(1);
+}
+
+void RelayStream::send_rtcp(MutableBytes buffer, std::size_t size) {
+    if (!place_.feedback) size = without_feedback(buffer.first(size));
+    if (size == 0) return;
+    if (encrypt_) {
+        const auto sealed = encrypt_->protect_rtcp(buffer, size);
+        if (!sealed) return figures_->rtcp_out.errors.add(1);
+        size = *sealed;
+    }
+    if (transport_.send_rtcp(buffer.first(size)))
+        figures_->rtcp_out.packet(size);
+    else if (transport_.remote())
+        figures_->rtcp_out.errors.add(1);
+}
+
+void RelayStream::tell_remote() {
+    if (transport_.remote() != told_) {
+        told_ = transport_.remote();
+        figures_->set_remote(told_.value_or(SocketAddress{}));
+    }
+    figures_->confirmed.set(transport_.locked());
+}
+
+}  // namespace strowger::media

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "media/readable.hpp"
+#include "media/stream_figures.hpp"
+#include "media/transport.hpp"
+#include "wire/srtp/receiver.hpp"
+#include "wire/srtp/sender.hpp"
+
+namespace strowger::media {
+
+class Shard;
+
+/// One party's side of one media section that is relayed: its sockets, where the party is, its
+/// keys, and to which other sides goes what it sends.
+///
+/// Packets go through as they are, whatever is in them: SSRCs, sequence numbers and payload types
+/// stay. A packet costs one read, one look at its header and one write for each side it goes to.
+/// Made by the engine's owner; from `attach` on it belongs to its shard.
+///
+/// The seam for WebRTC: a side that speaks ICE and DTLS takes the datagrams that are no RTP in
+/// `other_packet`, and sets the keys when it has them.
+class RelayStream final : public Readable {
+public:
+    enum class Kind : std::uint8_t {
+        rtp,
+        opaque,  ///< anything over UDP: T.38, or media whose keys the parties agree by themselves
+    };
+
+    struct Place {
+        Transport::Target target;
+        Kind kind = Kind::rtp;
+        bool follow = false;   ///< another source takes over at once (media handover)
+        bool feedback = true;  ///< RTCP feedback (RFC 4585) is understood there
+    };
+
+    /// What is not to go through of what the party sends.
+    struct Gate {
+        bool media = false;
+        bool silence = false;  ///< payload becomes silence, where the codec has a code for it
+        bool dtmf = false;
+        std::bitset<128> events;                       ///< payload types of telephone-event
+        std::array<std::uint8_t, 128> silent_codes{};  ///< by payload type; 0: not known
+    };
+
+    RelayStream(SocketPair sockets, std::shared_ptr<StreamFigures> figures)
+        : transport_(std::move(sockets)), figures_(std::move(figures)) {}
+    ~RelayStream() { detach(); }
+    RelayStream(const RelayStream&) = delete;
+    RelayStream& operator=(const RelayStream&) = delete;
+
+    const SocketPair& sockets() const { return transport_.sockets(); }
+    void attach(Shard& shard) { shard_ = &shard; }
+    void detach();  ///< before another shard takes it: neither feeds nor is fed
+
+    void aim(const Place& place);
+    /// From now on what comes is decrypted, what goes is encrypted; null: not (any more).
+    void set_receiving_key(std::unique_ptr<srtp::Receiver> key) { decrypt_ = std::move(key); }
+    void set_sending_key(std::unique_ptr<srtp::Sender> key) { encrypt_ = std::move(key); }
+    /// Keys and learnt counters of a side that this one takes the place of.
+    void inherit(RelayStream& before);
+    void gate(std::unique_ptr<Gate> gate) { gate_ = std::move(gate); }
+    /// Whom it feeds from now on, instead of those before. All are on this thread.
+    void feed(std::vector<RelayStream*> sinks);
+
+    void watch(Time now) { transport_.watch(now); }
+    const Transport& transport() const { return transport_; }
+
+    void rtp_readable(Time now) override;
+    void rtcp_readable(Time now) override;
+
+private:
+    void rtp_packet(MutableBytes packet, Time now);
+    void rtcp_packet(MutableBytes packet, Time now);
+    void other_packet(MutableBytes packet, Time now);
+    bool pass(const rtp::Header& header, MutableBytes packet) const;
+    template <typename Send>
+    void distribute(MutableBytes packet, Send send);
+
+    void send_rtp(MutableBytes buffer, std::size_t size);
+    void send_rtcp(MutableBytes buffer, std::size_t size);
+    void tell_remote();
+
+    Transport transport_;
+    std::shared_ptr<StreamFigures> figures_;  // shared with the owner's thread, which reads them
+    Shard* shard_ = nullptr;
+    std::vector<RelayStream*> sinks_;
+    std::vector<RelayStream*> feeders_;  // who has this among its sinks
+    std::unique_ptr<srtp::Receiver> decrypt_;
+    std::unique_ptr<srtp::Sender> encrypt_;
+    std::unique_ptr<Gate> gate_;
+    Place place_;
+    std::uint16_t opaque_count_ = 0;     // stands for a sequence number where there is none
+    std::optional<SocketAddress> told_;  // of where the party is, in the figures
+};
+
+}  // namespace strowger::media

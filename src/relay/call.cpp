@@ -1,0 +1,109 @@
+#include "relay/call.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace strowger::relay {
+namespace {
+
+// What is silence in a codec, byte for byte; 0 for those where it is not so simple.
+std::uint8_t silent_code(const sdp::Codec& codec) {
+    if (iequals(codec.name, "PCMU")) return 0xff;
+    if (iequals(codec.name, "PCMA")) return 0xd5;
+    if (iequals(codec.name, "G722")) return 0xfa;
+    return 0;
+}
+
+}  // namespace
+
+Party* Call::find(std::string_view tag) {
+    for (const auto& party : parties)
+        if (party->named(tag)) return party.get();
+    return nullptr;
+}
+
+Party* Call::find_label(std::string_view label) {
+    for (const auto& party : parties)
+        if (!label.empty() && party->label == label) return party.get();
+    return nullptr;
+}
+
+Result<Party*> Call::add(std::string_view tag, WallTime now) {
+    if (parties.size() == max_parties)
+        return fail("call '{}' has {} parties, and no more are taken", id, max_parties);
+    parties.push_back(std::make_unique<Party>());
+    parties.back()->tag = tag;
+    parties.back()->created = now;
+    return parties.back().get();
+}
+
+void Call::remove(Party& party) {
+    for (const auto& other : parties) {
+        std::erase_if(other->sources, [&](const auto& s) { return s.source == &party; });
+        if (other->dialogue == &party) other->dialogue = nullptr;
+    }
+    std::erase_if(parties, [&](const auto& each) { return each.get() == &party; });
+}
+
+void Call::join(Party& a, Party& b) {
+    for (auto [one, other] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+        // Whoever it spoke with before does not hear it any more.
+        for (const auto& third : parties)
+            if (third.get() != other)
+                std::erase_if(third->sources, [one](const Subscription& s) {
+                    return s.source == one && s.offer_answer;
+                });
+        std::erase_if(one->sources, [](const Subscription& s) { return s.offer_answer; });
+        std::erase_if(one->sources, [&](const Subscription& s) { return s.source == other; });
+        one->sources.push_back({other, true});
+        one->dialogue = other;
+    }
+}
+
+void Call::subscribe(Party& listener, Party& source) {
+    for (const auto& existing : listener.sources)
+        if (existing.source == &source) return;
+    listener.sources.push_back({&source, false});
+}
+
+void Call::route() {
+    std::vector<media::RelaySide*> sinks;
+    for (const auto& source : parties) {
+        for (std::size_t i = 0; i < source->sections.size(); ++i) {
+            auto& section = source->sections[i];
+            if (!section.side) continue;
+            sinks.clear();
+            for (const auto& listener : parties) {
+                const bool hears = std::ranges::any_of(
+                    listener->sources, [&](const auto& s) { return s.source == source.get(); });
+                if (!hears || i >= listener->sections.size()) continue;
+                auto& target = listener->sections[i];
+                if (target.side && !target.refused) sinks.push_back(target.side.get());
+            }
+            section.side->feed(sinks);
+        }
+    }
+}
+
+void Call::gate(Party& party) {
+    const bool stops_media = block_media || party.block_media;
+    const bool stops_dtmf = block_dtmf || party.block_dtmf;
+    const bool silences = silence || party.silence;
+    for (auto& section : party.sections) {
+        if (!section.side) continue;
+        if (!stops_media && !stops_dtmf && !silences) {
+            section.side->gate(std::nullopt);
+            continue;
+        }
+        media::RelayStream::Gate gate{.media = stops_media,
+                                      .silence = silences,
+                                      .dtmf = stops_dtmf,
+                                      .events = section.events};
+        for (const auto& payload : section.payloads)
+            if (payload.type < 128) gate.silent_codes[payload.type] = silent_code(payload.codec);
+        section.side->gate(gate);
+    }
+}
+
+}  // namespace strowger::relay

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <bitset>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.hpp"
+#include "media/relay_engine.hpp"
+#include "relay/interfaces.hpp"
+#include "relay/sdes.hpp"
+#include "wire/sdp/codec.hpp"
+
+namespace strowger::relay {
+
+/// One party's side of one media section: what was agreed with it, and the stream that carries it.
+struct Section {
+    std::string kind;
+    std::string protocol;  ///< as the party speaks it
+    std::string mid;
+    std::string literal;  ///< of a section that is kept from the party: what it is refused by
+    bool hidden = false;
+    bool refused = false;
+    bool opaque = false;  ///< not looked into: no RTP, or keys of the parties' own (DTLS)
+
+    LocalInterface* local = nullptr;
+    std::unique_ptr<media::RelaySide> side;
+    /// Where the other party was when `side` was opened: another place gets other ports.
+    std::optional<SocketAddress> opened_for;
+
+    std::optional<SocketAddress> signalled, signalled_rtcp;  ///< in its SDP
+    media::RelayStream::Place place;
+    sdp::Direction direction = sdp::Direction::sendrecv;  ///< as the party said it
+    std::optional<unsigned> ptime;
+
+    bool mux_theirs = false;   ///< the party's last SDP has rtcp-mux
+    bool mux_offered = false;  ///< we offered it to the party
+    bool mux = false;          ///< agreed
+
+    Sdes sdes;
+    bool passthrough = false;  ///< SRTP goes through under the parties' own keys
+
+    std::bitset<128> events;  ///< payload types of telephone-event that the party sends
+    std::vector<sdp::Payload> payloads;
+
+    bool secure() const { return protocol.find("SAVP") != std::string::npos; }
+    bool knows_feedback() const { return protocol.ends_with('F'); }  ///< AVPF, SAVPF (RFC 4585)
+};
+
+/// Who gives and who gets media.
+struct Subscription {
+    struct Party* source = nullptr;
+    bool offer_answer = false;  ///< by a dialogue; else asked for by `subscribe`
+};
+
+/// What a party's SDP began with, for those that want it to stay so.
+struct SdpMemory {
+    std::string username, origin, session_name, last_text;
+    std::uint64_t version = 0;
+    bool known = false;
+};
+
+struct Party {
+    std::string tag;  ///< empty until it has answered
+    std::string via_branch, label;
+    WallTime created{};
+    std::deque<Section> sections;
+    std::vector<Subscription> sources;  ///< whom it hears
+    Party* dialogue = nullptr;          ///< with whom the last offer and answer were
+
+    std::string interface;   ///< that it is reached by; empty: the default
+    std::optional<bool> v6;  ///< which family it was asked to have
+    std::optional<IpAddress> received_from;
+    std::optional<Learning> learning;
+    bool asymmetric = false, strict_source = false, media_handover = false, sip_source = false;
+    std::vector<std::string> aliases;  ///< further tags that answered for it
+
+    bool block_media = false, block_dtmf = false, silence = false;
+    SdpMemory memory;  ///< of the SDP that is sent to it
+
+    bool named(std::string_view wanted) const {
+        return tag == wanted || std::ranges::find(aliases, wanted) != aliases.end();
+    }
+};
+
+/// A call: everybody under one Call-ID.
+class Call {
+public:
+    /// Forks of one call, and those who listen in; beyond is no telephone call.
+    static constexpr std::size_t max_parties = 64;
+
+    Call(std::string id, std::size_t home, Time now, WallTime wall)
+        : id(std::move(id)), home(home), started(now), created(wall) {}
+
+    Party* find(std::string_view tag);
+    Party* find_label(std::string_view label);
+    Result<Party*> add(std::string_view tag, WallTime now);
+    void remove(Party& party);
+
+    /// Both hear each other, and of earlier dialogues nobody.
+    void join(Party& a, Party& b);
+    void subscribe(Party& listener, Party& source);
+    /// Tells the streams who feeds whom.
+    void route();
+    /// Tells the streams what is not to go through.
+    void gate(Party& party);
+
+    std::string id;
+    std::size_t home;  ///< the media thread
+    Time started;
+    WallTime created, last_signal{};
+    std::vector<std::unique_ptr<Party>> parties;
+    bool answered = false;
+    bool block_media = false, block_dtmf = false, silence = false;  ///< for everybody
+    std::optional<Time> delete_at;
+    std::string metadata;
+};
+
+}  // namespace strowger::relay

@@ -1,0 +1,96 @@
+#include "relay/metrics_page.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "base/time.hpp"
+
+namespace strowger::relay {
+namespace {
+
+class Page {
+public:
+    void family(std::string_view name, std::string_view kind, std::string_view help) {
+        name_ = name;
+        fmt::format_to(std::back_inserter(text_),
+                       "# HELP rtpengine_{0} {1}\n# TYPE rtpengine_{0} {2}\n", name, help, kind);
+    }
+    template <typename Number>
+    void value(Number number, std::string_view labels = {}) {
+        fmt::format_to(std::back_inserter(text_), "rtpengine_{}{}{}{} {}\n", name_,
+                       labels.empty() ? "" : "{", labels, labels.empty() ? "" : "}", number);
+    }
+    template <typename Number>
+    void single(std::string_view name, std::string_view kind, std::string_view help,
+                Number number) {
+        family(name, kind, help);
+        value(number);
+    }
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string name_, text_;
+};
+
+// Label values come from the configuration; a quote in one would break the page.
+std::string quoted(std::string_view text) {
+    std::string result;
+    for (const char c : text) {
+        if (c == '"' || c == '\\') result += '\\';
+        if (c != '\n') result += c;
+    }
+    return result;
+}
+
+}  // namespace
+
+std::string metrics_page(const Relay& relay) {
+    Page page;
+    const Totals& totals = relay.totals();
+    const auto sum = relay.carried();
+    page.single("uptime_seconds", "counter", "Seconds since the start",
+                static_cast<std::int64_t>(seconds(relay.now() - relay.started())));
+    page.family("sessions", "gauge", "Calls that are up");
+    page.value(relay.calls().size(), "type=\"own\"");
+    page.value(0, "type=\"foreign\"");
+    page.single("sessions_total", "counter", "Calls since the start", totals.sessions);
+    page.single("transcoded_media", "gauge", "Media sections that are transcoded", 0);
+    page.family("closed_sessions_total", "counter", "Calls that ended, by reason");
+    page.value(totals.rejected, "reason=\"rejected\"");
+    page.value(totals.timed_out, "reason=\"timeout\"");
+    page.value(totals.silent_timed_out, "reason=\"silent_timeout\"");
+    page.value(totals.final_timed_out, "reason=\"final_timeout\"");
+    page.value(totals.offer_timed_out, "reason=\"offer_timeout\"");
+    page.value(totals.regular, "reason=\"terminated\"");
+    page.single("packets_total", "counter", "Packets that came in", sum.packets);
+    page.single("bytes_total", "counter", "Bytes of those", sum.bytes);
+    page.single("errors_total", "counter", "Packets that were dropped as errors", sum.errors);
+    page.single("zero_packet_streams_total", "counter", "Calls that ended without media",
+                totals.no_media);
+    page.single("one_way_sessions_total", "counter", "Calls that ended with media of one party",
+                totals.one_way);
+    page.single("call_duration_total", "counter", "Seconds that ended calls were up, together",
+                seconds(totals.call_time));
+    page.family("requests_total", "counter", "Commands of the control protocol");
+    for (const auto& [name, use] : relay.uses())
+        page.value(use.count, fmt::format("request=\"{}\"", name));
+    page.family("request_seconds_total", "counter", "Seconds spent on them");
+    for (const auto& [name, use] : relay.uses())
+        page.value(seconds(use.time), fmt::format("request=\"{}\"", name));
+    page.family("request_errors_total", "counter", "Those answered with an error");
+    for (const auto& [name, use] : relay.uses())
+        page.value(use.errors, fmt::format("request=\"{}\"", name));
+    const auto ports = [&](std::string_view name, std::string_view help, auto count) {
+        page.family(name, "gauge", help);
+        for (const auto& local : relay.interfaces().all())
+            page.value(2 * count(local.ports), fmt::format("name=\"{}\",address=\"{}\"",
+                                                           quoted(local.name), local.bind.text()));
+    };
+    ports("ports", "Ports for media", [](const auto& p) { return p.in_use() + p.available(); });
+    ports("ports_free", "Of these, not in use", [](const auto& p) { return p.available(); });
+    ports("ports_used", "Of these, in use", [](const auto& p) { return p.in_use(); });
+    return page.take();
+}
+
+}  // namespace strowger::relay

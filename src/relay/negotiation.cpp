@@ -1,0 +1,434 @@
+#include "relay/negotiation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace strowger::relay {
+namespace {
+
+// The names that SIP proxies used for the families before interfaces had names.
+std::optional<bool> family_named(std::string_view name) {
+    if (name == "internal") return false;
+    if (name == "external") return true;
+    return std::nullopt;
+}
+
+/// `PCMA`, `opus/48000/2/...`, a payload number, or `all`.
+bool names_format(std::string_view rule, const sdp::Format& format) {
+    if (iequals(rule, "all") || iequals(rule, "full")) return true;
+    if (rule == format.token) return true;
+    const auto parts = split(rule, '/');
+    if (!iequals(parts[0], format.name)) return false;
+    if (parts.size() > 1 && !parts[1].empty() &&
+        parse_number<std::uint32_t>(parts[1]) != format.clock_rate)
+        return false;
+    return parts.size() < 3 || parts[2].empty() ||
+           parse_number<unsigned>(parts[2]) == unsigned{format.channels};
+}
+
+bool names_format(const std::vector<std::string_view>& rules, const sdp::Format& format) {
+    return std::ranges::any_of(rules, [&](auto rule) { return names_format(rule, format); });
+}
+
+bool is_dtls(std::string_view protocol) { return istarts_with(protocol, "UDP/TLS/"); }
+
+}  // namespace
+
+Result<std::string> Negotiation::offer(Party& from, Party& to) { return run(from, to, true); }
+Result<std::string> Negotiation::answer(Party& from, Party& to) { return run(from, to, false); }
+
+Result<std::string> Negotiation::run(Party& from, Party& to, bool is_offer) {
+    const auto sdp = sdp::Session::parse(request_.sdp);
+    if (!sdp) return fail("Failed to parse SDP: {}", sdp.error().text());
+    if (request_.loop_protect && sdp->attribute("rtpengine") == house_.instance)
+        return std::string(request_.sdp);
+    remember(from, to, is_offer);
+
+    std::vector<SectionOutput> outputs;
+    std::size_t place = 0;  // of the section in the call; those kept from the party take part
+    IpAddress address;
+    bool any = false;
+    for (std::size_t index = 0; index < sdp->media.size(); ++index, ++place) {
+        while (!is_offer && place < from.sections.size() && from.sections[place].hidden) {
+            outputs.push_back({.literal = from.sections[place].literal});
+            ++place;
+        }
+        const sdp::Media& media = sdp->media[index];
+        for (Party* party : {&from, &to})
+            while (party->sections.size() <= place) party->sections.emplace_back();
+        Section& theirs = from.sections[place];
+        Section& ours = to.sections[place];
+        theirs.kind = ours.kind = std::string(media.kind);
+        if (is_offer && removes(media)) {
+            ours.hidden = true;
+            ours.literal = fmt::format("m={} 0 {}", media.kind, media.protocol);
+            for (const auto& format : media.formats)
+                ours.literal += fmt::format(" {}", format.token);
+            ours.literal += "\r\n";
+            continue;
+        }
+        theirs.refused = media.is_refused();
+        if (theirs.refused) {
+            ours.refused = true;
+            outputs.push_back({.source = &media, .index = index, .untouched = true});
+            continue;
+        }
+        ours.refused = is_offer ? false : ours.refused;
+        if (auto learnt = learn(from, theirs, media); !learnt)
+            return std::unexpected(learnt.error());
+        if (auto ready = prepare(from, to, theirs, ours, media, is_offer); !ready)
+            return std::unexpected(ready.error());
+        outputs.push_back(output(to, theirs, ours, media, index, is_offer));
+        if (!any) address = outputs.back().address;
+        any = true;
+    }
+    for (; !is_offer && place < from.sections.size(); ++place)
+        if (from.sections[place].hidden)
+            outputs.push_back({.literal = from.sections[place].literal});
+
+    call_.join(from, to);
+    call_.route();
+    call_.gate(from);
+    call_.gate(to);
+    return versioned(to, write_sdp(*sdp, session(to, *sdp, address), outputs, request_));
+}
+
+// What a request says of the parties holds until another says otherwise.
+void Negotiation::remember(Party& from, Party& to, bool is_offer) {
+    if (request_.direction.size() >= 2) {
+        const auto names = std::pair(request_.direction[0], request_.direction[1]);
+        for (auto [party, name] : {std::pair(&from, names.first), std::pair(&to, names.second)}) {
+            if (name.empty()) continue;
+            const auto family = family_named(name);
+            if (!house_.interfaces.knows(name) && family)
+                party->v6 = family;
+            else
+                party->interface = name;
+        }
+    }
+    if (request_.wants_v6) to.v6 = request_.wants_v6;
+    if (request_.received_from) from.received_from = request_.received_from;
+    if (is_offer || request_.learning) {
+        if (request_.learning) from.learning = to.learning = request_.learning;
+    }
+    if (request_.asymmetric) from.asymmetric = true;
+    if (request_.symmetric) from.asymmetric = false;
+    if (request_.strict_source) from.strict_source = true;
+    if (request_.media_handover) from.media_handover = true;
+    from.sip_source =
+        request_.sip_source || (house_.settings.sip_source && !request_.trust_address);
+    if (!request_.label.empty()) from.label = request_.label;
+    if (!request_.set_label.empty()) from.label = request_.set_label;
+    if (!request_.to_label.empty()) to.label = request_.to_label;
+    if (request_.block_dtmf) call_.block_dtmf = true;
+}
+
+// What the sender says about itself.
+Result<> Negotiation::learn(Party& from, Section& section, const sdp::Media& media) {
+    if (!media.mid.empty()) section.mid = media.mid;
+    section.opaque = !media.is_rtp() || is_dtls(media.protocol);
+    section.direction = media.effective_direction();
+    if (media.ptime) section.ptime = media.ptime;
+    section.mux_theirs = media.rtcp_mux;
+    section.signalled = media.address();
+    section.signalled_rtcp = media.rtcp_address(media.rtcp_mux);
+    if (!section.signalled)
+        return fail("Failed to parse SDP: m={} {}: no address of the connection", media.kind,
+                    media.port);
+    if (from.sip_source && from.received_from) {
+        section.signalled->ip = *from.received_from;
+        if (section.signalled_rtcp) section.signalled_rtcp->ip = *from.received_from;
+    }
+    section.sdes.read(media);
+    section.events.reset();
+    section.payloads.clear();
+    for (const auto& format : media.formats) {
+        if (!format.type || *format.type > 127) continue;
+        section.payloads.push_back({*format.type, format.codec()});
+        if (iequals(format.name, "telephone-event")) section.events.set(*format.type);
+    }
+    return {};
+}
+
+Result<> Negotiation::prepare(Party& from, Party& to, Section& theirs, Section& ours,
+                              const sdp::Media& media, bool is_offer) {
+    // What was asked for in an earlier offer is remembered, until the sender changes its own.
+    const bool changed = theirs.protocol != media.protocol;
+    theirs.protocol = media.protocol;
+    if (is_offer || ours.protocol.empty()) {
+        if (!request_.protocol.empty() && media.is_rtp())
+            ours.protocol = request_.protocol;
+        else if (ours.protocol.empty() || (changed && !request_.accept_protocol))
+            ours.protocol = theirs.protocol;
+        if (request_.osrtp_offer && ours.protocol == "RTP/SAVP") ours.protocol = "RTP/AVP";
+    }
+    if (is_dtls(ours.protocol) != is_dtls(theirs.protocol))
+        return fail(
+            "{} cannot be converted to {}: DTLS-SRTP only goes through between two that "
+            "both speak it",
+            theirs.protocol, ours.protocol);
+    ours.opaque = theirs.opaque;
+
+    const bool v6 = theirs.signalled->ip.is_v6();
+    const bool nowhere = theirs.signalled->ip.is_unspecified();
+    if (!theirs.side)
+        if (auto opened = open(from, theirs, v6, std::nullopt); !opened) return opened;
+    const bool to_v6 = to.v6.value_or(ours.signalled ? ours.signalled->ip.is_v6() : v6);
+    // The other end of a stream moved: its far side gets other ports, so that nothing of the old
+    // stream is taken for the new. Not in answers: those of all forks, and of one that comes again,
+    // must name the same.
+    const bool moved = is_offer && ours.side && ours.opened_for && !nowhere &&
+                       *ours.opened_for != *theirs.signalled && !request_.port_latching;
+    if (!ours.side || moved)
+        if (auto opened = open(to, ours, to_v6, theirs.signalled); !opened) return opened;
+    if (!nowhere) ours.opened_for = theirs.signalled;
+
+    agree_mux(theirs, ours, is_offer);
+    if (auto agreed = agree_keys(theirs, ours, is_offer); !agreed) return agreed;
+    // Feedback goes wherever the parties want it, but not from a profile that has it to one
+    // without.
+    theirs.place.feedback = theirs.opaque || theirs.knows_feedback() || !ours.knows_feedback();
+    ours.place.feedback = ours.opaque || ours.knows_feedback() || !theirs.knows_feedback();
+    aim(from, theirs);
+    aim(to, ours);
+    return {};
+}
+
+Result<> Negotiation::open(Party& party, Section& section, bool v6,
+                           std::optional<SocketAddress> opened_for) {
+    LocalInterface& local = house_.interfaces.pick(party.interface, v6);
+    auto side = house_.engine.open(call_.home, local.ports, local.bind,
+                                   request_.tos.value_or(house_.settings.tos));
+    if (!side) return fail("Ran out of ports: interface {}: {}", local.name, side.error().text());
+    if (section.side) (*side)->inherit(*section.side);
+    section.side = std::move(*side);
+    section.local = &local;
+    section.opened_for = opened_for;
+    return {};
+}
+
+void Negotiation::agree_mux(Section& theirs, Section& ours, bool is_offer) {
+    if (is_offer) {
+        ours.mux_offered = request_.mux_offer || (theirs.mux_theirs && !request_.mux_demux);
+        if (request_.mux_demux) theirs.mux = theirs.mux_theirs;
+        if (request_.mux_require) ours.mux = true;
+        if (request_.mux_accept) theirs.mux = theirs.mux_theirs;
+        if (request_.mux_reject) theirs.mux_theirs = false;
+        return;
+    }
+    // Here `theirs` is the answerer's side, and `ours` that of who offered.
+    theirs.mux = theirs.mux_theirs && theirs.mux_offered;
+    const bool wants = ours.mux || request_.mux_accept || request_.mux_demux || theirs.mux;
+    ours.mux = ours.mux_theirs && wants && !request_.mux_reject;
+}
+
+Result<> Negotiation::agree_keys(Section& theirs, Section& ours, bool is_offer) {
+    if (theirs.opaque) return {};
+    const bool their_keys =
+        theirs.secure() || (request_.osrtp_accept && !theirs.sdes.theirs().empty());
+    if (is_offer) {
+        if (ours.secure() || request_.osrtp_offer)
+            ours.sdes.offer(their_keys && !request_.recrypt ? theirs.sdes.theirs()
+                                                            : std::vector<srtp::Crypto>{},
+                            request_);
+        else
+            ours.sdes.clear_ours();
+        return {};
+    }
+    // `theirs` answered what we offered to it; `ours` offered, and gets the answer.
+    const srtp::Crypto* chosen =
+        their_keys || theirs.sdes.answer() ? theirs.sdes.chosen() : nullptr;
+    if (theirs.secure() && !chosen)
+        return fail("m={} {}: the answer has no key for any suite that was offered", theirs.kind,
+                    theirs.protocol);
+    theirs.passthrough = ours.passthrough = false;
+    const bool offerer_secure =
+        ours.secure() || (request_.osrtp_accept && !ours.sdes.theirs().empty());
+    if (offerer_secure) {
+        const srtp::Crypto* same = nullptr;
+        if (chosen && !request_.recrypt)
+            for (const auto& offered : ours.sdes.theirs())
+                if (offered.policy == chosen->policy && offered.keys == chosen->keys)
+                    same = &offered;
+        if (same) {
+            const srtp::Crypto offered = *same;
+            ours.sdes.accept(offered, *theirs.sdes.answer());
+            theirs.passthrough = ours.passthrough = true;
+        } else if (!ours.sdes.accept_first(request_)) {
+            return fail("m={} {}: the offer has no key of a suite that is known and allowed",
+                        ours.kind, ours.protocol);
+        }
+    }
+    const auto key = [](const srtp::Crypto* crypto) -> std::optional<media::RelaySide::Key> {
+        if (!crypto) return std::nullopt;
+        return media::RelaySide::Key{crypto->policy, crypto->identified_keys()};
+    };
+    const bool through = theirs.passthrough;
+    const auto* answer = chosen ? theirs.sdes.answer() : nullptr;
+    const auto* offerers =
+        offerer_secure && !ours.sdes.ours().empty() ? &ours.sdes.ours().front() : nullptr;
+    for (auto result :
+         {theirs.side->set_receiving_key(key(through ? nullptr : answer)),
+          theirs.side->set_sending_key(key(through ? nullptr : chosen)),
+          ours.side->set_receiving_key(key(through || !offerers ? nullptr : ours.sdes.answer())),
+          ours.side->set_sending_key(key(through ? nullptr : offerers))})
+        if (!result) return result;
+    return {};
+}
+
+void Negotiation::aim(Party& party, Section& section) {
+    const auto learning = party.learning.value_or(house_.settings.learning);
+    media::RelayStream::Place place;
+    const bool nowhere = section.signalled && section.signalled->ip.is_unspecified();
+    if (section.signalled && !nowhere) {
+        place.target.rtp = section.signalled;
+        place.target.rtcp = section.signalled_rtcp;
+    }
+    place.target.likely = party.received_from;
+    place.target.symmetric = learning != Learning::off && !party.asymmetric;
+    place.target.muxed = section.mux;
+    place.target.may_connect = !party.media_handover;
+    if (learning == Learning::immediate) place.target.learning.probation = 1;
+    if (party.media_handover) {
+        place.target.learning.probation = 1;
+        place.target.learning.patience = Duration{};
+    }
+    place.follow = party.media_handover;
+    place.kind = section.opaque ? media::RelayStream::Kind::opaque : media::RelayStream::Kind::rtp;
+    place.feedback = section.place.feedback;
+    section.place = place;
+    section.side->aim(place);
+}
+
+SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
+                                  const sdp::Media& media, std::size_t index, bool is_offer) {
+    (void)to;
+    SectionOutput out{.source = &media, .index = index};
+    out.port = ours.side->port();
+    out.address = request_.media_address.value_or(ours.local->advertised);
+    const bool zero = theirs.signalled->ip.is_unspecified() && !request_.replace_zero;
+    if (zero) out.address = theirs.signalled->ip;
+    out.protocol = ours.protocol;
+    out.formats = formats(media, is_offer);
+    out.mid = media.mid;
+    if (out.mid.empty() && !is_offer) out.mid = ours.mid;
+    out.keep_dtls = is_dtls(ours.protocol);
+    out.feedback = ours.place.feedback;
+    if (!request_.original_sendrecv) out.direction = theirs.direction;
+    if (media.is_rtp()) {
+        out.mux = is_offer ? ours.mux_offered : ours.mux;
+        const bool one_port = ours.mux;
+        if (!request_.no_rtcp_attribute)
+            out.rtcp_port = static_cast<std::uint16_t>(out.port + (one_port ? 0 : 1));
+        out.full_rtcp = request_.full_rtcp_attribute;
+        out.crypto = ours.sdes.lines(request_);
+        if (is_offer)
+            out.ptime = request_.ptime ? request_.ptime : media.ptime;
+        else
+            out.ptime = request_.ptime_reverse ? request_.ptime_reverse : media.ptime;
+    }
+    return out;
+}
+
+std::vector<std::string_view> Negotiation::formats(const sdp::Media& media, bool is_offer) const {
+    std::vector<std::string_view> all, kept;
+    for (const auto& format : media.formats) all.push_back(format.token);
+    const auto& rules = request_.codec;
+    if (!is_offer || !media.is_rtp() || rules.empty()) return all;
+    const auto whitelisted = [&](const std::vector<std::string_view>& list, const sdp::Format& f) {
+        return names_format(list, f) || sdp::is_auxiliary(f.name);
+    };
+    std::vector<const sdp::Format*> left;
+    for (const auto& format : media.formats) {
+        const bool wanted = names_format(rules.offer, format) ||
+                            names_format(rules.except, format) ||
+                            names_format(rules.transcode, format);
+        const bool dropped = names_format(rules.strip, format) ||
+                             names_format(rules.mask, format) ||
+                             names_format(rules.consume, format);
+        if (dropped && !wanted) continue;
+        if (!rules.offer.empty() && !whitelisted(rules.offer, format)) continue;
+        if (rules.offer.empty() && !rules.except.empty() && !dropped &&
+            !whitelisted(rules.except, format))
+            continue;
+        left.push_back(&format);
+    }
+    // `offer` also says the order.
+    for (const auto rule : rules.offer)
+        for (auto*& format : left)
+            if (format && names_format(rule, *format)) {
+                kept.push_back(format->token);
+                format = nullptr;
+            }
+    for (const auto* format : left)
+        if (format) kept.push_back(format->token);
+    const bool speech = std::ranges::any_of(media.formats, [&](const auto& format) {
+        return std::ranges::find(kept, format.token) != kept.end() &&
+               !sdp::is_auxiliary(format.name);
+    });
+    return speech || (request_.allow_no_codec && !kept.empty()) ? kept : all;
+}
+
+bool Negotiation::removes(const sdp::Media& media) const {
+    return std::ranges::any_of(request_.remove_media,
+                               [&](auto kind) { return iequals(kind, media.kind); });
+}
+
+SessionOutput Negotiation::session(Party& to, const sdp::Session& sdp, const IpAddress& address) {
+    auto& memory = to.memory;
+    const auto& o = sdp.origin;
+    if (!memory.known) {
+        memory.known = true;
+        memory.username = o.username;
+        memory.session_name = sdp.name;
+        memory.version = parse_number<std::uint64_t>(o.session_version).value_or(0);
+        memory.origin = fmt::format("{} {}", o.username, o.session_id);
+    }
+    const bool full = request_.replace_origin_full;
+    const bool counts = request_.replace_version || request_.force_version || full;
+    SessionOutput out;
+    const std::string head =
+        full ? memory.origin
+             : fmt::format(
+                   "{} {}",
+                   request_.replace_username ? std::string_view(memory.username) : o.username,
+                   o.session_id);
+    const std::string version =
+        counts ? fmt::to_string(memory.version) : std::string(o.session_version);
+    if (request_.replace_origin || full)
+        out.origin = fmt::format("{} {} IN {} {}", head, version, address.is_v6() ? "IP6" : "IP4",
+                                 address.text());
+    else
+        out.origin =
+            fmt::format("{} {} {} {} {}", head, version, o.network_type, o.address_type, o.address);
+    out.name = request_.replace_session_name ? std::string_view(memory.session_name) : sdp.name;
+    if (request_.loop_protect) out.mark = house_.instance;
+    out.keep_direction = request_.original_sendrecv;
+    out.keep_dtls =
+        std::ranges::any_of(sdp.media, [](const auto& media) { return is_dtls(media.protocol); });
+    return out;
+}
+
+// The version of what goes to a party rises when anything else in it changed, if that is asked for.
+std::string Negotiation::versioned(Party& to, std::string text) {
+    auto& memory = to.memory;
+    const bool counts =
+        request_.replace_version || request_.force_version || request_.replace_origin_full;
+    if (!counts) return text;
+    const bool same = memory.last_text == text;
+    if (!memory.last_text.empty() && (!same || request_.force_version)) {
+        const std::string before = fmt::format(" {} IN ", memory.version++);
+        const auto line = text.find("\r\no=");
+        const auto end = text.find("\r\n", line + 2);
+        const auto at = text.find(before, line);
+        if (line != std::string::npos && at < end)
+            text.replace(at, before.size(), fmt::format(" {} IN ", memory.version));
+    }
+    memory.last_text = text;
+    return text;
+}
+
+}  // namespace strowger::relay

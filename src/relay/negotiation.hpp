@@ -1,0 +1,54 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "media/relay_engine.hpp"
+#include "relay/call.hpp"
+#include "relay/request.hpp"
+#include "relay/sdp_writer.hpp"
+#include "relay/settings.hpp"
+
+namespace strowger::relay {
+
+/// One description on its way from one party of a call to another, an offer or an answer: what it
+/// says about its sender is applied to the sender's streams, and what the receiver is to know of
+/// ours stands in the text that comes out.
+class Negotiation {
+public:
+    struct House {
+        media::RelayEngine& engine;
+        Interfaces& interfaces;
+        const Settings& settings;
+        std::string_view instance;  ///< the mark against loops
+    };
+
+    Negotiation(House house, Call& call, const Request& request)
+        : house_(house), call_(call), request_(request) {}
+
+    Result<std::string> offer(Party& from, Party& to);
+    Result<std::string> answer(Party& from, Party& to);
+
+private:
+    Result<std::string> run(Party& from, Party& to, bool is_offer);
+    void remember(Party& from, Party& to, bool is_offer);
+    Result<> learn(Party& from, Section& section, const sdp::Media& media);
+    Result<> prepare(Party& from, Party& to, Section& theirs, Section& ours,
+                     const sdp::Media& media, bool is_offer);
+    Result<> open(Party& party, Section& section, bool v6, std::optional<SocketAddress> opened_for);
+    void agree_mux(Section& theirs, Section& ours, bool is_offer);
+    Result<> agree_keys(Section& theirs, Section& ours, bool is_offer);
+    void aim(Party& party, Section& section);
+    SectionOutput output(Party& to, Section& theirs, Section& ours, const sdp::Media& media,
+                         std::size_t index, bool is_offer);
+    std::vector<std::string_view> formats(const sdp::Media& media, bool is_offer) const;
+    bool removes(const sdp::Media& media) const;
+    SessionOutput session(Party& to, const sdp::Session& sdp, const IpAddress& address);
+    std::string versioned(Party& to, std::string text);
+
+    House house_;
+    Call& call_;
+    const Request& request_;
+};
+
+}  // namespace strowger::relay

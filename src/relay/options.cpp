@@ -1,0 +1,477 @@
+#include "relay/options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.hpp"
+#include "relay/words.hpp"
+
+namespace strowger::relay {
+namespace {
+
+using Text = std::string_view;
+
+constexpr Text standard_file = "/etc/rtpengine/rtpengine.conf";
+constexpr Text standard_section = "rtpengine";
+
+// A value of a list on the command line or in the file: `;` stands between several.
+template <typename Each>
+Result<> each_of(Text value, Each each) {
+    for (const auto part : split(value, ';')) {
+        if (trim(part).empty()) continue;
+        if (auto taken = each(trim(part)); !taken) return taken;
+    }
+    return {};
+}
+
+Result<> address_list(std::vector<SocketAddress>& list, Text value) {
+    return each_of(value, [&](Text text) -> Result<> {
+        // A port alone: every address of this host, of both families.
+        if (const auto port = parse_number<std::uint16_t>(text); port && *port != 0) {
+            list.push_back({IpAddress::any_v4(), *port});
+            list.push_back({IpAddress::any_v6(), *port});
+            return {};
+        }
+        const auto address = SocketAddress::parse(text);
+        if (!address || address->port == 0) return fail("'{}' is not [ADDRESS:]PORT", text);
+        list.push_back(*address);
+        return {};
+    });
+}
+
+template <auto List>
+Result<> addresses(Settings& settings, Text value) {
+    return address_list(settings.*List, value);
+}
+
+template <auto Member>
+Result<> whole_number(Settings& settings, Text value) {
+    using Number = std::remove_reference_t<decltype(settings.*Member)>;
+    const auto parsed = parse_number<Number>(value);
+    if (!parsed) return fail("'{}' is not a whole number that fits", value);
+    settings.*Member = *parsed;
+    return {};
+}
+
+template <auto Member>
+Result<> in_seconds(Settings& settings, Text value) {
+    constexpr long longest = 10L * 365 * 86'400;
+    const auto parsed = parse_number<long>(value);
+    if (!parsed || *parsed < 0 || *parsed > longest)
+        return fail("'{}' is no number of seconds", value);
+    settings.*Member = std::chrono::seconds(*parsed);
+    return {};
+}
+
+template <auto Member>
+Result<> yes_or_no(Settings& settings, Text value) {
+    settings.*Member = !means_off(plain_word(value));
+    return {};
+}
+
+Result<> text_pidfile(Settings& settings, Text value) {
+    settings.pidfile = value;
+    return {};
+}
+
+Result<> interface(Settings& settings, Text value) {
+    return each_of(value, [&](Text text) -> Result<> {
+        auto spec = InterfaceSpec::parse(text);
+        if (!spec) return std::unexpected(spec.error());
+        settings.interfaces.push_back(std::move(*spec));
+        return {};
+    });
+}
+
+Result<> control_allow(Settings& settings, Text value) {
+    return each_of(value, [&](Text text) -> Result<> {
+        auto network = Cidr::parse(text);
+        if (!network) return std::unexpected(network.error());
+        settings.control_allow.push_back(*network);
+        return {};
+    });
+}
+
+Result<> learning(Settings& settings, Text value) {
+    const auto plain = plain_word(value);
+    if (means_off(plain))
+        settings.learning = Learning::off;
+    else if (plain == "immediate")
+        settings.learning = Learning::immediate;
+    else if (plain == "delayed")
+        settings.learning = Learning::delayed;
+    else if (plain == "heuristic")
+        settings.learning = Learning::heuristic;
+    else
+        return fail("'{}' is none of off, immediate, delayed, heuristic", value);
+    return {};
+}
+
+constexpr Option table[] = {
+    {"interface", 'i', false, interface,
+     "[NAME/]ADDRESS[!ADVERTISED]: where media is relayed; needed"},
+    {"listen-ng", 'n', false, addresses<&Settings::listen_ng>,
+     "[ADDRESS:]PORT of the NG protocol over UDP"},
+    {"listen-tcp-ng", 'N', false, addresses<&Settings::listen_tcp_ng>, "the same over TCP"},
+    {"listen-cli", 'c', false, addresses<&Settings::listen_cli>,
+     "[ADDRESS:]PORT of the command line"},
+    {"listen-http", 0, false, addresses<&Settings::listen_http>,
+     "[ADDRESS:]PORT of HTTP and WebSocket: /ng, /cli, /metrics"},
+    {"control-allow", 0, false, control_allow,
+     "networks that may ask on any of these; others are refused"},
+    {"port-min", 'm', false, whole_number<&Settings::port_min>, "first port for media (30000)"},
+    {"port-max", 'M', false, whole_number<&Settings::port_max>, "last port for media (39999)"},
+    {"timeout", 'o', false, in_seconds<&Settings::timeout>,
+     "seconds without media that end a call (60)"},
+    {"silent-timeout", 's', false, in_seconds<&Settings::silent_timeout>,
+     "the same while on hold (3600)"},
+    {"final-timeout", 'a', false, in_seconds<&Settings::final_timeout>,
+     "seconds after which any call ends; 0: never (0)"},
+    {"offer-timeout", 0, false, in_seconds<&Settings::offer_timeout>,
+     "seconds that an offer waits for its answer (3600)"},
+    {"delete-delay", 'd', false, in_seconds<&Settings::delete_delay>,
+     "seconds that media goes on after delete (30)"},
+    {"num-threads", 0, false, whole_number<&Settings::threads>,
+     "threads that move packets; 0: one a core (0)"},
+    {"max-sessions", 0, false, whole_number<&Settings::max_sessions>,
+     "calls at once; -1: no limit (-1)"},
+    {"endpoint-learning", 0, false, learning, "off, immediate, delayed or heuristic (delayed)"},
+    {"tos", 'T', false, whole_number<&Settings::tos>, "type of service of media, 0 to 255 (0)"},
+    {"control-tos", 0, false, whole_number<&Settings::control_tos>,
+     "type of service of replies (0)"},
+    {"sip-source", 0, true, yes_or_no<&Settings::sip_source>,
+     "media addresses are those that signalling came from"},
+    {"log-level", 'L', false, whole_number<&Settings::log_level>, "0 (least) to 7 (debug) (6)"},
+    {"pidfile", 'p', false, text_pidfile, "file to write the process id to"},
+    // Where they are read, there is more to do than to set a value.
+    {"config-file", 0, false, nullptr,
+     "file of options (/etc/rtpengine/rtpengine.conf; none: no file)"},
+    {"config-section", 0, false, nullptr, "section of that file (rtpengine)"},
+    {"templates", 0, false, nullptr, "section of that file with flags by name"},
+    {"interfaces-config", 0, false, nullptr,
+     "prefix of sections of that file with one interface each"},
+    {"version", 'v', true, nullptr, "tells the version and exits"},
+    {"codecs", 0, true, nullptr, "lists codecs and exits"},
+    {"help", 'h', true, nullptr, "tells the options and exits"},
+};
+constexpr std::size_t meaningful = std::size(table);
+
+// Options of rtpengine that need nothing here: the kernel module, daemons, other front doors,
+// exports that are not built yet (docs/roadmap.md). A letter or flag has to be known to be skipped.
+constexpr Option accepted[] = {
+    {"table", 't'},
+    {"listen-udp", 'u'},
+    {"listen-tcp", 'l'},
+    {"listen-https"},
+    {"https-cert"},
+    {"https-key"},
+    {"foreground", 'f', true},
+    {"log-stderr", 'E', true},
+    {"no-fallback", 'F', true},
+    {"media-num-threads"},
+    {"http-threads"},
+    {"codec-num-threads"},
+    {"control-pmtu"},
+    {"log-facility"},
+    {"log-facility-cdr"},
+    {"log-facility-rtcp"},
+    {"log-facility-dtmf"},
+    {"log-format"},
+    {"split-logs", 0, true},
+    {"max-log-line-length"},
+    {"max-load"},
+    {"max-cpu"},
+    {"max-bandwidth"},
+    {"redis", 'r'},
+    {"redis-write", 'w'},
+    {"redis-subscribe"},
+    {"redis-expires"},
+    {"redis-num-threads"},
+    {"redis-allowed-errors"},
+    {"redis-disable-time"},
+    {"redis-cmd-timeout"},
+    {"redis-connect-timeout"},
+    {"subscribe-keyspace", 'k'},
+    {"redis-format"},
+    {"no-redis-required", 'q', true},
+    {"b2b-url", 'b'},
+    {"xmlrpc-format", 'x'},
+    {"active-switchover", 0, true},
+    {"recording-dir"},
+    {"recording-method"},
+    {"recording-format"},
+    {"record-egress", 0, true},
+    {"record-both", 0, true},
+    {"iptables-chain"},
+    {"jitter-buffer"},
+    {"jb-clock-drift", 0, true},
+    {"dtls-passive", 0, true},
+    {"reject-invalid-sdp", 0, true},
+    {"dtls-cert-cipher"},
+    {"dtls-rsa-key-size"},
+    {"dtls-mtu"},
+    {"dtls-signature"},
+    {"dtls-ciphers"},
+    {"software-id"},
+    {"graphite", 'g'},
+    {"graphite-interval", 'G'},
+    {"graphite-prefix"},
+    {"graphite-timeout"},
+    {"homer"},
+    {"homer-id"},
+    {"homer-protocol"},
+    {"mqtt-host"},
+    {"mqtt-port"},
+    {"mqtt-id"},
+    {"mqtt-user"},
+    {"mqtt-pass"},
+    {"mqtt-tls-alpn"},
+    {"mqtt-cafile"},
+    {"mqtt-capath"},
+    {"mqtt-certfile"},
+    {"mqtt-keyfile"},
+    {"mqtt-keepalive"},
+    {"mqtt-publish-topic"},
+    {"mqtt-publish-qos"},
+    {"mqtt-publish-interval"},
+    {"mqtt-publish-scope"},
+    {"mos"},
+    {"measure-rtp", 0, true},
+    {"rtcp-interval"},
+    {"socket-cpu-affinity"},
+    {"scheduling"},
+    {"priority"},
+    {"idle-scheduling"},
+    {"idle-priority"},
+    {"thread-stack"},
+    {"poller-per-thread", 0, true},
+    {"poller-size"},
+    {"max-recv-iters"},
+    {"io-uring", 0, true},
+    {"io-uring-buffers"},
+    {"timer-accuracy"},
+    {"kernel-player"},
+    {"kernel-player-media"},
+    {"nftables-chain"},
+    {"nftables-base-chain"},
+    {"nftables-family"},
+    {"nftables-append", 0, true},
+    {"nftables-start", 0, true},
+    {"nftables-stop", 0, true},
+    {"mysql-host"},
+    {"mysql-port"},
+    {"mysql-user"},
+    {"mysql-pass"},
+    {"mysql-query"},
+    {"dtmf-digit-delay"},
+    {"dtmf-log-dest"},
+    {"dtmf-log-ng-tcp", 0, true},
+    {"dtmf-no-suppress", 0, true},
+    {"dtmf-no-log-injects", 0, true},
+    {"ng-client-timeout"},
+    {"ng-client-retries"},
+    {"transcode-config"},
+    {"player-cache", 0, true},
+    {"audio-buffer-length"},
+    {"audio-buffer-delay"},
+    {"audio-player"},
+    {"silence-detect"},
+    {"cn-payload"},
+    {"dtx-delay"},
+    {"max-dtx"},
+    {"dtx-buffer"},
+    {"dtx-lag"},
+    {"dtx-shift"},
+    {"dtx-cn-params"},
+    {"amr-dtx"},
+    {"evs-dtx"},
+    {"evs-lib-path"},
+    {"codec-plugin-path"},
+    {"vsc-start-rec"},
+    {"vsc-stop-rec"},
+    {"vsc-pause-rec"},
+    {"vsc-start-stop-rec"},
+    {"vsc-pause-resume-rec"},
+    {"vsc-start-pause-resume-rec"},
+    {"moh-max-duration"},
+    {"moh-max-repeats"},
+    {"moh-attr-name"},
+    {"moh-prevent-double-hold", 0, true},
+    {"save-interface-ports", 0, true},
+    {"rtcp-mux"},
+    {"janus-secret"},
+    {"rci"},
+    {"log-mark-prefix"},
+    {"log-mark-suffix"},
+    {"log-srtp-keys", 0, true},
+    {"debug-srtp", 0, true},
+    {"xmlrpc-timeout"},
+    {"dtls-timeout"},
+    {"templates-apply"},
+    {"t38-max-bitrate"},
+    {"ssrc-reporting"},
+    {"crypto-tags"},
+    {"recording-dir-user"},
+};
+
+const Option* find(Text name) {
+    for (const auto& option : table)
+        if (option.name == name) return &option;
+    for (const auto& option : accepted)
+        if (option.name == name) return &option;
+    return nullptr;
+}
+
+const Option* find(char letter) {
+    for (const auto& option : table)
+        if (option.letter == letter) return &option;
+    for (const auto& option : accepted)
+        if (option.letter == letter) return &option;
+    return nullptr;
+}
+
+/// Values by option, from one place.
+using Values = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+Result<Values> read_arguments(std::span<const std::string> arguments) {
+    Values values;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const Text argument = arguments[i];
+        const Option* option = nullptr;
+        std::optional<Text> value;
+        if (argument.starts_with("--")) {
+            const auto [name, text] = split_once(argument.substr(2), '=');
+            if (name.size() + 2 < argument.size()) value = text;
+            option = find(name);
+            if (!option && name.starts_with("log-level-")) continue;
+        } else if (argument.size() >= 2 && argument[0] == '-') {
+            option = find(argument[1]);
+            if (argument.size() > 2) value = argument.substr(2);
+        }
+        if (!option) return fail("Unknown option {}", argument);
+        if (!option->flag && !value) {
+            if (i + 1 == arguments.size()) return fail("Missing argument for {}", argument);
+            value = arguments[++i];
+        }
+        values[std::string(option->name)].emplace_back(value.value_or("true"));
+    }
+    return values;
+}
+
+std::string variable_of(Text option) {
+    std::string name = "RTPENGINE_" + to_upper(option);
+    std::ranges::replace(name, '-', '_');
+    return name;
+}
+
+Text one(const Values& values, Text name, Text otherwise) {
+    const auto found = values.find(name);
+    return found == values.end() ? otherwise : Text(found->second.back());
+}
+
+Result<> read_interfaces(const ini::Document& file, Text prefix, Settings& settings) {
+    for (const auto* section : file.sections()) {
+        if (!section->name.starts_with(std::string(prefix) + "-")) continue;
+        const auto value = [&](Text key) { return section->get(key).value_or(""); };
+        InterfaceSpec spec{.name = std::string(value("name")),
+                           .address = std::string(value("address")),
+                           .advertised = std::string(value("advertised")),
+                           .alias_of = std::string(value("alias"))};
+        if (spec.name.empty()) spec.name = section->name.substr(prefix.size() + 1);
+        spec.port_min = parse_number<std::uint16_t>(value("port-min")).value_or(0);
+        spec.port_max = parse_number<std::uint16_t>(value("port-max")).value_or(0);
+        if (spec.address.empty() && spec.alias_of.empty())
+            return fail("{}: [{}] has neither address nor alias", file.where(section->place),
+                        section->name);
+        settings.interfaces.push_back(std::move(spec));
+    }
+    return {};
+}
+
+}  // namespace
+
+std::span<const Option> options() { return table; }
+
+Result<Configured> configure(std::span<const std::string> arguments, const Surroundings& around) {
+    auto given = read_arguments(arguments);
+    if (!given) return std::unexpected(given.error());
+    Configured result;
+    result.wants_help = given->contains("help");
+    result.wants_version = given->contains("version");
+    result.wants_codecs = given->contains("codecs");
+    if (result.wants_help || result.wants_version || result.wants_codecs) return result;
+
+    for (const auto list : {std::span<const Option>(table), std::span<const Option>(accepted)})
+        for (const auto& option : list)
+            if (!given->contains(option.name))
+                if (const char* value = around.environment(variable_of(option.name).c_str()))
+                    (*given)[std::string(option.name)].emplace_back(value);
+
+    const std::string path(one(*given, "config-file", standard_file));
+    const auto section_name = one(*given, "config-section", standard_section);
+    const bool wanted = given->contains("config-file");
+    ini::Document file;
+    if (path != "none" && (wanted || around.files.exists(path))) {
+        ini::Diagnostics diagnostics;
+        file = ini::read(around.files, path, {}, diagnostics);
+        if (!diagnostics.ok()) return fail("{}", diagnostics.text());
+        const auto* section = file.find(section_name);
+        if (!section && wanted) return fail("{}: no section [{}]", path, section_name);
+        Values from_file;
+        if (section)
+            for (const auto& entry : section->entries) {
+                if (!find(entry.key) && !entry.key.starts_with("log-level-")) {
+                    result.ignored.push_back(
+                        fmt::format("{} ({})", entry.key, file.where(entry.place)));
+                    continue;
+                }
+                from_file[std::string(entry.key)].emplace_back(entry.value);
+            }
+        for (auto& [name, values] : from_file)
+            if (!given->contains(name)) (*given)[name] = std::move(values);
+    }
+
+    Settings& settings = result.settings;
+    if (const auto prefix = one(*given, "interfaces-config", ""); !prefix.empty())
+        if (auto read = read_interfaces(file, prefix, settings); !read)
+            return std::unexpected(read.error());
+    if (const auto* templates = file.find(one(*given, "templates", ""))) {
+        for (const auto& entry : templates->entries)
+            settings.templates[plain_word(entry.key)] = entry.value;
+    }
+    for (const auto& [name, values] : *given) {
+        const Option* option = find(name);
+        if (option && option->set) {
+            for (const auto& value : values)
+                if (auto set = option->set(settings, value); !set)
+                    return std::unexpected(set.error().within(name));
+        } else if (!option || option < table || option >= table + meaningful) {
+            result.ignored.push_back(name);
+        }
+    }
+    if (settings.interfaces.empty()) return fail("Missing option: interface");
+    if (settings.listen_ng.empty() && settings.listen_tcp_ng.empty() &&
+        settings.listen_http.empty())
+        return fail("Missing option: one of listen-ng, listen-tcp-ng, listen-http");
+    if (settings.port_min > settings.port_max)
+        return fail("port-min {} is above port-max {}", settings.port_min, settings.port_max);
+    return result;
+}
+
+std::string help_text() {
+    std::string text =
+        "The media relay: carries media of calls for SIP proxies that speak the NG protocol.\n"
+        "Usage: strowger relay [OPTIONS]\n       strowger relay ctl [--address ADDRESS:PORT] "
+        "COMMAND...\n\nOptions:\n";
+    for (const auto& option : table) {
+        std::string names = option.letter ? fmt::format("  -{},--{}", option.letter, option.name)
+                                          : fmt::format("  --{}", option.name);
+        if (!option.flag) names += " VALUE";
+        text += fmt::format("{:<30} {}\n", names, option.help);
+    }
+    return text;
+}
+
+}  // namespace strowger::relay

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "wire/ng/document.hpp"
+#include "wire/srtp/suite.hpp"
+
+namespace strowger::relay {
+
+/// Items of one list-valued key: codecs to strip, sections to remove. Codecs by the hundred are no
+/// telephone's.
+constexpr std::size_t max_items = 256;
+
+enum class Learning : std::uint8_t { off, immediate, delayed, heuristic };
+
+/// How codecs of an offer are filtered; names as `PCMA`, `opus/48000`, `all`.
+struct CodecRules {
+    std::vector<std::string_view> strip, except, offer, mask, consume, accept, set, transcode;
+    bool empty() const {
+        return strip.empty() && except.empty() && offer.empty() && mask.empty() &&
+               consume.empty() && transcode.empty();
+    }
+};
+
+/// Changes to our own SDP, as text of whole attributes, in one place of it.
+struct AttributeRules {
+    std::vector<std::string_view> add, remove;
+    std::vector<std::pair<std::string_view, std::string_view>> substitute;
+    bool empty() const { return add.empty() && remove.empty() && substitute.empty(); }
+};
+
+/// A command of the NG protocol with all its keys and flags, in whichever spelling they came
+/// (docs/relay.md names them). Borrows from the document, and from texts that it keeps itself.
+struct Request {
+    // Who.
+    std::string_view command, call_id, from_tag, to_tag, via_branch, label, to_label, set_label;
+    std::string_view to_call_id, address;
+    std::vector<std::string_view> from_tags;
+    bool all = false, directional = false, bidirectional = false, new_branch = false;
+
+    std::string_view sdp;
+
+    // Addresses.
+    std::optional<IpAddress> received_from;
+    std::optional<IpAddress> media_address;
+    std::optional<bool> wants_v6;
+    std::vector<std::string_view> direction;  ///< names of interfaces: towards sender, receiver
+    std::optional<int> tos;
+    bool sip_source = false, trust_address = false, port_latching = false;
+
+    // Endpoints.
+    std::optional<Learning> learning;
+    bool asymmetric = false, symmetric = false, strict_source = false, media_handover = false,
+         reset = false, unidirectional = false;
+
+    // Transport.
+    std::string_view protocol;
+    bool accept_protocol = false;
+    bool osrtp_offer = false, osrtp_accept = false;
+    bool mux_offer = false, mux_require = false, mux_demux = false, mux_accept = false,
+         mux_reject = false;
+    bool no_rtcp_attribute = false, full_rtcp_attribute = false;
+
+    // SDES.
+    bool sdes_off = false, sdes_nonew = false, sdes_pad = false, sdes_lifetime = false,
+         sdes_prefer = false, recrypt = false;
+    std::set<srtp::Suite> sdes_no, sdes_only;
+    std::vector<srtp::Suite> sdes_order;
+    std::optional<bool> encrypt_rtp, encrypt_rtcp, authenticate_rtp;
+
+    CodecRules codec;
+    std::optional<unsigned> ptime, ptime_reverse;
+    bool allow_no_codec = false, single_codec = false;
+
+    // Text.
+    bool replace_origin = false, replace_origin_full = false, replace_session_name = false,
+         replace_version = false, replace_username = false, replace_zero = false,
+         force_version = false;
+    AttributeRules attributes_global, attributes_audio, attributes_video;
+    std::vector<std::string_view> remove_media;
+    std::vector<std::string_view> strip_extmap;
+    bool strip_all_extmap = false;
+    bool original_sendrecv = false, loop_protect = false;
+
+    // The rest.
+    bool block_dtmf = false, fatal = false, fast = false, to_tag_flag = false, load_limit = false,
+         inject_dtmf = false, block_egress = false, early_media = false;
+    std::optional<long> delete_delay;
+    std::size_t limit = 32;
+    std::string_view file, blob, body, metadata;
+    std::string_view code;
+    long duration = 0, volume = 0, pause = 0, repeat_times = 1, start_position = 0,
+         repeat_duration = 0;
+
+    /// What was said that nobody here understands, or that has no effect: for the log.
+    std::vector<std::string> unknown;
+
+    /// Strings that were not in the document: flags that came as one text.
+    std::list<std::string> kept;
+};
+
+/// Flag strings by name, from the configuration; those named as a command, or `default`, count
+/// without being named.
+using Templates = std::function<std::optional<std::string_view>(std::string_view name)>;
+
+/// Reads a request. Fails only when the flags in one string cannot be taken apart.
+Result<Request> read_request(const ng::Document& document, const Templates& templates);
+
+}  // namespace strowger::relay

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/log.hpp"
+#include "base/time.hpp"
+#include "relay/interfaces.hpp"
+#include "relay/request.hpp"
+
+namespace strowger::relay {
+
+/// The relay as it is configured (docs/relay.md).
+struct Settings {
+    std::vector<InterfaceSpec> interfaces;
+    std::vector<SocketAddress> listen_ng, listen_tcp_ng, listen_cli, listen_http;
+    std::vector<Cidr> control_allow;  ///< who may ask; empty: anybody
+    std::uint16_t port_min = 30000, port_max = 39999;
+    int tos = 0, control_tos = 0;
+    unsigned threads = 0;  ///< 0: one a core
+    Duration timeout = std::chrono::seconds{60};
+    Duration silent_timeout = std::chrono::seconds{3600};
+    Duration final_timeout{};  ///< zero: none
+    Duration offer_timeout = std::chrono::seconds{3600};
+    Duration delete_delay = std::chrono::seconds{30};
+    long max_sessions = -1;  ///< below zero: no limit
+    Learning learning = Learning::delayed;
+    bool sip_source = false;
+    std::map<std::string, std::string, std::less<>> templates;  ///< flags by name
+    int log_level = 6;
+    std::string pidfile;
+};
+
+/// What rtpengine's numbers for log levels (those of syslog) mean here.
+constexpr log::Level level_of(int number) {
+    if (number >= 7) return log::Level::debug;
+    if (number >= 5) return log::Level::notice;
+    return number == 4 ? log::Level::warning : log::Level::error;
+}
+
+}  // namespace strowger::relay
