@@ -113,8 +113,8 @@ bool Sdes::accept_first(const Request& request) {
 std::vector<std::string> Sdes::lines(const Request& request) const {
     std::vector<std::string> lines;
     for (const auto& crypto : ours_)
-        lines.push_back(srtp::print(
-            crypto, request.sdes_pad ? srtp::Padding::written : srtp::Padding::omitted));
+        lines.push_back(
+            srtp::print(crypto, request.sdes_pad ? Padding::written : Padding::omitted));
     return lines;
 }
 
