@@ -11,7 +11,7 @@ bool regex_explodes(std::string_view regex) {
     unsigned product = 1;
     for (std::size_t at = 0; at < regex.size(); ++at) {
         unsigned factor = 1;
-        if (regex[at] == '+' && at > 0) {
+        if (at > 0 && std::string_view("+*?").find(regex[at]) != std::string_view::npos) {
             if (std::string_view("+*?})").find(regex[at - 1]) != std::string_view::npos) factor = 2;
         } else if (regex[at] == '{') {
             unsigned number = 0;

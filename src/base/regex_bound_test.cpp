@@ -21,5 +21,16 @@ TEST(RegexBound, StopsWhatTheLibraryWouldWriteOutAThousandTimes) {
     EXPECT_TRUE(regex_explodes("a{99999}"));
 }
 
+// Found by the fuzzer: as many steps of the compiler as two to the power of the stars.
+TEST(RegexBound, RepetitionsOfRepetitionsExplodeWhateverTheirSign) {
+    for (const char sign : {'*', '?', '+'}) {
+        EXPECT_TRUE(regex_explodes("^." + std::string(100, sign) + "$")) << sign;
+        std::string nested = "a";
+        for (int i = 0; i < 20; ++i) nested = "(" + nested + ")" + sign;
+        EXPECT_TRUE(regex_explodes(nested)) << sign;
+    }
+    EXPECT_FALSE(regex_explodes("^(\\+?[0-9]*)?(;.*)*$"));
+}
+
 }  // namespace
 }  // namespace strowger

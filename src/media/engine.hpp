@@ -54,7 +54,14 @@ struct Profile {
     Duration source_patience = std::chrono::seconds{3};
     Duration rtcp_interval = std::chrono::seconds{5};  ///< between reports, about
     Duration keepalive{};    ///< a packet without sound when none went out for so long; zero: none
-    bool use_ptime = false;  ///< what is made here comes in packets as long as the party asks for
+    bool use_ptime = false;  ///< packets to the party are as long as it asks for
+    /// How long they are, in milliseconds, where a codec is to have another length than it comes
+    /// in.
+    struct PacketTime {
+        std::string codec;  ///< as in SDP
+        unsigned milliseconds = 0;
+    };
+    std::vector<PacketTime> packet_times;
 };
 
 /// A tone, a list of files, or music: what can be played.

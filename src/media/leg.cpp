@@ -117,6 +117,14 @@ void Leg::agree(Terms terms) {
     if (listen && !detector_) detector_ = std::make_unique<DtmfDetector>();
     if (!listen) detector_.reset();
 
+    const std::size_t packed = std::min(terms_.repack_ms * std::size_t{8}, Repacker::max_length);
+    if (packed == 0) {
+        repacker_.reset();
+    } else if (!repacker_ || repacker_->length() != packed) {
+        repacker_ = std::make_unique<Repacker>();
+        repacker_->set_length(packed);
+    }
+
     quiet_since_ = shard_->now();
     silent_since_ = quiet_since_;
     timed_out_ = false;
@@ -421,6 +429,13 @@ void Leg::relay(MutableBytes packet, Bytes payload, const Route& route, Time now
         g711::transcode(static_cast<g711::Law>(route.law), payload,
                         packet.subspan(offset, payload.size()));
     }
+    // As long as everything has the wanted length already, nothing is packed anew.
+    if (repacker_ && (repacker_->in_use() ||
+                      (route.out_law != no_law && payload.size() != repacker_->length()))) {
+        const auto parsed = rtp::Packet::parse(packet);
+        if (parsed) repack(parsed->header(), parsed->payload(), route, now);
+        return;
+    }
     if (!sender_.forward(packet, now)) return;
     packet[1] = static_cast<std::uint8_t>((packet[1] & 0x80) | route.out_type);
     if (is_tapped()) {
@@ -428,6 +443,39 @@ void Leg::relay(MutableBytes packet, Bytes payload, const Route& route, Time now
         tap(load32(packet, 4), packet.subspan(offset, payload.size()), route.out_law);
     }
     send(packet, payload, route.out_law, now);
+}
+
+// Numbers are the repacker's own, for keys and whatever else goes out between as well; what it made
+// is to the rewriter one source like any other.
+void Leg::repack(const rtp::Header& header, Bytes payload, const Route& route, Time now) {
+    const auto out = [&](std::uint16_t sequence, std::uint32_t timestamp, bool marker, Bytes bytes,
+                         const Route& as) {
+        const auto rewritten = sender_.forward({.marker = marker,
+                                                .payload_type = as.out_type,
+                                                .sequence = sequence,
+                                                .timestamp = timestamp,
+                                                .ssrc = header.ssrc},
+                                               now);
+        if (!rewritten) return;
+        const MutableBytes packet = shard_->second_buffer().first(rtp::header_size + bytes.size());
+        const MutableBytes sound = packet.subspan(rtp::header_size);
+        std::ranges::copy(bytes, sound.begin());
+        rtp::write_header(*rewritten, packet);
+        if (is_tapped()) tap(rewritten->timestamp, sound, as.out_law);
+        send(packet, sound, as.out_law, now);
+    };
+    const bool taken =
+        route.out_law != no_law && repacker_->put(header.sequence, header.timestamp, payload);
+    if (taken)
+        repacked_as_ = route;
+    else
+        repacker_->flush();
+    Repacker::Packet made;
+    for (bool marker = taken && header.marker; repacker_->poll(made); marker = false)
+        out(made.sequence, made.timestamp, marker, made.codes, repacked_as_);
+    if (!taken)
+        out(repacker_->next_sequence(header.sequence), header.timestamp, header.marker, payload,
+            route);
 }
 
 void Leg::send(Bytes packet, Bytes payload, std::uint8_t law, Time now) {

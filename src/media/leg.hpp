@@ -11,6 +11,7 @@
 #include "media/engine.hpp"
 #include "media/g711.hpp"
 #include "media/readable.hpp"
+#include "media/repacker.hpp"
 #include "media/terms.hpp"
 #include "media/timers.hpp"
 #include "media/transport.hpp"
@@ -137,6 +138,8 @@ private:
 
     /// A packet from the peer (or ourselves), to go out under our own header.
     void relay(MutableBytes packet, Bytes payload, const Route& route, Time now);
+    /// The same in packets of the length that the party wants.
+    void repack(const rtp::Header& header, Bytes payload, const Route& route, Time now);
     /// Out it goes, and into the recordings when it is G.711 by `law`.
     void send(Bytes packet, Bytes payload, std::uint8_t law, Time now);
     void play_tick(Time now);
@@ -162,6 +165,8 @@ private:
     rtp::EventReceiver keys_;
     std::uint32_t event_clock_ = 8000;
     rtp::Rewriter sender_;
+    std::unique_ptr<Repacker> repacker_;        // made by the terms that ask for it
+    Route repacked_as_;                         // what waits in it
     std::unique_ptr<rtp::EventSender> digits_;  // made for the first digits
     rtcp::Reporter reporter_;
     Duration rtcp_interval_ = std::chrono::seconds{5};
@@ -186,7 +191,7 @@ private:
     std::uint64_t refused_ = 0;  ///< garbage, unknown payload types, strangers
     bool started_ = false, timed_out_ = false;
     bool picture_due_ = false;  ///< whom it was joined to has seen no whole one yet
-    Time quiet_since_{};  ///< last packet, or since when one was to be expected
+    Time quiet_since_{};        ///< last packet, or since when one was to be expected
 
     Timer play_timer_, digit_timer_, key_timer_, record_timer_, rtcp_timer_, watch_timer_;
 };

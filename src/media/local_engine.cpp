@@ -21,8 +21,18 @@ constexpr std::size_t max_id = 1024;
 constexpr std::size_t max_files = 1024;
 
 constexpr std::uint32_t ptime = 20;
+// Of what is packed here: less is all headers, more a delay that is heard.
+constexpr std::uint32_t least_ptime = 10, most_ptime = 60;
 
 const sdp::Codec telephone_event{"telephone-event", 8000, 1, "0-16"};
+
+// What the profile says of a codec, else 20 ms.
+std::optional<std::uint32_t> packet_time(const Profile& profile, const sdp::Codec* codec) {
+    if (codec)
+        for (const auto& time : profile.packet_times)
+            if (iequals(time.codec, codec->name)) return time.milliseconds;
+    return std::nullopt;
+}
 
 std::vector<sdp::Codec> allowed_codecs(const Profile& profile,
                                        const std::vector<sdp::Codec>& preferred) {
@@ -208,6 +218,9 @@ Task<Result<std::string>> LocalEngine::publish(PublishRequest request) {
         }
         co_return std::unexpected(answer.error());
     }
+    if (answer->audio && answer->audio->speech())
+        if (const auto own = packet_time(record.profile, &answer->audio->speech()->codec))
+            answer->description.media[answer->audio->section].ptime = own;
     if (fresh) admit(std::move(fresh), std::move(leg));
     answer_streams(record, *offer, request.peer, request.direction, answer->description);
     std::string text = record.history.publish(std::move(answer->description));
@@ -226,10 +239,12 @@ Task<Result<std::string>> LocalEngine::create(CreateRequest request) {
     }
     record->profile = std::move(request.profile);
     const auto& last = record->history.last();
-    auto offer = sdp::offer({.codecs = allowed_codecs(record->profile, request.preferred),
+    auto codecs = allowed_codecs(record->profile, request.preferred);
+    const auto own = packet_time(record->profile, codecs.empty() ? nullptr : &codecs.front());
+    auto offer = sdp::offer({.codecs = std::move(codecs),
                              .direction = request.direction,
                              .port = record->local.port,
-                             .ptime = ptime},
+                             .ptime = own.value_or(ptime)},
                             base_description(*record), last ? &*last : nullptr);
     offer_streams(*record, request.peer, request.direction, offer, last ? &*last : nullptr);
     co_return record->history.publish(std::move(offer));
@@ -273,7 +288,15 @@ void LocalEngine::apply(Record& record, const sdp::Agreement& agreement) {
                 .timeout_hold = record.profile.rtp_timeout_hold,
                 .rtcp_interval = record.profile.rtcp_interval,
                 .keepalive = record.profile.keepalive,
-                .ptime_ms = record.profile.use_ptime ? agreement.ptime.value_or(ptime) : ptime};
+                .ptime_ms = ptime};
+    // What the party asks for outranks what the configuration gives a codec.
+    const auto* speech = agreement.speech();
+    auto wanted = packet_time(record.profile, speech ? &speech->codec : nullptr);
+    if (record.profile.use_ptime && agreement.ptime) wanted = agreement.ptime;
+    if (wanted) {
+        terms.ptime_ms = std::clamp(*wanted, least_ptime, most_ptime);
+        terms.repack_ms = terms.ptime_ms;
+    }
     post(record, [terms = std::move(terms)](Leg& leg) mutable { leg.agree(std::move(terms)); });
 }
 

@@ -21,6 +21,7 @@ struct Terms {
     Duration rtcp_interval = std::chrono::seconds{5};
     Duration keepalive{};          ///< zero: none
     unsigned ptime_ms = 20;        ///< of packets that are made here
+    unsigned repack_ms = 0;        ///< of what others say in G.711; 0: as long as it came
     bool passes_feedback = false;  ///< requests for a whole picture go on to the peer
 };
 

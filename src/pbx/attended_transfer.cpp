@@ -38,13 +38,11 @@ private:
     // Whoever sits in a bridge that `by` has left.
     ChannelPtr alone(const Bridge& bridge) const { return bridge.peer_of(*by_); }
 
-    Task<> play_and_wait(std::string name) { co_await play_to(by_, std::move(name)); }
-
-    Task<> play_to(ChannelPtr whom, std::string name) {
-        const auto file = core_.sounds.find(name, whom->language);
+    Task<> play_and_wait(std::string name) {
+        const auto file = core_.sounds.find(name, by_->language);
         if (!file) co_return;
         std::vector<std::string> files{*file};
-        (void)co_await whom->play_and_wait(std::move(files));
+        (void)co_await by_->play_and_wait(std::move(files));
     }
 
     // The number, dialled on to the end of the prompt; nothing when there is no such extension.
@@ -226,11 +224,13 @@ private:
         const auto waiting = alone(*first_);
         if (waiting) (void)waiting->variables().set("ATTENDEDTRANSFER", by_->name());
         if (target_ && !target_->hung_up() && waiting) {
-            if (const auto& sound = core_.config->features.xfersound; !sound.empty()) {
+            const bool joined = co_await first_->admit(target_);
+            // Over the beginning of what is said: the bridge has their events now, so that nobody
+            // could wait for its end.
+            if (const auto& sound = core_.config->features.xfersound; joined && !sound.empty()) {
                 std::string beep = sound;
-                co_await play_to(target_, std::move(beep));
+                co_await say(target_, std::move(beep));
             }
-            (void)co_await first_->admit(target_);
             co_return;
         }
         const auto& features = core_.config->features;

@@ -37,6 +37,7 @@ constexpr std::array entries{
 }  // namespace
 
 std::optional<media::CodecSpec> codec_by_name(std::string_view name) {
+    name = split_once(name, ':').first;
     for (const auto& entry : entries)
         if (iequals(entry.name, name))
             return media::CodecSpec{std::string(entry.sdp_name), entry.clock_rate, entry.channels};
@@ -48,6 +49,16 @@ std::vector<media::CodecSpec> codecs_by_names(const std::vector<std::string>& na
     for (const auto& name : names)
         if (auto spec = codec_by_name(name)) specs.push_back(std::move(*spec));
     return specs;
+}
+
+std::vector<media::Profile::PacketTime> packet_times(const std::vector<std::string>& names) {
+    std::vector<media::Profile::PacketTime> times;
+    for (const auto& name : names) {
+        const auto codec = codec_by_name(name);
+        const auto time = parse_number<unsigned>(split_once(name, ':').second);
+        if (codec && time) times.push_back({codec->name, *time});
+    }
+    return times;
 }
 
 std::string codec_name(std::string_view sdp_name) {

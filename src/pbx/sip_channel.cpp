@@ -207,6 +207,7 @@ media::Profile SipChannel::profile() const {
         std::chrono::seconds{endpoint_->rtp_keepalive > 0 ? endpoint_->rtp_keepalive
                                                           : static_cast<int>(rtp.rtp_keepalive)};
     profile.use_ptime = endpoint_->use_ptime;
+    profile.packet_times = packet_times(endpoint_->codecs);
     return profile;
 }
 

@@ -6,6 +6,7 @@ import time
 import pytest
 from agent import Agent, sdp
 from exchange import wait_for
+from sound import compare
 
 OBJECTS = "".join(f"""
 [{name}]
@@ -20,7 +21,8 @@ type = aor
 max_contacts = 1
 remove_existing = yes
 """ for name, more in [("kept", "rtp_keepalive = 1"), ("ptime", "use_ptime = yes"), ("plain", ""), ("timed", "rtp_timeout = 1"),
-                       ("symmetric", "rtp_symmetric = yes")])
+                       ("symmetric", "rtp_symmetric = yes"), ("long", "disallow = all\nallow = ulaw:40"),
+                       ("law", "disallow = all\nallow = alaw:30")])
 
 EXTENSIONS = """\
 [phones]
@@ -29,6 +31,7 @@ exten => 100,1,Answer()
 exten => 101,1,Answer()
  same => n,Playtones(busy)
  same => n,Wait(20)
+exten => _[a-z].,1,Dial(PJSIP/${EXTEN},20)
 """
 
 
@@ -73,6 +76,38 @@ def test_what_is_played_comes_in_packets_as_long_as_wanted(exchange, name, ptime
         steps = {(b[3] - a[3]) % 2 ** 32 for a, b in zip(packets, packets[1:])}
         assert steps == {size}
         out.bye()
+
+
+@pytest.mark.parametrize("callee, asked, size, offered", [("long", None, 320, 40), ("ptime", 60, 480, 20), ("ptime", 10, 80, 20),
+                                                           ("ptime", 20, 160, 20), ("plain", 40, 160, 20), ("law", None, 240, 30)])
+def test_what_the_other_one_says_comes_in_packets_as_long_as_wanted(exchange, speech, tmp_path, callee, asked, size, offered):
+    law = 8 if callee == "law" else 0
+    with Agent(exchange, "plain" if callee != "plain" else "kept") as caller, Agent(exchange, callee) as called:
+        for agent in (caller, called):
+            assert agent.register(expires=300).status == 200
+        out = caller.invite(callee)
+        back = called.wait_invite()
+        back.rtp.payload_type = law
+        assert f"a=ptime:{offered}\r\n" in back.request.body.decode()
+        body = sdp(back.rtp.port, formats=f"{law} 101")
+        back.respond(200, "OK", body=body.replace("a=sendrecv", f"a=ptime:{asked}\r\na=sendrecv") if asked else body)
+        called.expect("ACK", call_id=back.call_id)
+        target = back.request.sdp()
+        back.rtp.send(target.address, target.port)
+        out.answered(wav=speech["a"])
+        time.sleep(3.5)
+        out.rtp.press("5")  # a key between the sounds
+        time.sleep(0.3)
+        packets = [p for p in back.rtp.packets if p[1] == law]
+        assert sum(len(p[5]) == size for p in packets) > 0.95 * len(packets)
+        assert [(b[2] - a[2]) & 0xffff for a, b in zip(back.rtp.packets, back.rtp.packets[1:])].count(1) == len(back.rtp.packets) - 1
+        assert back.rtp.digits == ["5"]
+        if law == 0:
+            assert compare(speech["a"], back.rtp.heard_file(tmp_path / "heard.wav"))["similarity"] > 0.9
+        # The other way nothing was asked for, and nothing is changed.
+        assert {len(p[5]) for p in out.rtp.packets if p[1] == 0} == {160}
+        out.bye()
+        back.ended()
 
 
 def test_reports_come_as_often_as_wanted(exchange):

@@ -57,12 +57,19 @@ exten => 703,1,Answer()
  same => n,AudioSocket(40325ec2-5efd-4bd3-805f-53576e581d13,127.0.0.1:{program})
  same => n,Set(GLOBAL(SOCKET)=went on)
  same => n,Hangup()
+exten => 704,1,Answer()
+ same => n,Directory(people,found,e)
+ same => n,Set(GLOBAL(DIRECTORY)=${DIRECTORY_RESULT})
+ same => n,Hangup()
 exten => 900,1,Set(GLOBAL(CALLED)=${CALLERID(num)} ${colour})
  same => n,Answer()
  same => n,Wait(1)
  same => n,Hangup()
 exten => eve1,1,Dial(PJSIP/ben,20)
 exten => eve2,1,Dial(PJSIP/eve,20)
+[found]
+exten => _10XX,1,Set(GLOBAL(DIRECTORY)=${DIRECTORY_RESULT} ${EXTEN})
+ same => n,Hangup()
 """
 
 FOLLOW_ME = """\
@@ -116,7 +123,9 @@ def exchange(start, tmp_path_factory, speech):
     program = socket.create_server(("127.0.0.1", 0))
     shutil.copy(speech["a"], folder / "question.wav")
     shutil.copy(speech["b"], folder / "from.wav")
-    running = start({"objects": OBJECTS, "extensions.conf": EXTENSIONS, "followme.conf": FOLLOW_ME},
+    running = start({"objects": OBJECTS, "extensions.conf": EXTENSIONS, "followme.conf": FOLLOW_ME,
+                     "voicemail.conf": "[people]\n1001 => 1,Ann Archer\n1002 => 1,Ben Archer\n1003 => 1,Cat Brown\n"
+                                       "1004 => 1,Dan Archibald,,,hidefromdir=yes\n"},
                     web=plain.server_address[1], secure=secure.server_address[1], sounds=folder,
                     program=program.getsockname()[1])
     running.program = program
@@ -255,3 +264,33 @@ def test_a_program_hears_the_caller_and_is_heard_by_it(exchange, phones, speech,
     call.ended(timeout=5)
     assert global_value(exchange, "SOCKET") == "went on"
     connection.close()
+
+
+def test_people_are_found_by_the_letters_of_their_names_and_named_by_themselves(exchange, phones, speech, tmp_path):
+    own = exchange.state / "voicemail" / "people" / "1002"
+    own.mkdir(parents=True)
+    shutil.copy(speech["b"], own / "greet.wav")
+    call = phones[0].invite("704")
+    call.answered()
+    time.sleep(0.5)
+    call.rtp.press("272")  # ARC
+    time.sleep(3)  # Ann Archer is spelled
+    spelled = time.monotonic()
+    call.rtp.press("*")
+    time.sleep(3.8)
+    heard = call.rtp.heard_file(tmp_path / "name.wav", since=spelled + 0.3)
+    assert compare(speech["b"], heard)["similarity"] > 0.85, "Ben Archer did not say his name himself"
+    call.rtp.press("1")
+    call.ended(timeout=5)
+    assert global_value(exchange, "DIRECTORY") == "SELECTED 1002"
+
+
+def test_nobody_is_found_who_is_not_there(exchange, phones):
+    call = phones[0].invite("704")
+    call.answered()
+    for _ in range(3):
+        time.sleep(0.5)
+        call.rtp.press("999")
+        time.sleep(4)  # "no directory entries match your search"
+    call.ended(timeout=10)
+    assert global_value(exchange, "DIRECTORY") == "TIMEOUT"

@@ -1,10 +1,12 @@
 """Blind transfers as phones see them: what the one who transfers is told, and when (RFC 3515, 4488, 5589)."""
+import shutil
 import time
 
 import pytest
 from agent import Agent, Call
 from exchange import wait_for
 from house import hang_up_all
+from sound import compare
 
 OBJECTS = """
 [phone](!)
@@ -35,6 +37,7 @@ exten => 105,1,Dial(PJSIP/erin,30)
  same => n(s-CHANUNAVAIL),Hangup()
 exten => 106,1,Dial(PJSIP/frank,30)
 exten => 107,1,Dial(PJSIP/gina,30)
+exten => 204,1,Dial(PJSIP/dave,30,T)
 exten => 610,1,Set(GLOBAL(BY)=${SIPREFERTOHDR}/${SIPREFERREDBYHDR}/${BLINDTRANSFER:0:10})
  same => n,Answer()
  same => n,Echo()
@@ -42,8 +45,11 @@ exten => 610,1,Set(GLOBAL(BY)=${SIPREFERTOHDR}/${SIPREFERREDBYHDR}/${BLINDTRANSF
 
 
 @pytest.fixture(scope="module")
-def exchange(start):
-    return start({"objects": OBJECTS, "extensions.conf": EXTENSIONS})
+def exchange(start, speech, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sounds")
+    shutil.copy(speech["b"], folder / "told.wav")
+    return start({"objects": OBJECTS, "extensions.conf": EXTENSIONS,
+                  "features.conf": "[general]\nxfersound = {sounds}/told\n[featuremap]\natxfer = *9\n"}, sounds=folder)
 
 
 @pytest.fixture
@@ -218,3 +224,23 @@ def test_a_refer_outside_of_a_call_is_declined(exchange, phones):
     (carol,) = phones("carol")
     answer = carol.ask("REFER", uri=carol.uri("104"), headers=[f"Refer-To: <sip:105@{exchange.server}>", f"Contact: <{carol.contact}>"])
     assert answer.status == 603
+
+
+def test_who_is_transferred_to_hears_the_sound_of_it_and_then_talks(exchange, phones, speech, tmp_path):
+    carol, dave, erin = phones("carol", "dave", "erin")
+    out, back = connect(carol, dave, "204")
+    out.rtp.press("*9")
+    time.sleep(1)
+    out.rtp.press("105")
+    third = erin.wait_invite(timeout=8)
+    third.answer()
+    time.sleep(0.5)
+    left = time.monotonic()
+    out.bye()
+    time.sleep(4.5)
+    heard = third.rtp.heard_file(tmp_path / "told.wav", since=left)
+    assert compare(speech["b"], heard)["similarity"] > 0.9
+    since = time.monotonic()
+    wait_for(lambda: third.rtp.voice_packets(since) and back.rtp.voice_packets(since), what="the two to hear each other")
+    third.bye()
+    back.ended()

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/text.hpp"
 
 namespace strowger::pbx::config {
@@ -23,7 +25,9 @@ void remove(std::vector<std::string>& codecs, std::string_view name) {
     if (iequals(name, "all"))
         codecs.clear();
     else
-        std::erase_if(codecs, [&](const auto& codec) { return iequals(codec, name); });
+        std::erase_if(codecs, [&](const auto& codec) {
+            return iequals(split_once(codec, ':').first, split_once(name, ':').first);
+        });
 }
 
 Result<> add(std::vector<std::string>& codecs, std::string_view name) {
@@ -33,7 +37,11 @@ Result<> add(std::vector<std::string>& codecs, std::string_view name) {
         return {};
     }
     // "ulaw:20" gives a packet time with the name; "g723.1" is how the codec is usually written.
-    auto plain = split_once(name, ':').first;
+    auto [plain, time] = split_once(name, ':');
+    const auto milliseconds = parse_number<unsigned>(time);
+    if (name.find(':') != std::string_view::npos &&
+        (!milliseconds || *milliseconds == 0 || *milliseconds > max_packet_time))
+        return fail("expected a packet time of 1 to {} ms, got '{}'", max_packet_time, name);
     if (iequals(plain, "g723.1")) plain = "g723";
     if (std::none_of(known.begin(), known.end(),
                      [&](auto codec) { return iequals(codec, plain); })) {
@@ -42,7 +50,7 @@ Result<> add(std::vector<std::string>& codecs, std::string_view name) {
                     : fail("unknown codec '{}'", name);
     }
     remove(codecs, plain);
-    codecs.push_back(to_lower(plain));
+    codecs.push_back(to_lower(plain) + (milliseconds ? fmt::format(":{}", *milliseconds) : ""));
     return {};
 }
 

@@ -170,7 +170,11 @@ TEST(Codecs, AllowAndDisallowApplyInOrder) {
     ASSERT_TRUE(apply_codecs(codecs, "!all,alaw,ulaw", true));
     ASSERT_TRUE(apply_codecs(codecs, "g722:20", true));
     ASSERT_TRUE(apply_codecs(codecs, "alaw", false));
-    EXPECT_EQ(codecs, (std::vector<std::string>{"ulaw", "g722"}));
+    EXPECT_EQ(codecs, (std::vector<std::string>{"ulaw", "g722:20"}));
+    ASSERT_TRUE(apply_codecs(codecs, "g722:40,!ulaw", true));
+    EXPECT_EQ(codecs, (std::vector<std::string>{"g722:40"}));
+    for (const auto wrong : {"ulaw:", "ulaw:x", "ulaw:0", "ulaw:301"})
+        EXPECT_FALSE(apply_codecs(codecs, wrong, true)) << wrong;
 }
 
 TEST(Tones, ItemsAreFrequenciesModulationAndDuration) {
