@@ -52,13 +52,15 @@ def missing(wanted, spans):
     return [name for name in wanted if name not in known]
 
 
-@pytest.mark.parametrize("subcommand", [(), ("pbx",), ("compare",), ("health",)])
-def test_every_command_line_option_is_in_its_page(subcommand):
-    spans = " ".join(code(page("pbx.md")))
+@pytest.mark.parametrize("name,subcommand", [
+    ("pbx.md", ()), ("pbx.md", ("pbx",)), ("pbx.md", ("compare",)), ("pbx.md", ("health",)),
+    ("echo.md", ("echo", "server")), ("echo.md", ("echo", "client")), ("echo.md", ("echo", "load"))])
+def test_every_command_line_option_is_in_its_page(name, subcommand):
+    spans = " ".join(code(page(name)))
     options = options_of(*subcommand)
     assert len(options) >= 2
     absent = [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", spans)]
-    assert not absent, f"docs/pbx.md lacks {absent}"
+    assert not absent, f"docs/{name} lacks {absent}"
 
 
 def test_every_command_is_in_its_page(exchange):
@@ -110,8 +112,9 @@ def test_every_command_of_the_page_exists(exchange):
     assert not unknown
 
 
-def test_the_metrics_are_those_of_the_page():
-    told = set(re.findall(r"strowger_\w+", section(page("pbx.md"), "Metrics and health")))
+def test_the_metrics_are_those_of_the_pages():
+    told = {name for service in ("pbx.md", "echo.md")
+            for name in re.findall(r"strowger_\w+", section(page(service), "Metrics and health"))}
     assert told == set(re.findall(r'"(strowger_\w+)"', "".join(
         path.read_text() for path in (root / "src").rglob("*.cpp") if not path.name.endswith("_test.cpp"))))
 
