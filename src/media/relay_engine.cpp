@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <future>
 
+#include "base/log.hpp"
+
 namespace strowger::media {
 namespace {
 
@@ -24,6 +26,7 @@ RelaySide::RelaySide(RelayEngine& engine, Ports& ports, std::unique_ptr<RelayStr
 }
 
 RelaySide::~RelaySide() {
+    *self_ = nullptr;
     Shard& shard = engine_.shard(*this);
     shard.put(
         [&shard, stream = stream_, &mailbox = engine_.mailbox_, &ports = ports_, port = port_] {
@@ -88,6 +91,46 @@ void RelaySide::feed(const std::vector<RelaySide*>& sinks) {
     });
 }
 
+void RelaySide::play(Player::Sounds from, std::vector<std::string> paths,
+                     StreamSpeaker::Voice voice) {
+    const auto turn = ++plays_;
+    auto work = [&mailbox = engine_.mailbox_, self = self_, from = std::move(from),
+                 paths = std::move(paths), voice, turn](Disk& disk) mutable {
+        for (const auto& path : paths) {
+            auto sound = disk.load(path);
+            if (!sound) {
+                LOG_WARNING((log::About{"relay"}), "cannot play: {}", sound.error().text());
+                return;
+            }
+            from.sounds.push_back(std::move(*sound));
+        }
+        mailbox.post([self = std::move(self), from = std::move(from), voice, turn]() mutable {
+            RelaySide* side = *self;
+            if (!side || side->plays_ != turn) return;
+            side->play(std::make_unique<Player>(std::move(from)), voice);
+            side->engine_.flush();
+        });
+    };
+    if (!engine_.disk_) engine_.disk_ = std::make_unique<Disk>(RelayEngine::sound_cache);
+    engine_.disk_->post(std::move(work));
+}
+
+void RelaySide::play(std::unique_ptr<Player> player, StreamSpeaker::Voice voice) {
+    ++plays_;
+    engine_.shard(*this).put([stream = stream_, player = std::move(player), voice]() mutable {
+        stream->play(std::move(player), voice);
+    });
+}
+
+void RelaySide::stop_playing() {
+    ++plays_;
+    engine_.shard(*this).put([stream = stream_] { stream->stop_playing(); });
+}
+
+void RelaySide::press(StreamSpeaker::Keys keys) {
+    engine_.shard(*this).put([stream = stream_, keys = std::move(keys)] { stream->press(keys); });
+}
+
 RelayEngine::RelayEngine(unsigned threads) {
     auto random = Random::system();
     threads = std::clamp(threads, 1U, max_threads);
@@ -97,6 +140,7 @@ RelayEngine::RelayEngine(unsigned threads) {
 }
 
 RelayEngine::~RelayEngine() {
+    disk_.reset();
     shards_.clear();
     dispatch();
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "io/mailbox.hpp"
+#include "media/disk.hpp"
 #include "media/ports.hpp"
 #include "media/relay_stream.hpp"
 #include "media/shard.hpp"
@@ -43,6 +44,12 @@ public:
     void inherit(RelaySide& before);
     void gate(std::optional<RelayStream::Gate> gate);
     void feed(const std::vector<RelaySide*>& sinks);
+    /// Files to the party, one after the other. They are read on a thread of their own; what cannot
+    /// be read is logged, and nothing plays.
+    void play(Player::Sounds from, std::vector<std::string> paths, StreamSpeaker::Voice voice);
+    void play(std::unique_ptr<Player> player, StreamSpeaker::Voice voice);
+    void stop_playing();
+    void press(StreamSpeaker::Keys keys);
 
 private:
     friend class RelayEngine;
@@ -56,6 +63,8 @@ private:
     std::uint16_t port_;
     std::size_t home_;
     std::optional<Key> receiving_, sending_;
+    std::uint64_t plays_ = 0;  ///< counts requests that start or stop playing
+    std::shared_ptr<RelaySide*> self_ = std::make_shared<RelaySide*>(this);  // of files being read
 };
 
 /// Moves the packets of relayed calls on threads of its own; a call's streams are on one of them.
@@ -65,6 +74,9 @@ private:
 ///     watch.on_readable([&] { engine.dispatch(); });
 class RelayEngine {
 public:
+    /// Of decoded files, as much as the exchange keeps: over an hour.
+    static constexpr std::size_t sound_cache = std::size_t{64} << 20;
+
     explicit RelayEngine(unsigned threads);
     ~RelayEngine();  ///< after all sides
 
@@ -86,6 +98,7 @@ private:
 
     io::Mailbox<Work> mailbox_;
     std::vector<std::unique_ptr<Shard>> shards_;  // post to the mailbox until they have stopped
+    std::unique_ptr<Disk> disk_;                  // posts to the mailbox too
 };
 
 }  // namespace strowger::media

@@ -165,6 +165,15 @@ void RelayStream::distribute(MutableBytes packet, Send send) {
 }
 
 void RelayStream::send_rtp(MutableBytes buffer, std::size_t size) {
+    if (speaker_ && place_.kind == Kind::rtp) {
+        if (speaker_->speaking()) return;
+        if (!speaker_->rewriter().forward(buffer.first(size), shard_->now())) return;
+    }
+    transmit_rtp(buffer, size);
+}
+
+void RelayStream::transmit_rtp(MutableBytes buffer, std::size_t size) {
+    if (size >= last_.size()) std::copy_n(buffer.begin(), last_.size(), last_.begin());
     if (encrypt_) {
         const auto sealed = encrypt_->protect(buffer, size);
         if (!sealed) return figures_->rtp_out.errors.add(1);
@@ -189,6 +198,31 @@ void RelayStream::send_rtcp(MutableBytes buffer, std::size_t size) {
     else if (transport_.remote())
         figures_->rtcp_out.errors.add(1);
 }
+
+// The party hears one stream: ours goes on where that of the other party is.
+StreamSpeaker& RelayStream::speaker() {
+    if (!speaker_) {
+        constexpr std::uint32_t packet_time = 160;  // in the units of G.711's clock
+        const Bytes last = last_;
+        const std::uint32_t ssrc = load32(last, 8);
+        auto rewriter = ssrc == 0
+                            ? rtp::Rewriter(shard_->random())
+                            : rtp::Rewriter(ssrc, static_cast<std::uint16_t>(load16(last, 2) + 1),
+                                            load32(last, 4) + packet_time);
+        speaker_ = std::make_unique<StreamSpeaker>(*this, *shard_, rewriter);
+    }
+    return *speaker_;
+}
+
+void RelayStream::play(std::unique_ptr<Player> player, StreamSpeaker::Voice voice) {
+    speaker().play(std::move(player), voice);
+}
+
+void RelayStream::stop_playing() {
+    if (speaker_) speaker_->stop();
+}
+
+void RelayStream::press(const StreamSpeaker::Keys& keys) { speaker().press(keys); }
 
 void RelayStream::tell_remote() {
     if (transport_.remote() != told_) {

@@ -9,6 +9,7 @@
 
 #include "media/readable.hpp"
 #include "media/stream_figures.hpp"
+#include "media/stream_speaker.hpp"
 #include "media/transport.hpp"
 #include "wire/srtp/receiver.hpp"
 #include "wire/srtp/sender.hpp"
@@ -69,6 +70,14 @@ public:
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<RelayStream*> sinks);
 
+    /// Speaks to the party by itself; what others send to it meanwhile is dropped.
+    void play(std::unique_ptr<Player> player, StreamSpeaker::Voice voice);
+    void stop_playing();
+    void press(const StreamSpeaker::Keys& keys);
+    // By its speaker: a packet of our own, and how far it has come.
+    void put(MutableBytes buffer, std::size_t size) { transmit_rtp(buffer, size); }
+    void count_played(std::size_t samples) { figures_->played.set(samples); }
+
     void watch(Time now) { transport_.watch(now); }
     const Transport& transport() const { return transport_; }
 
@@ -84,6 +93,8 @@ private:
     void distribute(MutableBytes packet, Send send);
 
     void send_rtp(MutableBytes buffer, std::size_t size);
+    void transmit_rtp(MutableBytes buffer, std::size_t size);
+    StreamSpeaker& speaker();
     void send_rtcp(MutableBytes buffer, std::size_t size);
     void tell_remote();
 
@@ -95,6 +106,8 @@ private:
     std::unique_ptr<srtp::Receiver> decrypt_;
     std::unique_ptr<srtp::Sender> encrypt_;
     std::unique_ptr<Gate> gate_;
+    std::unique_ptr<StreamSpeaker> speaker_;             // once it has spoken, for good
+    std::array<std::uint8_t, rtp::header_size> last_{};  // header of what was sent last
     Place place_;
     std::uint16_t opaque_count_ = 0;     // stands for a sequence number where there is none
     std::optional<SocketAddress> told_;  // of where the party is, in the figures

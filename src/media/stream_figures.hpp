@@ -45,6 +45,7 @@ public:
         last_rtcp;  ///< when, in nanoseconds of the monotonic clock; 0: never
     std::array<Figure<std::uint32_t>, max_ssrcs> ssrcs_in;
     Figure<std::uint8_t> payload_type;  ///< of the last packet
+    Figure<std::uint64_t> played;       ///< samples of the file that plays to the party, or did
     Figure<bool> confirmed;             ///< the source is known and nobody else is heard
 
     /// Where packets to the party go now; port 0: nobody knows. Read while it changes it may be

@@ -42,6 +42,11 @@ void Call::remove(Party& party) {
     for (const auto& other : parties) {
         std::erase_if(other->sources, [&](const auto& s) { return s.source == &party; });
         if (other->dialogue == &party) other->dialogue = nullptr;
+        for (auto& section : other->sections) {
+            if (section.source != &party) continue;
+            section.source = nullptr;
+            section.refused = true;
+        }
     }
     std::erase_if(parties, [&](const auto& each) { return each.get() == &party; });
 }
@@ -77,9 +82,13 @@ void Call::route() {
             for (const auto& listener : parties) {
                 const bool hears = std::ranges::any_of(
                     listener->sources, [&](const auto& s) { return s.source == source.get(); });
-                if (!hears || i >= listener->sections.size()) continue;
-                auto& target = listener->sections[i];
-                if (target.side && !target.refused) sinks.push_back(target.side.get());
+                if (!hears) continue;
+                for (std::size_t j = 0; j < listener->sections.size(); ++j) {
+                    auto& target = listener->sections[j];
+                    const bool named = target.source == source.get() && target.source_index == i;
+                    if (!named && (target.source || j != i)) continue;
+                    if (target.side && !target.refused) sinks.push_back(target.side.get());
+                }
             }
             section.side->feed(sinks);
         }

@@ -43,6 +43,10 @@ struct Section {
     Sdes sdes;
     bool passthrough = false;  ///< SRTP goes through under the parties' own keys
 
+    /// Whose section this party hears here, where it is not the one in the same place.
+    struct Party* source = nullptr;
+    std::size_t source_index = 0;
+
     std::bitset<128> events;  ///< payload types of telephone-event that the party sends
     std::vector<sdp::Payload> payloads;
 

@@ -34,7 +34,7 @@ private:
 };
 
 // Label values come from the configuration; a quote in one would break the page.
-std::string quoted(std::string_view text) {
+std::string label_value(std::string_view text) {
     std::string result;
     for (const char c : text) {
         if (c == '"' || c == '\\') result += '\\';
@@ -85,7 +85,7 @@ std::string metrics_page(const Relay& relay) {
         page.family(name, "gauge", help);
         for (const auto& local : relay.interfaces().all())
             page.value(2 * count(local.ports), fmt::format("name=\"{}\",address=\"{}\"",
-                                                           quoted(local.name), local.bind.text()));
+                                                           label_value(local.name), local.bind.text()));
     };
     ports("ports", "Ports for media", [](const auto& p) { return p.in_use() + p.available(); });
     ports("ports_free", "Of these, not in use", [](const auto& p) { return p.available(); });

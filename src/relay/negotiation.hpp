@@ -29,6 +29,15 @@ public:
     Result<std::string> offer(Party& from, Party& to);
     Result<std::string> answer(Party& from, Party& to);
 
+    // For descriptions that we make ourselves, of one party alone.
+    /// Takes the party's offer: streams, and keys to answer with.
+    Result<> take_offer(Party& party);
+    /// Opens streams towards a party that is to hear these others, for an offer to it.
+    Result<> make_offer(Party& listener, const std::vector<Party*>& sources);
+    Result<> open_for_offer(Party& party, Section& section);
+    /// The party's answer to either.
+    Result<> take_answer(Party& party);
+
 private:
     Result<std::string> run(Party& from, Party& to, bool is_offer);
     void remember(Party& from, Party& to, bool is_offer);

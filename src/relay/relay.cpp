@@ -49,6 +49,17 @@ const std::map<std::string_view, Relay::Command>& Relay::commands() {
         {"unblock-media", &Relay::unblock_media},
         {"silence-media", &Relay::silence_media},
         {"unsilence-media", &Relay::unsilence_media},
+        {"play-media", &Relay::play_media},
+        {"stop-media", &Relay::stop_media},
+        {"play-dtmf", &Relay::play_dtmf},
+        {"publish", &Relay::publish},
+        {"subscribe-request", &Relay::subscribe_request},
+        {"subscribe-answer", &Relay::subscribe_answer},
+        {"unsubscribe", &Relay::unsubscribe},
+        {"create", &Relay::create},
+        {"create-answer", &Relay::create_answer},
+        {"connect", &Relay::connect},
+        {"cli", &Relay::cli},
     };
     return table;
 }

@@ -71,6 +71,11 @@ public:
     };
     Carried carried() const;
 
+    /// Who answers the command `cli`.
+    void set_command_line(std::function<std::string(std::string_view)> run) {
+        command_line_ = std::move(run);
+    }
+
     Call* find(std::string_view id);
     bool end_call(std::string_view id);
     void end_all();
@@ -97,7 +102,22 @@ private:
     Result<> silence_media(const Request&, ng::Writer& out);
     Result<> unsilence_media(const Request&, ng::Writer& out);
 
+    Result<> play_media(const Request&, ng::Writer& out);
+    Result<> stop_media(const Request&, ng::Writer& out);
+    Result<> play_dtmf(const Request&, ng::Writer& out);
+    Result<> publish(const Request&, ng::Writer& out);
+    Result<> subscribe_request(const Request&, ng::Writer& out);
+    Result<> subscribe_answer(const Request&, ng::Writer& out);
+    Result<> unsubscribe(const Request&, ng::Writer& out);
+    Result<> create(const Request&, ng::Writer& out);
+    Result<> create_answer(const Request&, ng::Writer& out);
+    Result<> connect(const Request&, ng::Writer& out);
+    Result<> cli(const Request&, ng::Writer& out);
+
     Result<Call*> call_of(const Request& request);
+    Result<Call*> call_to_make(const Request& request, std::string& made_id);
+    Result<std::vector<Party*>> listeners(Call& call, const Request& request);
+    Result<> merge(Call& into, Call& other);
     Result<Call*> call_for_offer(const Request& request);
     Result<Party*> callee_of(Call& call, Party& caller, const Request& request);
     Result<Party*> answerer_of(Call& call, Party& caller, const Request& request);
@@ -118,6 +138,7 @@ private:
     std::map<std::string, Use, std::less<>> uses_;
     std::set<std::string, std::less<>> told_;
     Time started_;
+    std::function<std::string(std::string_view)> command_line_ = [](auto) { return std::string(); };
 };
 
 }  // namespace strowger::relay

@@ -2,6 +2,7 @@
 
 #include "io/clock.hpp"
 #include "io/host_addresses.hpp"
+#include "relay/command_line.hpp"
 
 namespace strowger::relay {
 namespace {
@@ -20,6 +21,8 @@ Server::Server(io::Loop& loop, Settings settings, Interfaces interfaces)
                                                   .wall = [] { return io::wall_now(); }})) {
     media_ = std::make_unique<io::Watch>(loop, relay_->engine().event_fd());
     media_->on_readable([this] { relay_->engine().dispatch(); });
+    relay_->set_command_line(
+        [this](std::string_view command) { return run_command(*relay_, command); });
     tick();
 }
 

@@ -1,0 +1,368 @@
+// Loads any media relay that speaks NG over UDP: sets calls up, sends RTP in time, measures what
+// comes.
+//
+//   relay_load setup NG CALLS            sets up and deletes calls one after the other
+//   relay_load hold NG CALLS             sets up calls, waits for a line on standard input
+//   relay_load media NG STREAMS SECONDS [SUITE]
+//                                        two streams a call, 172 bytes each 20 ms, spread evenly;
+//                                        with a suite (AES_CM_128_HMAC_SHA1_80, ...) one side has
+//                                        SRTP
+//
+// `media` prints "ready", waits for a line, sends, and prints a line of JSON.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/random.hpp"
+#include "base/text.hpp"
+#include "wire/ng/framing.hpp"
+#include "wire/ng/writer.hpp"
+#include "wire/sdp/session.hpp"
+#include "wire/srtp/receiver.hpp"
+#include "wire/srtp/sdes.hpp"
+#include "wire/srtp/sender.hpp"
+
+using namespace strowger;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::size_t payload_size = 160;
+constexpr auto packet_time = std::chrono::milliseconds(20);
+constexpr auto step = std::chrono::microseconds(100);
+constexpr auto drain_interval = std::chrono::milliseconds(5);
+
+int udp_socket(std::uint16_t port) {
+    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+        if (fd >= 0) ::close(fd);
+        return -1;
+    }
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    return fd;
+}
+
+std::uint64_t wall_nanoseconds() {
+    timespec now;
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+           static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+/// One question and its answer at a time.
+class Ng {
+public:
+    explicit Ng(const SocketAddress& relay) {
+        fd_ = ::socket(AF_INET, SOCK_DGRAM, 0);
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        to.sin_port = htons(relay.port);
+        std::memcpy(&to.sin_addr, relay.ip.data(), 4);
+        if (::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0)
+            throw std::runtime_error("connect");
+        const timeval limit{.tv_sec = 5, .tv_usec = 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    }
+
+    /// The `sdp` of the reply.
+    std::string ask(const std::string& command, const std::string& call, bool to_tag,
+                    const std::string& sdp, const std::string& protocol = {}) {
+        ng::Writer out(ng::Encoding::bencode);
+        out.dictionary().pair("command", command).pair("call-id", call).pair("from-tag", "from");
+        if (to_tag) out.pair("to-tag", "to");
+        if (!sdp.empty()) out.pair("sdp", sdp);
+        if (!protocol.empty()) out.pair("transport-protocol", protocol);
+        if (command == "delete")
+            out.pair("delete-delay", 0).key("flags").list().string("fast").end();
+        if (!protocol.empty()) out.key("DTLS").string("off");
+        out.end();
+        const auto message =
+            ng::join_message(fmt::format("{}-{}", ::getpid(), count_++), out.take());
+        if (::send(fd_, message.data(), message.size(), 0) < 0)
+            throw std::runtime_error("send to the relay");
+        char buffer[65536];
+        const auto got = ::recv(fd_, buffer, sizeof buffer, 0);
+        if (got < 0) throw std::runtime_error(command + ": no reply");
+        const auto reply = ng::split_message({buffer, static_cast<std::size_t>(got)});
+        const auto document = ng::Document::parse(reply.value().document);
+        if (!document || document->text_of("result") != "ok")
+            throw std::runtime_error(command + ": " + std::string(reply->document));
+        return std::string(document->text_of("sdp"));
+    }
+
+private:
+    int fd_;
+    std::uint64_t count_ = 0;
+};
+
+std::string description(std::uint16_t port, const std::string& protocol = "RTP/AVP",
+                        const std::string& crypto = {}) {
+    return fmt::format(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} {} "
+        "8\r\n"
+        "a=rtpmap:8 PCMA/8000\r\n{}",
+        port, protocol, crypto.empty() ? "" : "a=crypto:" + crypto + "\r\n");
+}
+
+std::uint16_t port_in(const std::string& sdp) {
+    const auto parsed = sdp::Session::parse(sdp);
+    if (!parsed || parsed->media.empty() || parsed->media[0].port == 0)
+        throw std::runtime_error("no port in " + sdp);
+    return parsed->media[0].port;
+}
+
+/// One end of a stream each way.
+struct End {
+    int fd = -1;
+    std::uint16_t port = 0;
+    sockaddr_in relay{};
+    std::uint32_t ssrc = 0, stamp = 0;
+    std::uint16_t sequence = 0;
+    std::uint64_t received = 0;
+    std::unique_ptr<srtp::Sender> sending;
+    std::unique_ptr<srtp::Receiver> receiving;
+
+    void open(std::uint16_t& next_port) {
+        while (fd < 0) {
+            port = next_port;
+            next_port = static_cast<std::uint16_t>(next_port + 2);
+            fd = udp_socket(port);
+        }
+    }
+    void aim(std::uint16_t to) {
+        relay.sin_family = AF_INET;
+        relay.sin_port = htons(to);
+        relay.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+};
+
+struct Figures {
+    std::uint64_t sent = 0, received = 0, bad = 0, failed = 0;
+    std::vector<std::uint32_t> latency, late;
+};
+
+void send_one(End& end, Figures& figures) {
+    std::array<std::uint8_t, 12 + payload_size + 64> packet{};
+    packet[0] = 0x80;
+    packet[1] = 8;
+    store16(packet, 2, end.sequence++);
+    store32(packet, 4, end.stamp += payload_size);
+    store32(packet, 8, end.ssrc);
+    const auto now = wall_nanoseconds();
+    std::memcpy(packet.data() + 12, &now, sizeof now);
+    std::size_t size = 12 + payload_size;
+    if (end.sending) size = end.sending->protect(packet, size).value_or(0);
+    const auto sent = ::sendto(end.fd, packet.data(), size, 0,
+                               reinterpret_cast<sockaddr*>(&end.relay), sizeof end.relay);
+    if (sent < 0) ++figures.failed;
+    ++figures.sent;
+}
+
+void drain(End& end, Figures& figures) {
+    for (;;) {
+        std::uint8_t packet[2048];
+        char control[128];
+        iovec part{packet, sizeof packet};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        const auto got = ::recvmsg(end.fd, &message, MSG_DONTWAIT);
+        if (got < 0) return;
+        std::size_t size = static_cast<std::size_t>(got);
+        if (end.receiving) size = end.receiving->unprotect({packet, size}).value_or(0);
+        if (size != 12 + payload_size) {
+            ++figures.bad;
+            continue;
+        }
+        ++end.received;
+        ++figures.received;
+        std::uint64_t sent;
+        std::memcpy(&sent, packet + 12, sizeof sent);
+        for (cmsghdr* header = CMSG_FIRSTHDR(&message); header;
+             header = CMSG_NXTHDR(&message, header)) {
+            if (header->cmsg_type != SCM_TIMESTAMPNS) continue;
+            timespec when;
+            std::memcpy(&when, CMSG_DATA(header), sizeof when);
+            const auto arrived = static_cast<std::uint64_t>(when.tv_sec) * 1'000'000'000U +
+                                 static_cast<std::uint64_t>(when.tv_nsec);
+            figures.latency.push_back(static_cast<std::uint32_t>(
+                std::min<std::uint64_t>(arrived - sent, 4'000'000'000U)));
+        }
+    }
+}
+
+double percentile(std::vector<std::uint32_t>& values, double part) {
+    if (values.empty()) return 0;
+    const auto at =
+        values.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(values.size() - 1) * part);
+    std::nth_element(values.begin(), at, values.end());
+    return *at / 1000.0;
+}
+
+void wait_for_line() {
+    char line[16];
+    if (!std::fgets(line, sizeof line, stdin)) std::exit(0);
+}
+
+void set_up(Ng& ng, std::size_t call, End& a, End& b, const std::string& suite) {
+    const auto id = fmt::format("load-{}-{}", ::getpid(), call);
+    const auto offer =
+        ng.ask("offer", id, false, description(a.port), suite.empty() ? "" : "RTP/SAVP");
+    b.aim(port_in(offer));
+    std::string crypto;
+    if (!suite.empty()) {
+        const auto parsed = sdp::Session::parse(offer);
+        for (const auto value : parsed->media[0].attribute_values("crypto")) {
+            const auto offered = srtp::parse_crypto(value);
+            if (!offered || srtp::info_of(offered->policy.suite).name != suite) continue;
+            srtp::Crypto mine = *offered;
+            mine.keys = {
+                {.key = {srtp::MasterKey::random(offered->policy.suite), {}}, .lifetime = {}}};
+            crypto = srtp::print(mine);
+            b.receiving = std::make_unique<srtp::Receiver>(
+                std::move(*srtp::Receiver::make(offered->policy, offered->identified_keys())));
+            b.sending = std::make_unique<srtp::Sender>(
+                std::move(*srtp::Sender::make(mine.policy, mine.keys[0].key)));
+        }
+        if (crypto.empty()) throw std::runtime_error("the relay does not offer " + suite);
+    }
+    const auto answer = ng.ask("answer", id, true,
+                               description(b.port, suite.empty() ? "RTP/AVP" : "RTP/SAVP", crypto));
+    a.aim(port_in(answer));
+}
+
+int media(Ng& ng, std::size_t streams, int seconds, const std::string& suite) {
+    auto random = Random::system();
+    std::vector<End> ends(streams / 2 * 2);
+    std::uint16_t next_port = 4000;
+    for (auto& end : ends) {
+        end.open(next_port);
+        end.ssrc = random.next32();
+    }
+    for (std::size_t i = 0; i < ends.size(); i += 2) set_up(ng, i / 2, ends[i], ends[i + 1], suite);
+    fmt::print("ready\n");
+    std::fflush(stdout);
+    wait_for_line();
+
+    // The relay learns for some seconds; what is counted comes after.
+    constexpr auto warm_up = std::chrono::seconds(4);
+    Figures figures;
+    const auto begin = Clock::now();
+    const auto end_time = begin + warm_up + std::chrono::seconds(seconds);
+    const double per_step = static_cast<double>(ends.size()) *
+                            std::chrono::duration<double>(step).count() /
+                            std::chrono::duration<double>(packet_time).count();
+    double owed = 0;
+    std::size_t at = 0;
+    auto due = begin, next_drain = begin;
+    bool counting = false;
+    while (due < end_time) {
+        if (!counting && due >= begin + warm_up) {
+            for (auto& end : ends) drain(end, figures);
+            figures = {};
+            figures.latency.reserve(4'000'000);
+            for (auto& end : ends) end.received = 0;
+            counting = true;
+            fmt::print("begin\n");
+            std::fflush(stdout);
+        }
+        std::this_thread::sleep_until(due);
+        const auto late = Clock::now() - due;
+        if (counting) figures.late.push_back(static_cast<std::uint32_t>(late.count()));
+        for (owed += per_step; owed >= 1; --owed) {
+            send_one(ends[at], figures);
+            at = (at + 1) % ends.size();
+        }
+        if (due >= next_drain) {
+            for (auto& end : ends) drain(end, figures);
+            next_drain = due + drain_interval;
+        }
+        due += step;
+    }
+    fmt::print("end\n");
+    std::fflush(stdout);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    for (auto& end : ends) drain(end, figures);
+    const auto silent =
+        std::ranges::count_if(ends, [](const End& end) { return end.received == 0; });
+    fmt::print(
+        "{{\"sent\": {}, \"received\": {}, \"bad\": {}, \"failed\": {}, \"silent\": {}, \"p50\": "
+        "{:.1f}, \"p99\": {:.1f}, "
+        "\"late99\": {:.1f}}}\n",
+        figures.sent, figures.received, figures.bad, figures.failed, silent,
+        percentile(figures.latency, 0.5), percentile(figures.latency, 0.99),
+        percentile(figures.late, 0.99));
+    for (std::size_t i = 0; i < ends.size(); i += 2)
+        ng.ask("delete", fmt::format("load-{}-{}", ::getpid(), i / 2), false, "");
+    return 0;
+}
+
+int setup(Ng& ng, std::size_t calls, bool hold) {
+    End a, b;
+    a.port = 4000;
+    b.port = 4002;
+    for (std::size_t i = 0; i < calls; ++i) {
+        set_up(ng, i, a, b, "");
+        if (!hold) ng.ask("delete", fmt::format("load-{}-{}", ::getpid(), i), false, "");
+    }
+    fmt::print("ready\n");
+    std::fflush(stdout);
+    if (!hold) return 0;
+    wait_for_line();
+    for (std::size_t i = 0; i < calls; ++i)
+        ng.ask("delete", fmt::format("load-{}-{}", ::getpid(), i), false, "");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    const auto relay = words.size() >= 3 ? SocketAddress::parse(words[1]) : std::nullopt;
+    const auto number = [&](std::size_t at) {
+        return at < words.size() ? parse_number<std::size_t>(words[at]).value_or(0) : 0;
+    };
+    if (!relay) {
+        fmt::print(
+            stderr,
+            "relay_load setup|hold NG CALLS, or relay_load media NG STREAMS SECONDS [SUITE]\n");
+        return 2;
+    }
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    try {
+        Ng ng(*relay);
+        if (words[0] == "media")
+            return media(ng, number(2), static_cast<int>(number(3)),
+                         words.size() > 4 ? words[4] : "");
+        return setup(ng, number(2), words[0] == "hold");
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "relay_load: {}\n", error.what());
+        return 1;
+    }
+}

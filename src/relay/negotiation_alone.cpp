@@ -1,0 +1,122 @@
+// Offers and answers between the relay itself and one party.
+#include <algorithm>
+
+#include "relay/negotiation.hpp"
+
+namespace strowger::relay {
+namespace {
+
+std::optional<media::RelaySide::Key> key_of(const srtp::Crypto* crypto) {
+    if (!crypto) return std::nullopt;
+    return media::RelaySide::Key{crypto->policy, crypto->identified_keys()};
+}
+
+}  // namespace
+
+Result<> Negotiation::take_offer(Party& party) {
+    const auto sdp = sdp::Session::parse(request_.sdp);
+    if (!sdp) return fail("Failed to parse SDP: {}", sdp.error().text());
+    remember(party, party, true);
+    for (std::size_t i = 0; i < sdp->media.size(); ++i) {
+        const auto& media = sdp->media[i];
+        while (party.sections.size() <= i) party.sections.emplace_back();
+        Section& section = party.sections[i];
+        section.kind = media.kind;
+        section.protocol = media.protocol;
+        section.refused =
+            media.is_refused() || !media.is_rtp() || section.protocol.starts_with("UDP/");
+        if (section.refused) continue;
+        if (auto learnt = learn(party, section, media); !learnt) return learnt;
+        if (!section.side)
+            if (auto opened = open(party, section, section.signalled->ip.is_v6(), std::nullopt);
+                !opened)
+                return opened;
+        section.mux = section.mux_theirs && !request_.mux_reject;
+        if (section.secure()) {
+            if (!section.sdes.accept_first(request_))
+                return fail("m={} {}: the offer has no key of a suite that is known and allowed",
+                            section.kind, section.protocol);
+            for (auto result :
+                 {section.side->set_receiving_key(key_of(section.sdes.answer())),
+                  section.side->set_sending_key(key_of(&section.sdes.ours().front()))})
+                if (!result) return result;
+        }
+        section.place.feedback = true;
+        aim(party, section);
+    }
+    return {};
+}
+
+Result<> Negotiation::open_for_offer(Party& party, Section& section) {
+    if (request_.direction.size() >= 1 && !request_.direction[0].empty())
+        party.interface = request_.direction[0];
+    if (request_.wants_v6) party.v6 = request_.wants_v6;
+    if (!section.side)
+        if (auto opened = open(party, section, party.v6.value_or(false), std::nullopt); !opened)
+            return opened;
+    section.mux_offered = request_.mux_offer;
+    if (request_.mux_require) section.mux = true;
+    if (section.secure()) section.sdes.offer({}, request_);
+    return {};
+}
+
+Result<> Negotiation::make_offer(Party& listener, const std::vector<Party*>& sources) {
+    listener.sources.clear();
+    std::size_t at = 0;
+    for (Party* source : sources) {
+        call_.subscribe(listener, *source);
+        for (std::size_t i = 0; i < source->sections.size(); ++i) {
+            const Section& from = source->sections[i];
+            if (from.refused || from.opaque || from.hidden) continue;
+            if (at == sdp::max_media)
+                return fail("More than {} sections to listen to", sdp::max_media);
+            while (listener.sections.size() <= at) listener.sections.emplace_back();
+            Section& section = listener.sections[at++];
+            section.source = source;
+            section.source_index = i;
+            section.refused = true;  // until it has answered
+            section.kind = from.kind;
+            section.protocol = !request_.protocol.empty() ? std::string(request_.protocol)
+                               : from.passthrough         ? from.protocol
+                                                          : "RTP/AVP";
+            if (from.passthrough)
+                return fail(
+                    "m={}: the parties' keys are their own; use 'recrypt' when the call is made",
+                    from.kind);
+            section.payloads = from.payloads;
+            section.events = from.events;
+            if (auto opened = open_for_offer(listener, section); !opened) return opened;
+            section.refused = false;
+        }
+    }
+    while (listener.sections.size() > at) listener.sections.pop_back();
+    if (at == 0) return fail("Nothing to listen to");
+    return {};
+}
+
+Result<> Negotiation::take_answer(Party& party) {
+    const auto sdp = sdp::Session::parse(request_.sdp);
+    if (!sdp) return fail("Failed to parse SDP: {}", sdp.error().text());
+    for (std::size_t i = 0; i < sdp->media.size() && i < party.sections.size(); ++i) {
+        const auto& media = sdp->media[i];
+        Section& section = party.sections[i];
+        section.refused = media.is_refused();
+        if (section.refused || !section.side) continue;
+        if (auto learnt = learn(party, section, media); !learnt) return learnt;
+        section.mux = section.mux_theirs && (section.mux_offered || section.mux);
+        if (section.secure()) {
+            const auto* chosen = section.sdes.chosen();
+            if (!chosen)
+                return fail("m={} {}: the answer has no key for any suite that was offered",
+                            section.kind, section.protocol);
+            for (auto result : {section.side->set_receiving_key(key_of(section.sdes.answer())),
+                                section.side->set_sending_key(key_of(chosen))})
+                if (!result) return result;
+        }
+        section.place.feedback = section.knows_feedback();
+        aim(party, section);
+    }
+    return {};
+}
+
+}  // namespace strowger::relay

@@ -1,0 +1,148 @@
+"""The relay's other front doors: TCP, HTTP, WebSocket, the command line, metrics; and who may come in."""
+import asyncio
+import json
+import re
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+from exchange import program
+from ng import decode, encode
+from relaying import Call, End, Relay, sections
+from running import free_port
+
+
+@pytest.fixture(scope="module")
+def doors():
+    return {name: free_port() for name in ("tcp", "http", "cli")}
+
+
+@pytest.fixture(scope="module")
+def relay(doors):
+    options = [f"--listen-tcp-ng=127.0.0.1:{doors['tcp']}", f"--listen-http=127.0.0.1:{doors['http']}",
+               f"--listen-cli=127.0.0.1:{doors['cli']}"]
+    with Relay(options=options, ports=1000) as running:
+        yield running
+
+
+@pytest.fixture
+def call(relay):
+    with End() as a, End() as b:
+        one = Call(relay, a, b)
+        yield one
+
+
+def ctl(doors, *words):
+    return subprocess.run([program, "relay", "ctl", "--address", f"127.0.0.1:{doors['cli']}", *words], capture_output=True, text=True)
+
+
+def http(doors, path, body=None, kind="application/x-rtpengine-ng"):
+    request = urllib.request.Request(f"http://127.0.0.1:{doors['http']}{path}", data=body, headers={"Content-Type": kind} if body else {})
+    with urllib.request.urlopen(request, timeout=5) as reply:
+        return reply.read().decode()
+
+
+def test_messages_come_back_to_back_over_tcp_and_in_pieces(relay, doors):
+    with socket.create_connection(("127.0.0.1", doors["tcp"]), timeout=5) as stream:
+        stream.sendall(b"t1 d7:command4:pinget2 {\"command\": \"ping\"}t3 d7:comm")
+        stream.sendall(b"and4:pinge")
+        got = b""
+        while b"t3 " not in got or not got.endswith(b"e"):
+            got += stream.recv(4096)
+    assert got == b"t1 d6:result4:ponge" + b"t2 {\"result\":\"pong\"}" + b"t3 d6:result4:ponge"
+
+
+def test_http_takes_messages_with_and_without_cookie(relay, doors):
+    with End() as a:
+        offer = encode({"command": "offer", "call-id": "http-1", "from-tag": "f", "sdp": a.sdp()})
+        first = http(doors, "/ng", b"cookie-h " + offer)
+        assert first.startswith("cookie-h d") and sections(decode(first[9:].encode())["sdp"])[0].port
+    assert json.loads(http(doors, "/ng-plain", b'{"command": "ping"}', "application/json")) == {"result": "pong"}
+    assert http(doors, "/ping") == "pong\n"
+
+
+def test_websockets_speak_by_their_subprotocol(relay, doors):
+    aiohttp = pytest.importorskip("aiohttp")
+
+    async def ask(protocol, message):
+        async with aiohttp.ClientSession() as session:
+            async with session.ws_connect(f"http://127.0.0.1:{doors['http']}/", protocols=[protocol]) as ws:
+                await ws.send_str(message)
+                return (await asyncio.wait_for(ws.receive(), 5)).data
+    assert asyncio.run(ask("ng.rtpengine.com", "w1 {\"command\":\"ping\"}")) == "w1 {\"result\":\"pong\"}"
+    assert asyncio.run(ask("ng-plain.rtpengine.com", "d7:command4:pinge")) == "d6:result4:ponge"
+    assert asyncio.run(ask("echo.rtpengine.com", "hello")) == "hello"
+    assert "Current sessions own" in asyncio.run(ask("cli.rtpengine.com", "list numsessions"))
+
+
+def test_the_command_line_lists_sets_and_terminates(relay, doors, call):
+    assert re.search(r"Current sessions own: [1-9]", ctl(doors, "list", "numsessions").stdout)
+    assert call.id in ctl(doors, "list", "sessions").stdout
+    assert '"totals"' in ctl(doors, "call", call.id, "info").stdout
+    assert ctl(doors, "list", "timeout").stdout == "timeout=60\n"
+    assert "Success setting timeout to 61" in ctl(doors, "set", "timeout", "61").stdout
+    assert ctl(doors, "list", "timeout").stdout == "timeout=61\n"
+    assert "Fail" in ctl(doors, "set", "timeout", "soon").stdout
+    assert "default" in ctl(doors, "list", "interfaces").stdout
+    assert json.loads(ctl(doors, "list", "jsonstats").stdout)["totalstatistics"]["managedsessions"] >= 1
+    assert "Total managed sessions" in ctl(doors, "list", "totals").stdout
+    assert "terminate CALLID" in ctl(doors, "usage").stdout
+    assert "successfully" in ctl(doors, "terminate", call.id).stdout
+    assert call.id not in ctl(doors, "list", "sessions").stdout
+    refused = ctl(doors, "frobnicate")
+    assert refused.returncode == 1 and "Unknown" in refused.stdout
+    assert call.id not in http(doors, "/cli/list+sessions")
+
+
+def test_cli_over_ng(relay, call):
+    assert call.id in relay.ng.call("cli", body="list sessions all")["response"]
+
+
+def test_metrics_have_the_names_that_dashboards_know(relay, doors, call):
+    call.pass_both_ways()
+    page = http(doors, "/metrics")
+    values = dict(line.rsplit(" ", 1) for line in page.splitlines() if line and not line.startswith("#"))
+    assert int(values['rtpengine_sessions{type="own"}']) >= 1
+    assert int(values["rtpengine_packets_total"]) >= 6 and int(values["rtpengine_bytes_total"]) >= 6 * 172
+    assert int(values['rtpengine_requests_total{request="offer"}']) >= 1
+    used = int(values['rtpengine_ports_used{name="default",address="127.0.0.1"}'])
+    free = int(values['rtpengine_ports_free{name="default",address="127.0.0.1"}'])
+    assert used >= 4 and used + free == 1000
+    for name in ("uptime_seconds", "sessions_total", "errors_total", "request_seconds_total"):
+        assert any(key.startswith(f"rtpengine_{name}") for key in values)
+
+
+def test_only_allowed_addresses_may_ask():
+    tcp, web = free_port(), free_port()
+    with Relay(options=["--control-allow=127.0.0.1/32", f"--listen-tcp-ng=127.0.0.1:{tcp}", f"--listen-http=127.0.0.1:{web}"]) as relay:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind(("127.0.0.5", 0))
+            stranger.settimeout(0.3)
+            stranger.sendto(b"c d7:command4:pinge", ("127.0.0.1", relay.port))
+            with pytest.raises(socket.timeout):
+                stranger.recv(100)
+        with socket.create_connection(("127.0.0.1", tcp), timeout=2, source_address=("127.0.0.5", 0)) as stream:
+            assert stream.recv(100) == b""
+        with socket.create_connection(("127.0.0.1", web), timeout=2, source_address=("127.0.0.5", 0)) as stream:
+            stream.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"403" in stream.recv(100)
+        assert "refused: the address is not in control-allow" in relay.output()
+        assert relay.ng.call("ping")["result"] == "pong"
+
+
+@pytest.mark.parametrize("options,says", [
+    (["--frobnicate"], "Unknown option --frobnicate"), (["--port-min=many"], "port-min: 'many'"), (["--interface=nowhere.invalid"], "no address")])
+def test_options_that_cannot_be_understood_end_it_with_a_message(options, says):
+    done = subprocess.run([program, "relay", "--config-file=none", "--interface=127.0.0.1", "--listen-ng=127.0.0.1:1", *options],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode != 0 and says in done.stderr
+    if "invalid" not in options[0]:
+        assert done.returncode == 255
+
+
+def test_version_and_help_and_codecs():
+    for option, says in (("--version", "Version: "), ("--help", "--listen-ng"), ("--codecs", "PCMU")):
+        done = subprocess.run([program, "relay", option], capture_output=True, text=True, timeout=10)
+        assert done.returncode == 0 and says in done.stdout
