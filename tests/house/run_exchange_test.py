@@ -14,11 +14,12 @@ from exchange import program, wait_for  # noqa: E402
 
 
 def started(state, output, *options):
-    """tools/run-exchange in a process group of its own, as a terminal gives it."""
+    """tools/run-exchange in a process group of its own, as a terminal gives it: Ctrl-C counts, even if the tests run in
+    the background of a shell, where it is ignored."""
     with open(output, "wb") as log:
         return subprocess.Popen([root / "tools" / "run-exchange", "--bind", "127.0.0.1:0", *options], stdout=log,
                                 stderr=subprocess.STDOUT, env=dict(os.environ, STROWGER=program, XDG_STATE_HOME=str(state)),
-                                start_new_session=True)
+                                start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 @pytest.fixture
