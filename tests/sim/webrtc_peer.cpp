@@ -3,6 +3,7 @@
 #include "wire/rtp/packet.hpp"
 #include "wire/sctp/stack.hpp"
 #include "wire/sctp/test_clock.hpp"
+#include "wire/sctp/test_gettimeofday.hpp"
 
 namespace strowger::sim {
 namespace {
