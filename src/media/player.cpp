@@ -16,8 +16,10 @@ std::size_t generate(Player::Sounds& list, std::span<Sample> out) {
         }
         const Sound& sound = *list.sounds[list.sound];
         if (list.sample >= sound.size()) {
+            // Where to start may lie in a later one, or in a later round.
+            any_this_pass |= !sound.empty();
+            list.sample -= sound.size();
             ++list.sound;
-            list.sample = 0;
             continue;
         }
         const std::size_t count = std::min(out.size() - filled, sound.size() - list.sample);

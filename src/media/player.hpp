@@ -22,7 +22,7 @@ public:
             sounds;  ///< shared with the cache and other players
         bool loop = false;
         std::size_t sound = 0;
-        std::size_t sample = 0;  ///< in that sound; at first, where to start
+        std::size_t sample = 0;  ///< from the beginning of that sound; at first, where to start
     };
     using Source = std::variant<Sounds, ToneGenerator, DtmfGenerator, std::shared_ptr<LiveSound>>;
 

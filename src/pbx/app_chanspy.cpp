@@ -81,9 +81,16 @@ private:
         if (iequals(other.last_application, "ChanSpy") ||
             iequals(other.last_application, "ExtenSpy"))
             return false;
+        // u: the channel itself is named.
+        if (chosen_.empty() && options_.has('u') && !wanted_.prefix.empty())
+            return fits_further(other) && (iequals(other.name(), wanted_.prefix) ||
+                                           iequals(other.uniqueid(), wanted_.prefix));
         if (!chosen_.empty() ? !iequals(device(other), wanted_.prefix + "/" + chosen_)
                              : !istarts_with(other.name(), wanted_.prefix))
             return false;
+        return fits_further(other);
+    }
+    bool fits_further(const Channel& other) const {
         if (wanted_.place && (other.position().exten != wanted_.place->exten ||
                               other.position().context != wanted_.place->context))
             return false;
@@ -132,6 +139,20 @@ private:
             (void)co_await channel_.play_and_wait(std::move(prompts.paths), "any");
     }
 
+    // Option n([mailbox][@context]): the name as its owner has spoken it.
+    std::string own_name(const Channel& target) const {
+        const auto box = options_.argument('n');
+        if (!box) return {};
+        const auto [mailbox, context] = split_once(*box, '@');
+        const auto& directories = channel_.core().config->asterisk.directories;
+        const auto spool = directories.find("astspooldir");
+        auto greeting = fmt::format(
+            "{}/voicemail/{}/{}/greet",
+            spool == directories.end() ? channel_.core().state_directory : spool->second,
+            context.empty() ? "default" : context, mailbox.empty() ? name_of(target) : mailbox);
+        return channel_.core().sounds.find(greeting, channel_.language) ? greeting : std::string();
+    }
+
     // A beep, and the name of the channel; only the beep with s.
     Task<> introduce(const Channel& target) {
         if (options_.has('q')) co_return;
@@ -140,8 +161,11 @@ private:
             const auto technology = to_lower(target.technology());
             const std::string spoken = technology == "pjsip" ? "spy-sip" : "spy-" + technology;
             if (channel_.core().sounds.find(spoken, channel_.language)) names += "&" + spoken;
-            for (const auto& sound : Speech::of(channel_.language).letters(name_of(target)))
-                names += "&" + sound;
+            if (const auto own = own_name(target); !own.empty())
+                names += "&" + own;
+            else
+                for (const auto& sound : Speech::of(channel_.language).letters(name_of(target)))
+                    names += "&" + sound;
         }
         co_await play(std::move(names));
     }

@@ -163,6 +163,20 @@ Task<AppResult> parked_call(Call& call, std::string_view args, Bridge::Starter s
 
 }  // namespace
 
+void add_park_functions(dialplan::Functions& functions) {
+    functions.add("PARK_GET_CHANNEL", "Who is parked in a space: PARK_GET_CHANNEL(space[,lot])",
+                  [](Call& call, std::string_view args) -> Result<std::string> {
+                      const auto& parking = static_cast<Channel&>(call).core().parking;
+                      const auto [space, lot] = split_once(args, ',');
+                      const auto number = parse_number<unsigned>(trim(space));
+                      if (!number) return fail("'{}' is not a space", space);
+                      const std::string name(trim(lot).empty() ? "default" : trim(lot));
+                      const auto* parked = parking.find({name, *number});
+                      const auto channel = parked ? parked->channel.lock() : nullptr;
+                      return channel ? channel->name() : std::string();
+                  });
+}
+
 void add_park_applications(dialplan::Applications& applications, Bridge::Starter starter) {
     applications.add("Park", "Wait in a parking lot to be taken out again: Park([lot[,options]])",
                      park);

@@ -10,6 +10,7 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_answer_applications(applications);
     add_playback_applications(applications);
     add_music_applications(applications);
+    add_mp3_application(applications);
     add_digit_applications(applications);
     add_record_applications(applications);
     add_echo_applications(applications);
@@ -42,6 +43,7 @@ void add_channel_functions(dialplan::Functions& functions) {
     add_state_functions(functions);
     add_group_functions(functions);
     add_conference_functions(functions);
+    add_park_functions(functions);
     add_cdr_functions(functions);
     add_file_functions(functions);
     add_queue_functions(functions);

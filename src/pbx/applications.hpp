@@ -56,6 +56,8 @@ void add_directory_application(dialplan::Applications& applications);
 void add_announce_park_application(dialplan::Applications& applications, Bridge::Starter starter);
 /// AMD, BackgroundDetect, WaitForSilence, WaitForNoise.
 void add_talk_applications(dialplan::Applications& applications);
+/// MP3Player.
+void add_mp3_application(dialplan::Applications& applications);
 /// AudioSocket.
 void add_audio_socket_application(dialplan::Applications& applications);
 /// System, TrySystem, UserEvent, DumpChan, SendText.
@@ -76,6 +78,8 @@ void add_state_functions(dialplan::Functions& functions);
 void add_group_functions(dialplan::Functions& functions);
 /// CONFBRIDGE, CONFBRIDGE_INFO, CONFBRIDGE_CHANNELS.
 void add_conference_functions(dialplan::Functions& functions);
+/// PARK_GET_CHANNEL.
+void add_park_functions(dialplan::Functions& functions);
 /// CDR.
 void add_cdr_functions(dialplan::Functions& functions);
 /// FILE, STAT, SYSINFO.

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "io/clock.hpp"
+#include "pbx/program_sound.hpp"
 
 namespace strowger::pbx {
 
@@ -146,13 +149,24 @@ Task<Channel::Played> Channel::wait_played(std::string interrupt) {
 }
 
 Task<bool> Channel::start_music(std::string wanted) {
-    auto files = core_.sounds.music(*core_.config, wanted.empty() ? music_class : wanted);
+    if (wanted.empty()) wanted = music_class;
+    if (auto program = core_.sounds.music_program(*core_.config, wanted))
+        co_return co_await play_live(play_program(core_, std::move(*program)));
+    auto files = core_.sounds.music(*core_.config, wanted);
     if (files.empty()) {
-        LOG_WARNING(about(), "hold music class '{}' has no files that can be played",
-                    wanted.empty() ? music_class : wanted);
+        LOG_WARNING(about(), "hold music class '{}' has no files that can be played", wanted);
         co_return false;
     }
-    co_return co_await play(std::move(files), true);
+    // The order is settled once; what has come or gone since then begins it anew.
+    const bool same = music_.name == wanted && std::ranges::is_permutation(music_.files, files);
+    if (!same) {
+        core_.sounds.arrange(files, *core_.config, wanted, core_.random);
+        music_ = {std::move(wanted), std::move(files), {}, 0};
+    }
+    auto order = music_.files;
+    const bool plays = co_await play(std::move(order), true, music_.heard);
+    music_.play_id = plays ? play_id_ : 0;
+    co_return plays;
 }
 
 Task<bool> Channel::play_live(std::shared_ptr<media::LiveSound> sound) {
@@ -366,6 +380,7 @@ void Channel::media_event(const media::Event& event) {
         core_.events.publish(events::DtmfReceived{name_, uniqueid_, digit->digit, digit->duration});
         raise(channel::Digit{digit->digit, digit->duration});
     } else if (const auto* play = std::get_if<media::PlayFinished>(&event)) {
+        if (play->id == music_.play_id) music_.heard += play->played;
         if (play->id != play_id_) return;
         raise(channel::PlayDone{play->id, play->completed, play->error, play->played});
     } else if (const auto* heard = std::get_if<media::Heard>(&event)) {

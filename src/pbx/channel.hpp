@@ -157,6 +157,7 @@ public:
     Task<Played> play_and_wait(std::vector<std::string> files, std::string interrupt = {});
     /// The same for what is playing already.
     Task<Played> wait_played(std::string interrupt = {});
+    /// Goes on where this channel last heard that class.
     Task<bool> start_music(std::string music_class);
     /// Starts to play what is put into `sound`, until that is closed. PlayDone tells.
     Task<bool> play_live(std::shared_ptr<media::LiveSound> sound);
@@ -227,6 +228,14 @@ private:
     std::uint64_t play_id_ =
         0;  ///< from Channels::next_media_id, so that its end finds this channel
     bool playing_ = false;
+    /// The music that it heard last, and how much of it.
+    struct Music {
+        std::string name;
+        std::vector<std::string> files;
+        Duration heard{};
+        std::uint64_t play_id = 0;
+    };
+    Music music_;
     std::uint64_t hear_id_ = 0;
     std::function<void(std::span<const std::int16_t>)> hear_;
 };

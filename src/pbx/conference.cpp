@@ -8,6 +8,7 @@
 
 #include "io/clock.hpp"
 #include "io/file.hpp"
+#include "io/process.hpp"
 #include "pbx/prompt.hpp"
 #include "pbx/recordings.hpp"
 #include "pbx/spoken.hpp"
@@ -39,6 +40,22 @@ Result<std::shared_ptr<Conference>> Conference::open(Core& core, const std::stri
             LOG_WARNING((log::About{"pbx"}), "conference {}: {}", name, begun.error().text());
     }
     return made;
+}
+
+// record_command: the shell runs it with the file's name in MIXMONITOR_FILENAME, and as "$1".
+Task<> run_after_recording(Core& core, Recordings::Done done, std::string command,
+                           std::string path) {
+    static constexpr Duration command_limit = std::chrono::hours{1};
+    (void)co_await done;
+    io::Process::Options options;
+    options.arguments = {"sh", "-c", "export MIXMONITOR_FILENAME=\"$1\"; " + command, "sh", path};
+    std::string input;
+    const auto result =
+        co_await io::run_process(core.loop, std::move(options), std::move(input), command_limit);
+    if (!result)
+        LOG_WARNING((log::About{"pbx"}), "record_command: {}", result.error().text());
+    else if (!result->status.success())
+        LOG_WARNING((log::About{"pbx"}), "record_command ended with {}", result->status.code);
 }
 
 Conference::Conference(Core& core, std::string name, config::ConferenceBridge profile)
@@ -315,6 +332,9 @@ Result<std::string> Conference::start_recording(std::string file) {
     }
     record_path_ = *path;
     recording_ = core_.channels.next_media_id();
+    if (!profile_.record_command.empty())
+        core_.tasks.spawn(run_after_recording(core_, core_.running_recordings.begin(recording_),
+                                              profile_.record_command, *path));
     core_.tasks.spawn([](std::shared_ptr<Conference> self, std::string where) -> Task<> {
         media::RecordMixRequest request{mix_name(self->name_), std::move(where),
                                         self->profile_.record_file_append, self->recording_};

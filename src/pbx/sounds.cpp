@@ -70,6 +70,38 @@ std::optional<std::string> Sounds::search(std::string_view name, std::string_vie
     return std::nullopt;
 }
 
+std::optional<SoundProgram> Sounds::music_program(const config::Configuration& config,
+                                                  std::string_view music_class) const {
+    const auto* entry = config.music.find(music_class);
+    if (!entry || !iequals(entry->mode, "custom") || entry->application.empty())
+        return std::nullopt;
+    SoundProgram program;
+    // The shell takes quotes and blanks apart, and is gone then. Files come as further arguments.
+    program.arguments = {"sh", "-c", "exec " + entry->application + " \"$@\"", "sh"};
+    if (!entry->directory.empty() && !iequals(entry->directory, "nodir"))
+        if (const auto names = io::list_directory(entry->directory))
+            for (const auto& file : *names)
+                program.arguments.push_back(entry->directory + "/" + file);
+    if (iequals(entry->format, "ulaw")) program.format = SoundProgram::Format::ulaw;
+    if (iequals(entry->format, "alaw")) program.format = SoundProgram::Format::alaw;
+    program.again = true;
+    return program;
+}
+
+void Sounds::arrange(std::vector<std::string>& files, const config::Configuration& config,
+                     std::string_view music_class, Random& random) {
+    const auto* entry = config.music.find(music_class);
+    if (!entry) entry = config.music.find("default");
+    if (!entry || files.empty()) return;
+    if (iequals(entry->sort, "alpha")) std::ranges::sort(files);
+    if (iequals(entry->sort, "randstart"))
+        std::ranges::rotate(
+            files, files.begin() + static_cast<std::ptrdiff_t>(random.below(files.size())));
+    if (iequals(entry->sort, "random"))
+        for (std::size_t i = files.size(); i > 1; --i)
+            std::swap(files[i - 1], files[random.below(i)]);
+}
+
 std::vector<std::string> Sounds::music(const config::Configuration& config,
                                        std::string_view music_class) const {
     const auto* entry = config.music.find(music_class);

@@ -7,8 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/random.hpp"
 #include "base/text.hpp"
 #include "pbx/config/configuration.hpp"
+#include "pbx/sound_program.hpp"
 
 namespace strowger::pbx {
 
@@ -23,7 +25,13 @@ public:
     /// The file of a prompt in that language, else in English, else without one; the suffix that
     /// costs the least to play first. Nothing when there is none.
     std::optional<std::string> find(std::string_view name, std::string_view language) const;
-    /// The files of a hold music class in its order of play.
+    /// The program of a class with `mode = custom`.
+    std::optional<SoundProgram> music_program(const config::Configuration& config,
+                                              std::string_view music_class) const;
+    /// Puts the files of a class into the order that it is to be played in: `sort`.
+    static void arrange(std::vector<std::string>& files, const config::Configuration& config,
+                        std::string_view music_class, Random& random);
+    /// The files of a hold music class.
     std::vector<std::string> music(const config::Configuration& config,
                                    std::string_view music_class) const;
     const std::vector<std::string>& directories() const { return directories_; }

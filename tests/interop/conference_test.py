@@ -48,6 +48,8 @@ exten => 403,1,ChanSpy(PJSIP/ann,qoES)
 exten => 404,1,ExtenSpy(300@house,qx(9))
  same => n,Set(GLOBAL(RESULT)=left)
  same => n,Wait(1)
+exten => 405,1,ChanSpy(${WHOM},qu)
+exten => 406,1,ChanSpy(PJSIP/ann,n(7@people)S)
 exten => 500,1,BridgeWait(hall,,m(default))
 exten => 501,1,BridgeWait(hall,announcer)
 
@@ -91,6 +93,7 @@ type = bridge
 record_conference = yes
 record_file = taped
 record_file_timestamp = no
+record_command = test -s "$1" && echo "$MIXMONITOR_FILENAME" > "$1.done"
 [keys]
 type = menu
 *1 = toggle_mute
@@ -285,6 +288,8 @@ def test_a_conference_is_recorded(exchange, phones):
         return {"ann", "ben"} <= tones(data[:len(data) * 3 // 4], HUMS, 3200)
 
     wait_for(both, what="both voices in the recording")
+    told = path.with_name(path.name + ".done")
+    wait_for(lambda: told.exists() and told.read_text().strip() == str(path), what="record_command")
 
 
 def test_a_page_speaks_to_three_phones(exchange, phones):
@@ -401,3 +406,28 @@ def test_waiting_in_a_hall_for_an_announcer(exchange, phones):
     for one in waiting:
         hears(one, "music")
     assert "hall" not in exchange.ask("confbridge list")
+
+
+def test_one_channel_of_several_is_spied_on_by_its_name(exchange, phones):
+    ann, ben, dan = phones("ann", "ben", "dan")
+    first, second = call(ann, "101"), call(ben, "101")  # in a conference, where both are heard by the other only
+    lines = exchange.ask("core show channels").splitlines()
+    whom = next(line.split()[0] for line in lines if line.startswith("PJSIP/ben-"))
+    exchange.ask(f"dialplan set global WHOM {whom}")
+    listener = call(dan, "405")
+    hears(listener, "ann", "ben")  # what it says, and what it hears
+    second.bye()
+    hears(listener)  # nobody else has that name
+    first.bye()
+
+
+def test_who_is_spied_on_is_named_as_he_said_it_himself(exchange, phones):
+    ann, ben, dan = phones("ann", "ben", "dan")
+    own = exchange.state / "voicemail" / "people" / "7"
+    own.mkdir(parents=True)
+    tone_file(own / "greet.wav", KICKED, 1)
+    out = call(ann, "101")
+    since = time.monotonic()
+    listener = call(dan, "406")
+    wait_for(lambda: "kicked" in tones(listener.rtp.heard(since=since), EVERY), what="the name")
+    out.bye()

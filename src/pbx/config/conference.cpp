@@ -72,10 +72,11 @@ const Schema<Bridge>& bridge_schema() {
             .text("record_file", &Bridge::record_file)
             .boolean("record_file_append", &Bridge::record_file_append)
             .boolean("record_file_timestamp", &Bridge::record_file_timestamp)
+            .text("record_command", &Bridge::record_command)
             .text("language", &Bridge::language)
             .ignore({"mixing_interval", "internal_sample_rate", "maximum_sample_rate",
-                     "binaural_active", "record_options", "record_command", "regcontext",
-                     "video_mode", "video_update_discard", "remb_behavior", "remb_send_interval",
+                     "binaural_active", "record_options", "regcontext", "video_mode",
+                     "video_update_discard", "remb_behavior", "remb_send_interval",
                      "remb_estimated_bitrate", "enable_events", "sound_binaural_on",
                      "sound_binaural_off"});
         for (const auto& [which, sound] : default_sounds)

@@ -23,6 +23,7 @@ struct ConferenceBridge {
     std::string record_file;  ///< empty: confbridge-NAME-EPOCH
     bool record_file_append = true;
     bool record_file_timestamp = true;  ///< the time is added to `record_file`
+    std::string record_command;         ///< run by the shell when a recording has ended
     std::string language = "en";        ///< of what is played to all
     /// sound_*: those that were set. See `sound`.
     std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> sounds;
