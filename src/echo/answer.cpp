@@ -48,7 +48,8 @@ sdp::Direction echoed(sdp::Direction offered) {
 }
 
 /// Feedback that we answer.
-constexpr std::array<std::string_view, 3> answered_feedback{"nack", "nack pli", "ccm fir"};
+constexpr std::array<std::string_view, 4> answered_feedback{"nack", "nack pli", "ccm fir",
+                                                            "transport-cc"};
 
 }  // namespace
 
@@ -121,10 +122,11 @@ void OfferPlan::plan_media(const sdp::Media& media, Section& section, Random& ra
     line.sends = sdp::sends(echoed(media.direction));
     line.receives = sdp::receives(echoed(media.direction));
     for (const auto feedback : answered_feedback) {
+        if (feedback == "transport-cc" && !line.transport_cc_id) continue;
         if (has_feedback(media, type, feedback)) section.feedback.emplace_back(type, feedback);
     }
     section.allow_mixed = media.attribute("extmap-allow-mixed").has_value();
-    section.reduced_rtcp = media.attribute("rtcp-rsize").has_value();
+    section.reduced_rtcp = line.reduced_rtcp = media.attribute("rtcp-rsize").has_value();
     section.line = lines_.size();
     lines_.push_back(std::move(line));
 }
@@ -201,6 +203,9 @@ void OfferPlan::describe_media(const Section& section, sdp::MediaDescription& ou
     if (section.reduced_rtcp) add("rtcp-rsize", "");
     if (section.allow_mixed) add("extmap-allow-mixed", "");
     if (line.mid_id) add("extmap", fmt::format("{} {}", line.mid_id, mid_extension));
+    if (line.transport_cc_id) {
+        add("extmap", fmt::format("{} {}", line.transport_cc_id, transport_cc_extension));
+    }
     for (const auto& [type, feedback] : section.feedback) {
         add("rtcp-fb", fmt::format("{} {}", type, feedback));
     }

@@ -142,9 +142,18 @@ TEST(EchoAnswer, OneCodecIsTakenWithItsHelpersAtItsClock) {
 TEST(EchoAnswer, OnlyFeedbackAndExtensionsThatWeServeAreTaken) {
     const Answered answered(offer_of("firefox"));
     EXPECT_EQ(answered.media(1).attribute_values("rtcp-fb"),
-              (std::vector<std::string_view>{"120 nack", "120 nack pli", "120 ccm fir"}));
-    EXPECT_EQ(answered.media(1).attribute_values("extmap"),
-              (std::vector<std::string_view>{"3 urn:ietf:params:rtp-hdrext:sdes:mid"}));
+              (std::vector<std::string_view>{"120 nack", "120 nack pli", "120 ccm fir",
+                                             "120 transport-cc"}));
+    EXPECT_EQ(
+        answered.media(1).attribute_values("extmap"),
+        (std::vector<std::string_view>{"3 urn:ietf:params:rtp-hdrext:sdes:mid",
+                                       "7 http://www.ietf.org/id/"
+                                       "draft-holmer-rmcat-transport-wide-cc-extensions-01"}));
+    // Feedback without its extension, as for pion's video, would have nothing to speak of.
+    const Answered pion(
+        replaced(offer_of("pion"), "a=rtcp-fb:96 goog-remb", "a=rtcp-fb:96 transport-cc"));
+    EXPECT_EQ(pion.media(1).attribute_values("rtcp-fb"),
+              (std::vector<std::string_view>{"96 nack", "96 nack pli", "96 ccm fir"}));
 }
 
 TEST(EchoAnswer, ASectionThatCannotBeEchoedIsRefusedAndLeavesTheBundle) {

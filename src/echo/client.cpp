@@ -64,7 +64,6 @@ bool run_client(const ClientOptions& options) {
     if (!made) return tell(made.error());
     Call& call = **made;
     bool over = false;
-    std::optional<Time> media_ends;
     std::string reason;
     call.on_change = [&] {  // the call goes with its session; we keep what it says last
         if (call.ended()) reason = call.reason();

@@ -27,8 +27,9 @@ struct MediaLine {
     std::uint8_t mid_id = 0;             ///< of the extension; 0: not agreed
     std::uint8_t transport_cc_id = 0;
     bool nack = false;
-    bool sends = true;     ///< we do
-    bool receives = true;  ///< we do
+    bool reduced_rtcp = false;  ///< feedback may go without a report (RFC 5506)
+    bool sends = true;          ///< we do
+    bool receives = true;       ///< we do
 
     const sdp::Payload* payload(std::uint8_t type) const {
         for (const auto& payload : payloads) {

@@ -96,28 +96,39 @@ std::optional<Reflector::Reflected> Reflector::reflect(MutableBytes room, std::s
         return std::nullopt;
     }
     stream->received.receive(packet->header(), packet->payload().size(), now);
-    if (packet->payload().empty() && packet->padding() > 0) {
-        ++counters_.probes;
-        return std::nullopt;
-    }
     const MediaLine& line = lines_[stream->line];
+    const auto index = static_cast<std::size_t>(
+        std::ranges::find(streams_, stream, [](const auto& s) { return s.get(); }) -
+        streams_.begin());
+    if (line.transport_cc_id) {
+        const auto number = packet->extension_element(line.transport_cc_id);
+        if (number && number->size() == 2) {
+            arrivals_.received(load16(*number, 0), now);
+            arrivals_stream_ = index;
+        }
+    }
+    const bool probe = packet->payload().empty() && packet->padding() > 0;
+    if (probe) ++counters_.probes;
     if (!line.sends) return std::nullopt;
     const auto body = static_cast<std::size_t>(packet->payload().data() - room.data());
     const auto front = front_of(line);
     if (front > body) return std::nullopt;
     rtp::Header header = packet->header();
     header.ssrc = stream->own;
-    const auto payload_size = packet->payload().size();
+    // Padding alone probes the bandwidth, but takes a number of its stream: left out it would be
+    // missed as a loss. One byte of it is enough.
+    const auto payload_size = probe ? std::size_t{1} : packet->payload().size();
     write_front(line, header, room.subspan(body - front, front));
+    if (probe) {
+        room[body - front] |= 0x20;
+        room[body] = 1;
+    }
     ++stream->packets;
     stream->octets += static_cast<std::uint32_t>(payload_size);
     stream->last_timestamp = header.timestamp;
     stream->last_at = now;
     ++counters_.reflected;
     counters_.bytes += payload_size;
-    const auto index = static_cast<std::size_t>(
-        std::ranges::find(streams_, stream, [](const auto& s) { return s.get(); }) -
-        streams_.begin());
     return Reflected{body - front, front + payload_size, index, header.sequence};
 }
 
@@ -243,7 +254,21 @@ void Reflector::write_report(Stream& stream, rtcp::CompoundWriter& out, Time now
     out.cname(stream.own, cname_);
 }
 
+bool Reflector::write_arrivals(MutableBytes buffer, std::size_t& size) {
+    const Stream& stream = *streams_[arrivals_stream_];
+    size = 0;
+    if (!lines_[stream.line].reduced_rtcp) {
+        rtcp::CompoundWriter out(buffer);
+        out.receiver_report(stream.own).cname(stream.own, cname_);
+        size = out.finish().size();
+    }
+    const auto written = arrivals_.write(buffer.subspan(size), stream.own, stream.source);
+    size += written;
+    return written > 0;
+}
+
 bool Reflector::poll_rtcp(MutableBytes buffer, std::size_t& size, Time now, WallTime wall) {
+    if (now >= arrivals_.deadline() && write_arrivals(buffer, size)) return true;
     if (now < next_report_) return false;
     for (auto& stream : streams_) {
         if (now < stream->next_report && !stream->key_frame_wanted) continue;

@@ -14,6 +14,7 @@
 #include "media/packet_history.hpp"
 #include "wire/rtcp/compound_writer.hpp"
 #include "wire/rtcp/reporter.hpp"
+#include "wire/rtcp/transport_cc.hpp"
 #include "wire/rtp/packet.hpp"
 #include "wire/rtp/receiver_statistics.hpp"
 
@@ -70,7 +71,7 @@ public:
     bool poll_again(Bytes& packet);
     /// Writes a compound at the front of `buffer`.
     bool poll_rtcp(MutableBytes buffer, std::size_t& size, Time now, WallTime wall);
-    Time deadline() const { return next_report_; }
+    Time deadline() const { return std::min(next_report_, arrivals_.deadline()); }
     /// The last words of all streams (RFC 3550 section 6.6); false without any.
     bool write_bye(MutableBytes buffer, std::size_t& size) const;
 
@@ -119,6 +120,7 @@ private:
     void on_feedback(const rtcp::Feedback& feedback, Time now);
     void on_nack(std::size_t stream, const rtcp::Feedback& feedback);
     rtcp::SenderInfo sender_info(const Stream& stream, Time now, std::uint64_t ntp) const;
+    bool write_arrivals(MutableBytes buffer, std::size_t& size);
     Duration interval_of(const Stream& stream);
     void write_report(Stream& stream, rtcp::CompoundWriter& out, Time now, std::uint64_t ntp);
 
@@ -133,6 +135,8 @@ private:
     /// streams, so that they stay in step.
     std::optional<std::uint64_t> clock_offset_;
     Time next_report_ = Time::max();
+    rtcp::TransportFeedback arrivals_;
+    std::size_t arrivals_stream_ = 0;  ///< one that they came on
     Counters counters_;
 };
 

@@ -120,14 +120,24 @@ TEST(Reflector, SourcesNeverShareAnSsrcAndThereAreFour) {
 
 TEST(Reflector, WhatWasNotAgreedIsDropped) {
     Table table;
-    EXPECT_TRUE(table.send(header(1, 100, 1), {9}).empty());             // another codec
-    EXPECT_TRUE(table.send(header(1, 96, 1), {0, 0, 3}, 0xa0).empty());  // a probe of padding
-    EXPECT_EQ(table.reflector.counters().probes, 1u);
+    EXPECT_TRUE(table.send(header(1, 100, 1), {9}).empty());          // another codec
     EXPECT_TRUE(table.send(header(1, 96, 1), {1, 2}, 0xbf).empty());  // no RTP at all
     auto lines = two_lines();
     lines[1].sends = false;
     Table quiet(lines);
     EXPECT_TRUE(quiet.send(header(1, 96, 1), {9}).empty());
+}
+
+TEST(Reflector, AProbeOfPaddingKeepsItsPlaceAndNoMore) {
+    Table table;
+    const auto back = table.send(header(2000, 96, 7), {0, 0, 3}, 0xa0);
+    const auto packet = rtp::Packet::parse(back);
+    ASSERT_TRUE(packet);
+    EXPECT_EQ(packet->sequence(), 7);
+    EXPECT_TRUE(packet->payload().empty());
+    EXPECT_EQ(packet->padding(), 1u);
+    EXPECT_EQ(back.size(), rtp::header_size + 1);
+    EXPECT_EQ(table.reflector.counters().probes, 1u);
 }
 
 TEST(Reflector, ANackIsAnsweredWithTheSamePacket) {
@@ -197,6 +207,27 @@ TEST(Reflector, ReportsBeginAfterTwoHundredMillisecondsAndTellOfBothDirections) 
     EXPECT_TRUE(table.rtcp_due().empty());  // that was all
     EXPECT_GE(table.reflector.deadline(), table.now + 500ms);
     EXPECT_LE(table.reflector.deadline(), table.now + 1500ms);
+}
+
+TEST(Reflector, ArrivalsAreToldAfterAHundredMillisecondsWhereThatIsAgreed) {
+    auto lines = two_lines();
+    lines[1].transport_cc_id = 5;
+    lines[1].reduced_rtcp = true;
+    Table table(lines);
+    (void)table.send(header(2000, 96, 1), {0xbe, 0xde, 0, 1, 0x51, 0, 77, 0, 9}, 0x90);
+    table.now += 10ms;
+    // A probe of padding counts, too.
+    (void)table.send(header(2000, 96, 2), {0xbe, 0xde, 0, 1, 0x51, 0, 78, 0, 0, 0, 3}, 0xb0);
+    EXPECT_EQ(table.reflector.deadline(), table.now + 90ms);
+    table.now += 90ms;
+    std::array<std::uint8_t, 1400> buffer;
+    std::size_t size = 0;
+    ASSERT_TRUE(table.reflector.poll_rtcp(buffer, size, table.now, WallTime{}));
+    EXPECT_EQ(buffer[0] & 0x1f, 15);
+    EXPECT_EQ(load32(buffer, 8), 2000u);
+    EXPECT_EQ(load16(buffer, 12), 77);
+    EXPECT_EQ(load16(buffer, 14), 2);
+    EXPECT_FALSE(table.reflector.poll_rtcp(buffer, size, table.now, WallTime{}));
 }
 
 TEST(Reflector, TheRtpTimeOfAReportFollowsTheSourcesOwnReport) {

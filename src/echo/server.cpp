@@ -253,8 +253,7 @@ void Server::update_metrics() {
     raise("strowger_echo_connected_total", "Sessions that agreed on keys", totals_.connected);
     raise("strowger_echo_packets_total", "RTP packets sent back", totals_.packets);
     raise("strowger_echo_bytes_total", "Bytes of those", totals_.bytes);
-    raise("strowger_echo_dropped_total", "RTP packets that belong nowhere, and probes",
-          totals_.dropped);
+    raise("strowger_echo_dropped_total", "RTP packets that belong nowhere", totals_.dropped);
     raise("strowger_echo_resent_total", "RTP packets sent again for a NACK", totals_.again);
     raise("strowger_echo_channels_total", "Data channels that were opened", totals_.channels);
     raise("strowger_echo_messages_total", "Messages sent back", totals_.messages);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -20,6 +21,14 @@ namespace {
 constexpr std::size_t control_size = 128;
 // Messages handed to one sendmmsg; more gain nothing measurable.
 constexpr std::size_t send_batch = 64;
+// Datagrams of one length to one address go through the kernel as one (UDP_SEGMENT, Linux 4.18),
+// which halves what a burst of them costs. So many, as every kernel takes, in one IP packet's
+// length:
+constexpr std::size_t max_segments = 64;
+constexpr std::size_t max_joined = 60000;
+// Longer ones might have to be fragmented, which the kernel does not do with segments: the least
+// MTU of IPv6 less its headers.
+constexpr std::size_t max_segment = 1232;
 
 }  // namespace
 
@@ -59,6 +68,7 @@ struct UdpSocket::Impl : std::enable_shared_from_this<Impl> {
     std::vector<Queued> queue;
     bool flush_due = false;
     bool blocked = false;  // the kernel's buffer is full; waiting for writability
+    bool segments = true;  // the kernel takes several datagrams as one
 
     std::unique_ptr<Watch> watch;  // last: goes before the descriptor
 
@@ -147,65 +157,100 @@ struct UdpSocket::Impl : std::enable_shared_from_this<Impl> {
         });
     }
 
-    static void put_local(msghdr& header, Control& control, const IpAddress& address, bool six) {
+    /// How many datagrams from `first` on are one piece of `out` to the kernel: of one length, but
+    /// for the last, which may be shorter.
+    std::size_t joined(std::size_t first) const {
+        const Queued& head = queue[first];
+        if (!segments || head.length > max_segment || head.length == 0) return 1;
+        std::size_t count = 1, bytes = head.length;
+        while (count < max_segments && first + count < queue.size()) {
+            const Queued& next = queue[first + count];
+            if (next.length > head.length || next.length == 0 || bytes + next.length > max_joined ||
+                next.has_local != head.has_local || (head.has_local && next.local != head.local) ||
+                next.remote_length != head.remote_length ||
+                std::memcmp(&next.remote, &head.remote, head.remote_length) != 0) {
+                break;
+            }
+            ++count;
+            bytes += next.length;
+            if (next.length < head.length) break;
+        }
+        return count;
+    }
+
+    /// Appends one control message.
+    template <typename Value>
+    static void put_control(msghdr& header, Control& control, int level, int type,
+                            const Value& value) {
+        static_assert(CMSG_SPACE(sizeof(Value)) + CMSG_SPACE(sizeof(in6_pktinfo)) <= control_size);
+        auto* c = reinterpret_cast<cmsghdr*>(control.bytes.data() + header.msg_controllen);
+        c->cmsg_level = level;
+        c->cmsg_type = type;
+        c->cmsg_len = CMSG_LEN(sizeof value);
+        std::memcpy(CMSG_DATA(c), &value, sizeof value);
         header.msg_control = control.bytes.data();
-        auto* c = reinterpret_cast<cmsghdr*>(control.bytes.data());
+        header.msg_controllen += CMSG_SPACE(sizeof value);
+    }
+
+    static void put_local(msghdr& header, Control& control, const IpAddress& address, bool six) {
         if (six) {
             in6_pktinfo info{};
             info.ipi6_addr = to_in6(address);
-            c->cmsg_level = IPPROTO_IPV6;
-            c->cmsg_type = IPV6_PKTINFO;
-            c->cmsg_len = CMSG_LEN(sizeof info);
-            std::memcpy(CMSG_DATA(c), &info, sizeof info);
-            header.msg_controllen = CMSG_SPACE(sizeof info);
+            put_control(header, control, IPPROTO_IPV6, IPV6_PKTINFO, info);
         } else {
             in_pktinfo info{};
             std::memcpy(&info.ipi_spec_dst, address.data(), 4);
-            c->cmsg_level = IPPROTO_IP;
-            c->cmsg_type = IP_PKTINFO;
-            c->cmsg_len = CMSG_LEN(sizeof info);
-            std::memcpy(CMSG_DATA(c), &info, sizeof info);
-            header.msg_controllen = CMSG_SPACE(sizeof info);
+            put_control(header, control, IPPROTO_IP, IP_PKTINFO, info);
         }
     }
 
-    // How many went out, or -1. One alone goes by the plain call, which copies less.
-    int send_messages(mmsghdr* messages, std::size_t count) {
-        if (count > 1)
-            return sendmmsg(fd.get(), messages, static_cast<unsigned>(count), MSG_DONTWAIT);
-        return sendmsg(fd.get(), &messages->msg_hdr, MSG_DONTWAIT) < 0 ? -1 : 1;
-    }
-
-    // One system call for up to `send_batch` datagrams from `first` on; how many it dealt with, or
-    // -1 when the kernel's buffer is full.
+    // One system call for up to `send_batch` messages from `first` on; how many datagrams it dealt
+    // with, or -1 when the kernel's buffer is full.
     int send_some(std::size_t first) {
         std::array<mmsghdr, send_batch> messages;
         std::array<iovec, send_batch> pieces;
-        std::array<Control, send_batch> locals;
-        const std::size_t count = std::min(send_batch, queue.size() - first);
-        for (std::size_t i = 0; i < count; ++i) {
-            Queued& entry = queue[first + i];
-            pieces[i] = {out.data() + entry.offset, entry.length};
-            msghdr& header = messages[i].msg_hdr;
+        std::array<Control, send_batch> controls_out;
+        std::array<std::size_t, send_batch> datagrams_in;
+        std::size_t count = 0;
+        for (std::size_t at = first; at < queue.size() && count < send_batch; ++count) {
+            Queued& entry = queue[at];
+            const std::size_t together = datagrams_in[count] = joined(at);
+            const Queued& last = queue[at + together - 1];
+            pieces[count] = {out.data() + entry.offset, last.offset + last.length - entry.offset};
+            msghdr& header = messages[count].msg_hdr;
             header = {};
             header.msg_name = &entry.remote;
             header.msg_namelen = entry.remote_length;
-            header.msg_iov = &pieces[i];
+            header.msg_iov = &pieces[count];
             header.msg_iovlen = 1;
-            if (entry.has_local) put_local(header, locals[i], entry.local, v6);
+            if (entry.has_local) put_local(header, controls_out[count], entry.local, v6);
+            if (together > 1) {
+                put_control(header, controls_out[count], IPPROTO_UDP, UDP_SEGMENT,
+                            static_cast<std::uint16_t>(entry.length));
+            }
+            at += together;
         }
-        const int sent = send_messages(messages.data(), count);
+        const int sent =
+            sendmmsg(fd.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
         if (sent < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK) return -1;
             if (errno == EINTR) return 0;
-            ++counters.send_failed;
-            return 1;
+            const bool unable = errno == EINVAL || errno == EIO || errno == EOPNOTSUPP;
+            if (unable && datagrams_in[0] > 1) {  // a kernel or a device that does not join them
+                segments = false;
+                return 0;
+            }
+            counters.send_failed += datagrams_in[0];
+            return static_cast<int>(datagrams_in[0]);
         }
+        std::size_t dealt = 0;
         for (int i = 0; i < sent; ++i) {
-            ++counters.sent;
-            counters.sent_bytes += queue[first + static_cast<std::size_t>(i)].length;
+            const auto index = static_cast<std::size_t>(i);
+            dealt += datagrams_in[index];
+            counters.sent_bytes += pieces[index].iov_len;
         }
-        return sent;
+        counters.sent += dealt;
+        return static_cast<int>(dealt);
     }
 
     void flush() {

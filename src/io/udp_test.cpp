@@ -96,6 +96,29 @@ TEST(UdpSocket, SendsABurstBeyondItsQueueAndTheLargestDatagram) {
     EXPECT_EQ(a->counters().send_failed, 1u);
 }
 
+TEST(UdpSocket, ABurstOfDatagramsOfAllLengthsToSeveralAddressesArrivesAsItWasSent) {
+    Loop loop;
+    std::vector<Received> at_a, at_b;
+    auto sender = UdpSocket::bind(loop, loopback(0), {}, [](auto) {}).value();
+    auto a = UdpSocket::bind(loop, loopback(0), {}, keep_in(at_a)).value();
+    auto b = UdpSocket::bind(loop, loopback(0), {}, keep_in(at_b)).value();
+    std::vector<std::string> to_a, to_b;
+    for (std::size_t i = 0; i < 120; ++i) {
+        // Runs of one length, that end with shorter and longer ones, and another address between.
+        const std::size_t length = i % 17 == 16 ? 3 : i % 29 == 28 ? 1400 : 1150;
+        const std::string text(length, static_cast<char>('a' + i % 26));
+        const bool other = i % 13 == 12;
+        (other ? to_b : to_a).push_back(text);
+        sender->send((other ? b : a)->local(), as_bytes(text));
+    }
+    ASSERT_TRUE(loop.run_until(
+        [&] { return at_a.size() == to_a.size() && at_b.size() == to_b.size(); }, 2s));
+    for (std::size_t i = 0; i < to_a.size(); ++i) EXPECT_EQ(at_a[i].text, to_a[i]) << i;
+    for (std::size_t i = 0; i < to_b.size(); ++i) EXPECT_EQ(at_b[i].text, to_b[i]) << i;
+    EXPECT_EQ(sender->counters().sent, 120u);
+    EXPECT_EQ(sender->counters().send_failed, 0u);
+}
+
 TEST(UdpSocket, MayBeDestroyedByItsReceiver) {
     Loop loop;
     std::unique_ptr<UdpSocket> b;

@@ -156,5 +156,13 @@ TEST(RtcpReporter, TwoEndsMeasureTheirRoundTrip) {
     EXPECT_TRUE(a.bye_received());
 }
 
+TEST(Compound, FeedbackAloneMayBePaddedByLessThanAWord) {
+    // Transport-wide feedback of one packet, as browsers send it: two bytes of padding.
+    const std::uint8_t bytes[] = {0xaf, 205, 0, 5, 0, 0, 0, 1, 0,    0, 0, 2,
+                                  0,    9,   0, 1, 0, 0, 1, 0, 0x20, 1, 0, 2};
+    EXPECT_TRUE(Compound::parse(bytes, Strictness::reduced));
+    EXPECT_FALSE(Compound::parse(bytes, Strictness::compound));
+}
+
 }  // namespace
 }  // namespace strowger::rtcp
