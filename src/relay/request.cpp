@@ -367,7 +367,10 @@ private:
         if (key == "received-from") return source(value);
         const auto known = keys().find(key);
         if (known != keys().end()) {
-            if (key == "direction") request_.direction.clear();
+            // A new pair; but it may also come as two keys of that name.
+            const bool list = value.kind() == ng::Kind::list;
+            if (key == "direction" && (list || request_.direction.size() >= 2))
+                request_.direction.clear();
             return each(value, [&](Text item) { known->second(request_, item, plain_word(item)); });
         }
         // A flag that came as a key of its own.
