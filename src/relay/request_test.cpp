@@ -39,6 +39,13 @@ TEST(Request, ItemsOfAListMayBeFlagsWithTheKeyInFront) {
     EXPECT_TRUE(read.request.unknown.empty());
 }
 
+TEST(Request, AProfileIsOneOfThoseThatThereAre) {
+    EXPECT_EQ(Read(R"({"transport-protocol": "rtp/savp"})").request.protocol, "RTP/SAVP");
+    const Read forged(R"({"transport-protocol": "RTP/AVP 0\r\na=sendonly"})");
+    EXPECT_EQ(forged.request.protocol, "");
+    EXPECT_EQ(forged.request.unknown.size(), 1U);
+}
+
 TEST(Request, WordsForNoSwitchAFlagOff) {
     for (const auto* word : {"off", "no", "none", "disable", "disabled"})
         EXPECT_FALSE(
