@@ -147,11 +147,16 @@ RelayEngine::~RelayEngine() {
 
 void RelayEngine::dispatch() {
     mailbox_.acknowledge();
+    collect();
+}
+
+void RelayEngine::collect() {
     while (auto work = mailbox_.take()) (*work)();
 }
 
 Result<std::unique_ptr<RelaySide>> RelayEngine::open(std::size_t home, Ports& ports,
                                                      const IpAddress& bind, int tos) {
+    collect();
     auto sockets = ports.open(bind, tos);
     if (!sockets) return std::unexpected(sockets.error());
     const std::uint16_t port = sockets->port;

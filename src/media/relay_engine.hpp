@@ -94,6 +94,7 @@ public:
 
 private:
     friend class RelaySide;
+    void collect();
     Shard& shard(const RelaySide& side) { return *shards_[side.home_]; }
 
     io::Mailbox<Work> mailbox_;

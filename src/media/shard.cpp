@@ -11,6 +11,9 @@ namespace {
 constexpr std::uint64_t rtcp_bit = 1;
 static_assert(alignof(Readable) > 1);
 
+// Work for a thousand calls a second comes in fewer rounds than this while a packet waits.
+constexpr int max_rounds_of_mail = 16;
+
 constexpr Duration watch_interval = std::chrono::seconds{1};
 
 }  // namespace
@@ -29,7 +32,7 @@ Shard::~Shard() {
 }
 
 void Shard::run() {
-    bool after_mail = false;
+    int rounds_of_mail = 0;
     while (!stopping_) {
         const Time next = timers_.next();
         const auto ready = poller_.wait(next == Time::max() ? Duration::max() : next - now_);
@@ -37,13 +40,13 @@ void Shard::run() {
         const bool mail =
             std::ranges::any_of(ready, [](const auto& event) { return event.data.u64 == 0; });
         // What was asked for before a packet came holds for the packet. Work may take readers away,
-        // so the packets wait for the next round, where they are told of again; but not twice.
-        if (mail && !after_mail) {
-            after_mail = true;
+        // so the packets wait for the next round, where they are told of again; but not for ever.
+        if (mail && rounds_of_mail < max_rounds_of_mail) {
+            ++rounds_of_mail;
             do_work();
             continue;
         }
-        after_mail = false;
+        rounds_of_mail = 0;
         for (const epoll_event& event : ready) {
             const std::uint64_t key = event.data.u64;
             if (key == 0) continue;

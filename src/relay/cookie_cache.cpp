@@ -14,10 +14,12 @@ const std::string* CookieCache::find(const SocketAddress& sender, std::string_vi
 
 void CookieCache::keep(const SocketAddress& sender, std::string_view cookie, std::string reply,
                        Time now) {
+    age(now);
     const auto name = key(sender, cookie);
     young_bytes_ += name.size() + reply.size();
     young_.insert_or_assign(std::string(name), std::move(reply));
-    if (young_bytes_ > max_bytes / 2) turned_ = now - generation;
+    if (young_bytes_ <= max_bytes / 2) return;
+    turned_ = now - generation;
     age(now);
 }
 

@@ -84,8 +84,9 @@ std::string metrics_page(const Relay& relay) {
     const auto ports = [&](std::string_view name, std::string_view help, auto count) {
         page.family(name, "gauge", help);
         for (const auto& local : relay.interfaces().all())
-            page.value(2 * count(local.ports), fmt::format("name=\"{}\",address=\"{}\"",
-                                                           label_value(local.name), local.bind.text()));
+            page.value(2 * count(local.ports),
+                       fmt::format("name=\"{}\",address=\"{}\"", label_value(local.name),
+                                   local.bind.text()));
     };
     ports("ports", "Ports for media", [](const auto& p) { return p.in_use() + p.available(); });
     ports("ports_free", "Of these, not in use", [](const auto& p) { return p.available(); });

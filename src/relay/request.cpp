@@ -1,6 +1,7 @@
 #include "relay/request.hpp"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 #include "base/text.hpp"
@@ -89,11 +90,21 @@ void learning(Request& request, Text, Text plain) {
     if (plain == "heuristic") request.learning = Learning::heuristic;
 }
 
+constexpr std::array<Text, 6> protocols{"RTP/AVP",   "RTP/AVPF",         "RTP/SAVP",
+                                        "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"};
+
+// Only those: the word goes into a description as it is.
 void protocol(Request& request, Text value, Text plain) {
-    if (plain == "accept")
+    if (plain == "accept") {
         request.accept_protocol = true;
+        return;
+    }
+    const auto known =
+        std::ranges::find_if(protocols, [&](Text name) { return iequals(name, value); });
+    if (known != protocols.end())
+        request.protocol = *known;
     else
-        request.protocol = value;
+        unknown(request, "transport-protocol", value);
 }
 
 void osrtp(Request& request, Text value, Text plain) {
@@ -367,7 +378,10 @@ private:
         if (key == "received-from") return source(value);
         const auto known = keys().find(key);
         if (known != keys().end()) {
-            if (key == "direction") request_.direction.clear();
+            // A new pair; but it may also come as two keys of that name.
+            const bool list = value.kind() == ng::Kind::list;
+            if (key == "direction" && (list || request_.direction.size() >= 2))
+                request_.direction.clear();
             return each(value, [&](Text item) { known->second(request_, item, plain_word(item)); });
         }
         // A flag that came as a key of its own.
@@ -393,10 +407,8 @@ private:
             const auto [list, name_of_codec] = split_once(word.substr(6), '-');
             return codec_item(request_, list, name_of_codec);
         }
-        for (const Text protocol : {"rtp/avp", "rtp/avpf", "rtp/savp", "rtp/savpf",
-                                    "udp/tls/rtp/savp", "udp/tls/rtp/savpf"}) {
-            if (plain == protocol) return item("transport-protocol", word);
-        }
+        for (const Text name : protocols)
+            if (iequals(name, word)) return item("transport-protocol", word);
         unknown(request_, plain, "");
     }
 

@@ -30,6 +30,8 @@ Result<std::vector<Item>> items_of(std::string_view text) {
         item.value = text.substr(word, at - word);
         if (at < text.size() && text[at] == '=') {
             item.key = item.value;
+            if (item.key.empty())
+                return fail("rtpp_flags: '=' at byte {} has no key before it", at);
             const std::size_t value = ++at;
             while (at < text.size() && !is_space(text[at]) && (at > value || text[at] != '[')) ++at;
             item.value = text.substr(value, at - value);

@@ -166,3 +166,41 @@ def test_every_link_leads_somewhere(path):
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken, f"{path.name}: {broken}"
+
+
+def relay_table(path, pattern):
+    return re.findall(pattern, (root / "src" / "relay" / path).read_text())
+
+
+def test_every_option_of_the_relay_is_in_its_page():
+    spans = " ".join(code(page("relay.md")))
+    options = options_of("relay")
+    assert len(options) > 30
+    absent = [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", spans)]
+    assert not absent, f"docs/relay.md lacks {absent}"
+
+
+def test_every_command_of_the_relay_is_in_its_page_and_the_other_way_round():
+    commands = set(relay_table("relay.cpp", r'\{"([a-z-]+)", &Relay::'))
+    assert len(commands) > 20
+    rows = re.search(r"### Commands\n(.*?)\n###", page("relay.md"), re.DOTALL).group(1).splitlines()
+    told = {span.lower().replace(" ", "-") for row in rows if row.startswith("| `") for span in code(row.split(" | ")[0])}
+    assert told == commands
+
+
+def test_every_key_and_flag_of_the_relay_is_in_its_page():
+    source = (root / "src" / "relay" / "request.cpp").read_text()
+    words = set(re.findall(r'^        \{"([a-z-]+)", (?!nothing)', source, re.MULTILINE)) - {"command", "callid", "from-label"}
+    assert len(words) > 60
+    told = {re.sub(r"[ _]", "-", span.lower()) for span in code(page("relay.md"))}
+    told |= {word for span in told for word in span.split("=")}
+    # named among the commands that they belong to, or not at all by rtpengine's own documentation
+    rare = {"repeat-duration", "unidirectional", "reset", "single-codec", "inject-dtmf", "block-egress", "early-media", "bidirectional",
+            "to-tag", "blob"}
+    assert not words - told - rare
+
+
+def test_the_metrics_of_the_relay_are_those_of_its_page():
+    source = (root / "src" / "relay" / "metrics_page.cpp").read_text()
+    made = set(re.findall(r'(?:family|single|ports)\(\s*"(\w+)"', source))
+    assert {f"rtpengine_{name}" for name in made} == set(re.findall(r"rtpengine_\w+", page("relay.md")))

@@ -1,5 +1,4 @@
 """The relay's other front doors: TCP, HTTP, WebSocket, the command line, metrics; and who may come in."""
-import asyncio
 import json
 import re
 import socket
@@ -63,18 +62,33 @@ def test_http_takes_messages_with_and_without_cookie(relay, doors):
     assert http(doors, "/ping") == "pong\n"
 
 
-def test_websockets_speak_by_their_subprotocol(relay, doors):
-    aiohttp = pytest.importorskip("aiohttp")
+def websocket(port, protocol, message):
+    """One text message there and one back, as RFC 6455 frames them."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as stream:
+        stream.sendall(f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                       f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n".encode())
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += stream.recv(4096)
+        head, rest = got.split(b"\r\n\r\n", 1)
+        assert b" 101 " in head and b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head and protocol.encode() in head
+        data, mask = message.encode(), b"abcd"
+        stream.sendall(bytes([0x81, 0x80 | len(data)]) + mask + bytes(c ^ mask[n % 4] for n, c in enumerate(data)))
+        while len(rest) < 2:
+            rest += stream.recv(4096)
+        size, start = rest[1], 2
+        if size == 126:
+            size, start = int.from_bytes(rest[2:4], "big"), 4
+        while len(rest) < start + size:
+            rest += stream.recv(4096)
+        return rest[start:start + size].decode()
 
-    async def ask(protocol, message):
-        async with aiohttp.ClientSession() as session:
-            async with session.ws_connect(f"http://127.0.0.1:{doors['http']}/", protocols=[protocol]) as ws:
-                await ws.send_str(message)
-                return (await asyncio.wait_for(ws.receive(), 5)).data
-    assert asyncio.run(ask("ng.rtpengine.com", "w1 {\"command\":\"ping\"}")) == "w1 {\"result\":\"pong\"}"
-    assert asyncio.run(ask("ng-plain.rtpengine.com", "d7:command4:pinge")) == "d6:result4:ponge"
-    assert asyncio.run(ask("echo.rtpengine.com", "hello")) == "hello"
-    assert "Current sessions own" in asyncio.run(ask("cli.rtpengine.com", "list numsessions"))
+
+def test_websockets_speak_by_their_subprotocol(relay, doors):
+    assert websocket(doors["http"], "ng.rtpengine.com", "w1 {\"command\":\"ping\"}") == "w1 {\"result\":\"pong\"}"
+    assert websocket(doors["http"], "ng-plain.rtpengine.com", "d7:command4:pinge") == "d6:result4:ponge"
+    assert websocket(doors["http"], "echo.rtpengine.com", "hello") == "hello"
+    assert "Current sessions own" in websocket(doors["http"], "cli.rtpengine.com", "list numsessions")
 
 
 def test_the_command_line_lists_sets_and_terminates(relay, doors, call):

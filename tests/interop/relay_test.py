@@ -89,6 +89,7 @@ def test_an_end_that_moves_gets_its_media_and_the_other_a_new_port(relay, a, b):
         assert sections(offer)[0].port != call.at_b[0].port
         assert sections(answer)[0].port == call.at_a[0].port
         call.a = moved
+        time.sleep(0.1)  # until the media thread has let go of the old end, to whom its socket was connected
         call.pass_both_ways(sections(answer)[0], sections(offer)[0])
 
 
