@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "app/broker_command.hpp"
 #include "app/commands.hpp"
 #include "base/log.hpp"
 #include "pbx/version.hpp"
@@ -66,6 +67,8 @@ int run(int argc, char** argv) {
     compare->add_option("heard", heard, "WAV that arrived")->required();
     compare->add_flag("--json", json, "for machines");
 
+    app::BrokerCommand broker(app);
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -80,6 +83,7 @@ int run(int argc, char** argv) {
         if (!http.empty()) options.http = SocketAddress::parse(http);
         return app::run_pbx(std::move(options));
     }
+    if (broker.chosen()) return broker.run();
     if (*compare) return app::compare_speech(sent, heard, json);
     if (remote || !command.empty())
         return command.empty() ? app::talk_to_exchange(state) : app::ask_exchange(state, command);
