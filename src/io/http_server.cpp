@@ -65,6 +65,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
         Handler handler;
         WebSocket::Options websocket_options;
         Upgrade upgrade;  // instead of a handler
+        Admission admission;
+        std::size_t max_body = 0;
     };
 
     struct Connection : std::enable_shared_from_this<Connection> {
@@ -123,7 +125,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
         void begin_request() {
             parser = std::make_unique<Parser>();
             parser->header_limit(static_cast<std::uint32_t>(server.options.max_header));
-            parser->body_limit(server.options.max_body);
+            parser->body_limit(server.largest_body());
             parser->eager(true);
             continued = false;
             phase = Phase::header;
@@ -139,11 +141,29 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
                 refuse(400);  // RFC 9112 section 3.2
                 return false;
             }
+            if (!fits_route()) {
+                refuse(413);
+                return false;
+            }
             if (!parser->is_done() && !continued &&
                 boost::beast::iequals(message[http::field::expect], "100-continue")) {
                 continued = true;
                 stream->send("HTTP/1.1 100 Continue\r\n\r\n");
             }
+            return true;
+        }
+
+        // What came along with the header has been taken in already; the rest is held to the limit.
+        bool fits_route() {
+            const auto& message = parser->get();
+            const auto target = to_string(message.target());
+            const auto path = percent_decode(split_once(target, '?').first);
+            bool path_known = false;
+            const Route* route = server.find(to_string(message.method_string()), path, path_known);
+            const auto limit = route ? route->max_body : server.options.max_body;
+            const auto length = parser->content_length();
+            if (message.body().size() > limit || (length && *length > limit)) return false;
+            parser->body_limit(limit);
             return true;
         }
 
@@ -156,7 +176,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
             head = request.method == "HEAD";
             parser.reset();
             bool path_known = false;
-            const Route* route = server.find(request, path_known);
+            const Route* route = server.find(request.method, request.path, path_known);
             if (!route)
                 return respond(HttpResponse::text(
                     path_known ? 405 : 404, path_known ? "method not allowed\n" : "not found\n"));
@@ -184,6 +204,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
                 response.headers.add("Upgrade", "websocket");
                 return respond(std::move(response));
             }
+            if (route.admission)
+                if (auto refusal = route.admission(request)) return respond(std::move(*refusal));
             const auto what = request.path;
             accept_websocket(server.loop, std::move(stream), std::move(request), std::move(input),
                              route.websocket_options, [fn = route.upgrade, what](auto socket) {
@@ -257,15 +279,14 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
 
     void forget(Connection* connection) { connections.erase(connection); }
 
-    const Route* find(const HttpRequest& request, bool& path_known) const {
+    const Route* find(std::string_view method, std::string_view path, bool& path_known) const {
         const Route* best = nullptr;
         for (const auto& route : routes) {
-            const bool fits =
-                route->prefix ? request.path.starts_with(route->path) : request.path == route->path;
+            const bool fits = route->prefix ? path.starts_with(route->path) : path == route->path;
             if (!fits) continue;
             path_known = true;
-            if (route->method != "*" && route->method != request.method &&
-                !(request.method == "HEAD" && route->method == "GET"))
+            if (route->method != "*" && route->method != method &&
+                !(method == "HEAD" && route->method == "GET"))
                 continue;
             // An exact path is longer than any prefix of it that ends before the '*'.
             const auto length = [](const Route& r) { return 2 * r.path.size() + !r.prefix; };
@@ -274,8 +295,15 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
         return best;
     }
 
+    std::size_t largest_body() const {
+        std::size_t largest = options.max_body;
+        for (const auto& route : routes) largest = std::max(largest, route->max_body);
+        return largest;
+    }
+
     Route& add(std::string method, std::string path) {
         auto route = std::make_unique<Route>();
+        route->max_body = options.max_body;
         route->method = std::move(method);
         route->prefix = path.ends_with('*');
         if (route->prefix) path.pop_back();
@@ -292,8 +320,11 @@ HttpServer::~HttpServer() {
     impl_->connections.clear();
 }
 
-void HttpServer::route(std::string method, std::string path, Handler handler) {
-    impl_->add(std::move(method), std::move(path)).handler = std::move(handler);
+void HttpServer::route(std::string method, std::string path, Handler handler,
+                       std::optional<std::size_t> max_body) {
+    auto& route = impl_->add(std::move(method), std::move(path));
+    route.handler = std::move(handler);
+    if (max_body) route.max_body = *max_body;
 }
 
 void HttpServer::route_now(std::string method, std::string path,
@@ -305,10 +336,12 @@ void HttpServer::route_now(std::string method, std::string path,
           });
 }
 
-void HttpServer::websocket(std::string path, WebSocket::Options options, Upgrade upgrade) {
+void HttpServer::websocket(std::string path, WebSocket::Options options, Upgrade upgrade,
+                           Admission admission) {
     auto& route = impl_->add("GET", std::move(path));
     route.websocket_options = std::move(options);
     route.upgrade = std::move(upgrade);
+    route.admission = std::move(admission);
 }
 
 Result<SocketAddress> HttpServer::listen(const SocketAddress& address,
@@ -318,8 +351,9 @@ Result<SocketAddress> HttpServer::listen(const SocketAddress& address,
     options.max_per_source = impl_->options.max_per_source;
     options.first_bytes_timeout = impl_->options.header_timeout;
     options.tls = std::move(tls);
-    // A response goes out whole, so the queue must hold the largest that a route makes.
-    options.stream.max_queued = 64 << 20;
+    constexpr std::size_t header_room = 64 << 10;
+    options.stream.max_queued = impl_->options.max_response + header_room;
+    options.stream.quick_ack = impl_->options.quick_ack;
     auto listener = Listener::tcp(impl_->loop, address, std::move(options),
                                   [impl = impl_.get()](std::unique_ptr<Stream> stream) {
                                       auto connection = std::make_shared<Impl::Connection>(

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/task.hpp"
@@ -25,21 +26,31 @@ public:
         std::size_t max_connections = 4096;
         std::size_t max_per_source = 256;
         std::string server_name = "Strowger";  ///< the Server field; empty: none
+        /// Bytes of the largest answer that a route makes: they wait for a slow reader whole.
+        std::size_t max_response = 64 << 20;
+        /// Acknowledge at once what comes: a peer that leaves Nagle's algorithm on and writes in
+        /// small pieces would wait 40 ms for each delayed acknowledgement otherwise.
+        bool quick_ack = false;
     };
     /// A handler's task is destroyed when its client goes away before it is done.
     using Handler = std::function<Task<HttpResponse>(HttpRequest)>;
     using Upgrade = std::function<void(std::unique_ptr<WebSocket>)>;
+    /// An answer instead of the upgrade, or nothing.
+    using Admission = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
 
     HttpServer(Loop& loop, Options options);
     ~HttpServer();  ///< closes all connections; not from inside a handler
 
     /// `method` "*" takes any. `path` is exact, or a prefix when it ends in '*'; the longest match
     /// wins. HEAD is answered by GET. Routes are added before `listen`.
-    void route(std::string method, std::string path, Handler handler);
+    /// `max_body` is that of this route, where it differs.
+    void route(std::string method, std::string path, Handler handler,
+               std::optional<std::size_t> max_body = {});
     /// The same for an answer that needs no waiting.
     void route_now(std::string method, std::string path,
                    std::function<HttpResponse(const HttpRequest&)> handler);
-    void websocket(std::string path, WebSocket::Options options, Upgrade upgrade);
+    void websocket(std::string path, WebSocket::Options options, Upgrade upgrade,
+                   Admission admission = {});
 
     /// May be called for several addresses, with and without TLS. The answer is the address bound.
     Result<SocketAddress> listen(const SocketAddress& address,

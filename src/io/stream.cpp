@@ -296,6 +296,8 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
             if (!got) return;
             if (*got == 0) break;
             touch();
+            // The kernel falls back to delayed acknowledgements by itself: told at every read.
+            if (options.quick_ack) set_option(fd.get(), IPPROTO_TCP, TCP_QUICKACK, 1);
             if (first_bytes_due) {
                 first_bytes_due = false;
                 phase.cancel();

@@ -27,6 +27,7 @@ public:
         Duration idle_timeout{};  ///< closed when nothing came or went for this long; zero: never
         Duration connect_timeout = std::chrono::seconds{10};  ///< TCP and TLS handshakes together
         bool keepalive = true;  ///< TCP keep-alive: 60 s, then every 10 s, 6 times
+        bool quick_ack = false;  ///< TCP: acknowledge at once, see HttpServer::Options
         int tos = 0;
         std::optional<SocketAddress> local = {};  ///< bind before connecting
         std::shared_ptr<TlsContext> tls = {};     ///< shared: contexts outlive connections

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "app/broker_command.hpp"
 #include "app/commands.hpp"
 #include "app/echo_command.hpp"
 #include "base/log.hpp"
@@ -75,6 +76,7 @@ int run(int argc, char** argv) {
     health->add_option("URL", url, "http://127.0.0.1:8088/healthz")->required();
 
     app::EchoCommand echo(app);
+    app::BrokerCommand broker(app);
 
     auto arguments = app::EchoCommand::arguments(argc, argv);
     const int wrong_usage = app::EchoCommand::is_client(arguments) ? app::failure : app::usage;
@@ -94,6 +96,7 @@ int run(int argc, char** argv) {
         if (!http.empty()) options.http = SocketAddress::parse(http);
         return app::run_pbx(std::move(options));
     }
+    if (broker.chosen()) return broker.run();
     if (*compare) return app::compare_speech(sent, heard, json);
     if (*health) return app::check_health(url);
     if (remote || !command.empty())

@@ -1,0 +1,129 @@
+#include "app/broker_command.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+
+#include "app/commands.hpp"
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "broker/broker.hpp"
+#include "io/file.hpp"
+
+namespace strowger::app {
+
+namespace {
+
+constexpr std::string_view variable_prefix = "WASIMOFF_";
+constexpr std::size_t longest_environment_file = 64 << 10;
+
+// KEY=VALUE lines, perhaps quoted, perhaps after "export"; what is in the environment stays.
+void read_environment_file(const char* name) {
+    const auto text = io::read_file(name, longest_environment_file);
+    if (!text) return;
+    for (auto line : split(*text, '\n')) {
+        line = trim(line);
+        if (line.starts_with("export ")) line = trim(line.substr(7));
+        const auto [key, rest] = split_once(line, '=');
+        auto value = trim(rest);
+        if (!key.starts_with(variable_prefix)) continue;
+        if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') &&
+            value.back() == value.front())
+            value = value.substr(1, value.size() - 2);
+        setenv(std::string(trim(key)).c_str(), std::string(value).c_str(), 0);
+    }
+}
+
+Duration seconds_of(double seconds) { return scale(std::chrono::seconds{1}, seconds); }
+
+}  // namespace
+
+BrokerCommand::BrokerCommand(CLI::App& app) {
+    for (const auto* name : {".env", "config.env"}) read_environment_file(name);
+    command_ = app.add_subcommand("broker", "Gives WebAssembly tasks to browsers and servers");
+    auto& o = options_;
+    const auto add = [&](const std::string& name, auto& value, const std::string& variable,
+                         const std::string& what) {
+        return command_->add_option(name, value, what)
+            ->envname(std::string(variable_prefix) + variable)
+            ->capture_default_str();
+    };
+    add("--listen", o.listen, "HTTP_LISTEN", "HOST:PORT; without HOST every address");
+    add("--cert", o.certificate, "HTTP_CERT", "certificate, PEM; HUP reads it again");
+    add("--key", o.key, "HTTP_KEY", "its key, PEM");
+    add("--allowed-origins", origins_, "ALLOWED_ORIGINS", "hosts, with *, whose pages may provide")
+        ->delimiter(',');
+    add("--trusted-proxies", proxies_, "TRUSTED_PROXIES",
+        "networks whose X-Real-IP and X-Forwarded-For count")
+        ->delimiter(',');
+    add("--static-files", o.static_files, "STATIC_FILES", "directory of the provider's page");
+    add("--storage", o.storage, "FILESTORAGE", ":memory: or a directory");
+    add("--tokens", o.tokens, "TOKENS", "file of tokens; without it nobody needs one");
+    command_->add_flag("--open", o.open, "without tokens, serve other machines too")
+        ->envname("WASIMOFF_OPEN");
+    command_->add_flag("--metrics", o.metrics, "serve /metrics")->envname("WASIMOFF_METRICS");
+    add("--queue", o.scheduler.max_waiting, "QUEUE", "tasks that may wait");
+    add("--attempts", o.scheduler.max_attempts, "ATTEMPTS", "of a task whose call fails")
+        ->check(CLI::Range(1, 100));
+    add("--prefetch", o.scheduler.prefetch, "PREFETCH", "short tasks sent ahead to a busy provider")
+        ->check(CLI::Range(0, 16));
+    add("--ping-timeout", ping_timeout_, "PING_TIMEOUT",
+        "seconds of silence after which a provider is dropped")
+        ->check(CLI::Range(1.0, 3600.0));
+    add("--longest-task", longest_task_, "LONGEST_TASK",
+        "seconds after which a task without a deadline is given up")
+        ->check(CLI::Range(0.001, 1e7));
+    add("--max-file", megabytes_a_file_, "MAX_FILE", "MiB of one file, message or body")
+        ->check(CLI::Range(1, 1024));
+    add("--max-stored", megabytes_stored_, "MAX_STORED", "MiB of all files in a directory");
+    add("--max-memory", megabytes_in_memory_, "MAX_MEMORY", "MiB of all files in memory");
+    add("--max-providers", o.max_providers, "MAX_PROVIDERS", "providers at once");
+    add("--max-clients", o.max_clients, "MAX_CLIENTS", "client WebSockets at once");
+    add("--transport-url", o.transport_url, "TRANSPORT_URL",
+        "WebTransport URL that older providers are told");
+    command_->add_option("--log-level", level_, "debug, verbose, notice, warning or error")
+        ->check(CLI::IsMember({"debug", "verbose", "notice", "warning", "error"}))
+        ->capture_default_str();
+    command_->add_option("--log-format", format_, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+}
+
+bool BrokerCommand::chosen() const { return command_->parsed(); }
+
+int BrokerCommand::run() {
+    log::configure(format_ == "json" ? log::Format::json : log::Format::text,
+                   log::level_by_name(level_, log::Level::notice));
+    options_.allowed_origins = origins_;
+    options_.max_file = megabytes_a_file_ << 20;
+    options_.max_stored = megabytes_stored_ << 20;
+    options_.max_memory = megabytes_in_memory_ << 20;
+    options_.scheduler.ping_timeout = seconds_of(ping_timeout_);
+    // Half of it at most, so that a lost answer is noticed and the next one still in time.
+    options_.scheduler.ping_interval =
+        std::min(options_.scheduler.ping_interval, options_.scheduler.ping_timeout / 2);
+    options_.scheduler.longest_task = seconds_of(longest_task_);
+    for (const auto& text : proxies_) {
+        auto range = Cidr::parse(text);
+        if (!range) {
+            fmt::print(stderr, "strowger broker: --trusted-proxies: {}\n", range.error().text());
+            return usage;
+        }
+        options_.trusted_proxies.push_back(*range);
+    }
+    std::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its connection
+    io::Loop loop;
+    auto broker = broker::Broker::start(loop, options_);
+    if (!broker) {
+        fmt::print(stderr, "strowger broker: {}\n", broker.error().text());
+        return failure;
+    }
+    for (const int number : {SIGTERM, SIGINT}) loop.on_signal(number, [&](int) { loop.stop(); });
+    loop.on_signal(SIGHUP, [&](int) { (*broker)->reload(); });
+    loop.run();
+    return success;
+}
+
+}  // namespace strowger::app

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "broker/options.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace strowger::app {
+
+/// `strowger broker`: its options, which the environment (and .env and config.env in the working
+/// directory) can give as well, and the service itself.
+class BrokerCommand {
+public:
+    explicit BrokerCommand(CLI::App& app);
+
+    bool chosen() const;
+    /// Runs until TERM or INT; HUP reads certificate and tokens again.
+    int run();
+
+private:
+    CLI::App* command_;
+    broker::Options options_;
+    std::vector<std::string> origins_, proxies_{"127.0.0.0/8", "::1"};
+    std::string level_ = "notice", format_ = "text";
+    double ping_timeout_ = 15, longest_task_ = 24 * 3600;
+    std::size_t megabytes_a_file_ = 64, megabytes_stored_ = 4096, megabytes_in_memory_ = 512;
+};
+
+}  // namespace strowger::app

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string_view>
+
+#include "base/task.hpp"
+#include "broker/jobs.hpp"
+#include "io/completion.hpp"
+#include "io/http.hpp"
+
+namespace strowger::broker {
+
+/// Runs a task and waits for it. When the waiting coroutine is destroyed, because its client has
+/// gone, the task is cancelled.
+Task<Result<TaskResponse>> run_task(Jobs& jobs, TaskRequest request, const Who& who);
+
+/// 401 or 403 with the reason, as plain text.
+io::HttpResponse denied(const Error& error);
+
+}  // namespace strowger::broker

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/access.hpp"
+#include "broker/client_link.hpp"
+#include "broker/jobs.hpp"
+#include "broker/options.hpp"
+#include "broker/provider_link.hpp"
+#include "broker/storage.hpp"
+#include "io/dns.hpp"
+#include "io/http_server.hpp"
+
+namespace strowger::broker {
+
+/// The service: one HTTP port for clients that submit WebAssembly tasks and providers that run
+/// them, in both generations of the protocol.
+class Broker {
+public:
+    static Result<std::unique_ptr<Broker>> start(io::Loop& loop, Options options);
+    ~Broker();
+
+    /// Reads certificate, key and tokens again; what cannot be read stays as it was.
+    void reload();
+    const std::vector<SocketAddress>& addresses() const { return addresses_; }
+
+private:
+    Broker(io::Loop& loop, Options options, std::unique_ptr<Storage> storage, Access access);
+
+    void add_routes();
+    void add_status_routes();
+    void add_rpc_routes();
+    void add_run_route();
+    void add_storage_routes();
+    void add_task_routes();
+    void add_starless_routes();
+    void add_sockets();
+    Result<> listen();
+
+    std::optional<io::HttpResponse> admit_provider(const io::HttpRequest& request) const;
+    void provider_connected(std::unique_ptr<io::WebSocket> socket);
+    void client_connected(std::unique_ptr<io::WebSocket> socket);
+
+    io::Loop& loop_;
+    Options options_;
+    std::unique_ptr<Storage> storage_;
+    Access access_;
+    Jobs jobs_;
+    std::shared_ptr<io::TlsContext> tls_;  // shared with the connections that use it
+    std::vector<SocketAddress> addresses_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<ProviderLink>> providers_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<ClientLink>> clients_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<io::WebSocket>> refused_;  // while they close
+    std::unique_ptr<io::HttpServer> server_;  // last: its handlers use all of the above
+};
+
+}  // namespace strowger::broker

@@ -1,0 +1,392 @@
+#include "broker/jobs.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "broker/trace.hpp"
+#include "io/clock.hpp"
+
+namespace strowger::broker {
+
+namespace {
+
+using connect::Code;
+using Event = pb::Task_TraceEvent;
+
+constexpr log::About about{"broker"};
+// Counts of providers and tasks are told at most this often: each goes to every provider.
+constexpr Duration news_interval = std::chrono::seconds{1};
+constexpr std::size_t throughput_window = 5;  // seconds
+// Texts kept to recognise an error that comes again.
+constexpr std::size_t longest_kept = 512;
+
+Result<Storage::File> resolve_file(pb::File& file, Storage& storage, std::string_view what) {
+    if (file.has_ref() == file.has_blob())
+        return refuse(Code::invalid_argument,
+                      fmt::format("{}: exactly one of ref and blob is needed", what));
+    if (file.has_blob()) return Storage::File{};
+    const auto found = storage.find(file.ref());
+    if (!found)
+        return refuse(Code::not_found, fmt::format("{}: file not found: {}", what, file.ref()));
+    file.set_ref(found->ref);
+    return *found;
+}
+
+pb::Task_Metadata& info_of(TaskRequest& request) {
+    return *std::visit([](auto& r) { return r.mutable_info(); }, request);
+}
+const pb::Task_Metadata& info_of(const TaskRequest& request) {
+    return std::visit([](const auto& r) -> const auto& { return r.info(); }, request);
+}
+const pb::Task_QoS& qos_of(const TaskRequest& request) {
+    return std::visit([](const auto& r) -> const auto& { return r.qos(); }, request);
+}
+
+std::string program_of(const TaskRequest& request) {
+    if (const auto* wasip1 = std::get_if<pb::Task_Wasip1_Request>(&request))
+        return wasip1->params().binary().has_ref() ? wasip1->params().binary().ref()
+                                                   : "(sent along)";
+    return "(Python)";
+}
+
+std::optional<Time> deadline_of(const pb::Task_QoS& qos, Time now) {
+    if (!qos.has_deadline()) return std::nullopt;
+    // A timestamp may lie thousands of years away, which nanoseconds cannot hold.
+    constexpr std::int64_t furthest = 366LL * 24 * 3600;
+    const auto wall = io::wall_now().time_since_epoch();
+    const auto whole = std::chrono::floor<std::chrono::seconds>(wall);
+    const auto ahead = std::clamp<std::int64_t>(qos.deadline().seconds(), whole.count() - furthest,
+                                                whole.count() + furthest) -
+                       whole.count();
+    return now + std::chrono::seconds(ahead) + Duration(qos.deadline().nanos()) - (wall - whole);
+}
+
+}  // namespace
+
+std::unexpected<Error> refuse(Code code, std::string text) {
+    return std::unexpected(Error(std::move(text), static_cast<int>(code)));
+}
+
+Code code_of(const Error& error) {
+    const int code = error.code();
+    return code >= 1 && code <= 16 ? static_cast<Code>(code) : Code::unknown;
+}
+
+struct Jobs::Figures {
+    std::vector<double> bounds{.01, .1, .25, 1, 5, 10, 60, 120, 300};
+    metrics::Registry& all = metrics::Registry::global();
+    metrics::Histogram& histogram(std::string_view name, std::string_view help, bool ok) {
+        return all.histogram(name, help, bounds,
+                             {{"status", ok ? "ok" : "err"}, {"target", "provider"}});
+    }
+    static constexpr std::string_view completed_help = "Seconds from a task's arrival to its end";
+    static constexpr std::string_view execution_help = "Seconds that a task was at its provider";
+    std::array<metrics::Histogram*, 2> completed{
+        &histogram("wasimoff_tasks_completed", completed_help, false),
+        &histogram("wasimoff_tasks_completed", completed_help, true)};
+    std::array<metrics::Histogram*, 2> execution{
+        &histogram("wasimoff_tasks_execution", execution_help, false),
+        &histogram("wasimoff_tasks_execution", execution_help, true)};
+    metrics::Histogram& scheduled =
+        all.histogram("wasimoff_tasks_scheduled", "Seconds that a task waited for a provider",
+                      bounds, {{"target", "provider"}});
+    metrics::Counter& retries = all.counter("wasimoff_task_retries_count",
+                                            "Attempts after a failed call", {{"attempt", "any"}});
+    metrics::Gauge& queued = all.gauge("wasimoff_tasks_queued", "Tasks that wait for a provider");
+    metrics::Gauge& dispatching = all.gauge("wasimoff_tasks_dispatching", "Tasks at providers");
+    metrics::Gauge& providers =
+        all.gauge("wasimoff_connected_providers", "Providers that take tasks");
+    metrics::Gauge& workers =
+        all.gauge("wasimoff_available_workers", "Slots of all providers", {{"type", "providers"}});
+    metrics::Gauge& stored = all.gauge("wasimoff_stored_bytes", "Bytes of all stored files");
+};
+
+Jobs::Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& access)
+    : loop_(loop),
+      scheduler_(config, random_),
+      storage_(storage),
+      access_(access),
+      figures_(std::make_shared<Figures>()) {}
+
+// --- clients
+
+Result<> Jobs::resolve(TaskRequest& request, std::vector<std::string>& files) {
+    const auto add = [&](pb::File& file, std::string_view what) -> Result<> {
+        auto found = resolve_file(file, storage_, what);
+        if (!found) return std::unexpected(found.error());
+        if (!found->ref.empty()) files.push_back(std::move(found->ref));
+        return {};
+    };
+    if (auto* wasip1 = std::get_if<pb::Task_Wasip1_Request>(&request)) {
+        if (!wasip1->has_params()) return refuse(Code::invalid_argument, "params are absent");
+        auto& params = *wasip1->mutable_params();
+        if (!params.has_binary()) return refuse(Code::invalid_argument, "params.binary is absent");
+        if (auto done = add(*params.mutable_binary(), "binary"); !done) return done;
+        if (params.has_rootfs()) return add(*params.mutable_rootfs(), "rootfs");
+        return {};
+    }
+    auto& pyodide = std::get<pb::Task_Pyodide_Request>(request);
+    if (!pyodide.has_params()) return refuse(Code::invalid_argument, "params are absent");
+    auto& params = *pyodide.mutable_params();
+    if (!params.has_script() && !params.has_pickle())
+        return refuse(Code::invalid_argument, "params have neither script nor pickle");
+    if (params.has_rootfs()) return add(*params.mutable_rootfs(), "rootfs");
+    return {};
+}
+
+Result<TaskId> Jobs::submit(TaskRequest request, const Who& who, Finished finished) {
+    trace(info_of(request), Event::BrokerReceivedClientRequest);
+    Scheduler::Submission submission;
+    if (auto done = resolve(request, submission.files); !done) return std::unexpected(done.error());
+    const auto now = loop_.now();
+    if (!access_.take(who, now))
+        return refuse(Code::resource_exhausted, "429: too many tasks a second for this token");
+    const auto id = ++last_;
+    auto& info = info_of(request);
+    info.set_id(fmt::format("{}", id));
+    info.set_requester(who.tenant());
+    trace(info, Event::BrokerQueueTask);
+    const auto& qos = qos_of(request);
+    submission.id = id;
+    submission.tenant = who.tenant();
+    submission.quota = who.quota;
+    submission.priority = qos.priority();
+    submission.immediate = qos.immediate();
+    submission.deadline = deadline_of(qos, now);
+    jobs_.emplace(id, Job{.request = std::move(request),
+                          .finished = std::move(finished),
+                          .tenant = who.tenant(),
+                          .submitted = now});
+    auto accepted = scheduler_.submit(std::move(submission), now);
+    if (!accepted) jobs_.erase(id);
+    pump();
+    if (!accepted) return std::unexpected(accepted.error());
+    return id;
+}
+
+void Jobs::cancel(TaskId task, std::string_view reason) {
+    jobs_.erase(task);
+    scheduler_.cancel(task, reason, loop_.now());
+    pump();
+}
+
+Result<> Jobs::cancel_by_id(TaskId task, const Who& who) {
+    const auto found = jobs_.find(task);
+    if (found == jobs_.end() || (!who.admin && found->second.tenant != who.tenant()))
+        return refuse(Code::not_found, fmt::format("there is no task {}", task));
+    scheduler_.cancel(task, "cancelled on request", loop_.now());
+    finish(task, refuse(Code::canceled, "cancelled on request"));
+    pump();
+    return {};
+}
+
+void Jobs::finish(TaskId task, Result<TaskResponse> result) {
+    const auto found = jobs_.find(task);
+    if (found == jobs_.end()) return;
+    auto job = std::move(found->second);
+    jobs_.erase(found);
+    const bool ok =
+        result && std::visit([](const auto& response) { return response.has_ok(); }, *result);
+    const auto now = loop_.now();
+    figures_->completed[ok]->observe(seconds(now - job.submitted));
+    if (job.dispatched != Time{}) figures_->execution[ok]->observe(seconds(now - job.dispatched));
+    ++ended_now_;
+    if (!news_.pending()) news_ = loop_.after(news_interval, [this] { tell_everybody(); });
+    job.finished(std::move(result));
+}
+
+std::vector<Jobs::Listed> Jobs::list(const Who& who) const {
+    std::vector<Listed> listed;
+    for (const auto& [id, job] : jobs_) {
+        if (!who.admin && job.tenant != who.tenant()) continue;
+        const auto& info = info_of(job.request);
+        listed.push_back({id, info.requester(), info.provider(), info.reference(),
+                          program_of(job.request), seconds(loop_.now() - job.submitted)});
+    }
+    std::ranges::sort(listed, {}, &Listed::id);
+    return listed;
+}
+
+// --- the scheduler
+
+void Jobs::pump() {
+    // What a finished task sets off may come back here: the outer call takes it up.
+    if (pumping_) return;
+    pumping_ = true;
+    Scheduler::Event event;
+    while (scheduler_.poll(event)) handle(event);
+    pumping_ = false;
+    arm();
+}
+
+void Jobs::handle(Scheduler::Event& event) {
+    if (auto* dispatch = std::get_if<Scheduler::Dispatch>(&event)) {
+        const auto job = jobs_.find(dispatch->task);
+        const auto provider = providers_.find(dispatch->provider);
+        if (job == jobs_.end() || provider == providers_.end()) return;
+        auto& info = info_of(job->second.request);
+        trace(info, Event::BrokerScheduleTask);
+        info.set_provider(provider->second->name());
+        trace(info, Event::BrokerTransmitProviderTask);
+        const auto now = loop_.now();
+        if (job->second.dispatched == Time{})
+            figures_->scheduled.observe(seconds(now - job->second.submitted));
+        job->second.dispatched = now;
+        std::visit([&](const auto& request) { provider->second->run(dispatch->task, request); },
+                   job->second.request);
+    } else if (auto* cancel = std::get_if<Scheduler::Cancel>(&event)) {
+        if (const auto at = providers_.find(cancel->provider); at != providers_.end())
+            at->second->cancel(cancel->task, cancel->reason);
+    } else if (auto* failed = std::get_if<Scheduler::Failed>(&event)) {
+        finish(failed->task, refuse(failed->code, std::move(failed->text)));
+    } else if (auto* ping = std::get_if<Scheduler::Ping>(&event)) {
+        if (const auto at = providers_.find(ping->provider); at != providers_.end())
+            at->second->ping();
+    } else if (auto* evict = std::get_if<Scheduler::Evict>(&event)) {
+        const auto at = providers_.find(evict->provider);
+        if (at == providers_.end()) return;
+        auto* provider = at->second;
+        LOG_WARNING(about, "provider {} is evicted: {}", provider->name(), evict->reason);
+        provider->evict(evict->reason);
+    }
+}
+
+void Jobs::arm() {
+    const auto next = scheduler_.deadline();
+    if (next == armed_) return;
+    armed_ = next;
+    timer_.cancel();
+    if (next != Time::max()) timer_ = loop_.at(next, [this] { tick(); });
+}
+
+void Jobs::tick() {
+    armed_ = Time::max();
+    scheduler_.tick(loop_.now());
+    pump();
+}
+
+// --- providers
+
+void Jobs::joined(ProviderId id, Provider& provider) {
+    providers_[id] = &provider;
+    scheduler_.joined(id, loop_.now());
+    pump();
+}
+
+void Jobs::ready(ProviderId id) {
+    scheduler_.ready(id, loop_.now());
+    tell_everybody();
+    pump();
+}
+
+void Jobs::left(ProviderId id) {
+    if (providers_.erase(id) == 0) return;
+    scheduler_.left(id, loop_.now());
+    if (!news_.pending()) news_ = loop_.after(news_interval, [this] { tell_everybody(); });
+    pump();
+}
+
+void Jobs::slots(ProviderId id, std::uint32_t count) {
+    scheduler_.slots(id, count, loop_.now());
+    pump();
+}
+
+void Jobs::holds(ProviderId id, std::string_view file, bool held) {
+    scheduler_.holds(id, file, held);
+}
+
+void Jobs::heard(ProviderId id) { scheduler_.heard(id, loop_.now()); }
+
+// What one provider cannot do another may; what two say alike, or what is plainly in the program,
+// is so.
+bool Jobs::believed(Job& job, const std::string& text) const {
+    if (text.find("CompileError") != std::string::npos) return true;
+    const auto kept = text.substr(0, longest_kept);
+    job.failures.push_back(fmt::format("{}\n{}", info_of(job.request).provider(), kept));
+    std::vector<std::string_view> said;
+    for (const auto& failure : job.failures)
+        if (split_once(failure, '\n').second == kept &&
+            std::ranges::find(said, split_once(failure, '\n').first) == said.end())
+            said.push_back(split_once(failure, '\n').first);
+    return said.size() >= believed_after;
+}
+
+void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelope) {
+    const auto now = loop_.now();
+    const auto found = jobs_.find(task);
+    if (found == jobs_.end()) {
+        scheduler_.done(task, id, now);
+        return pump();
+    }
+    auto& job = found->second;
+    const auto call_failed = [&](std::string text) {
+        if (!believed(job, text)) {
+            figures_->retries.add();
+            scheduler_.failed(task, id, Code::unavailable, std::move(text), now);
+        } else if (scheduler_.done(task, id, now)) {
+            finish(task, refuse(Code::failed_precondition, std::move(text)));
+        }
+        pump();
+    };
+    if (envelope.error) return call_failed(*envelope.error);
+    Result<TaskResponse> result = std::visit(
+        [&]<typename Request>(const Request& request) -> Result<TaskResponse> {
+            using Response =
+                std::conditional_t<std::is_same_v<Request, pb::Task_Wasip1_Request>,
+                                   pb::Task_Wasip1_Response, pb::Task_Pyodide_Response>;
+            Response response;
+            if (!envelope.is<Response>()) return fail("answered with '{}'", envelope.name);
+            if (auto read = envelope.read(response); !read) return std::unexpected(read.error());
+            if (!response.has_ok() && !response.has_error()) return fail("answered with no result");
+            // Not every provider echoes the metadata, and none may change whose task it was.
+            pb::Task_Metadata info = request.info();
+            if (response.info().has_trace()) *info.mutable_trace() = response.info().trace();
+            trace(info, Event::BrokerReceivedProviderResult);
+            trace(info, Event::BrokerTransmitClientResponse);
+            *response.mutable_info() = std::move(info);
+            return TaskResponse(std::move(response));
+        },
+        job.request);
+    if (!result) return call_failed(result.error().text());
+    if (scheduler_.done(task, id, now)) finish(task, std::move(result));
+    pump();
+}
+
+// --- news for providers
+
+void Jobs::tell_everybody() {
+    if (const auto count = scheduler_.providers(); count != told_providers_) {
+        told_providers_ = count;
+        pb::Event_ClusterInfo cluster;
+        cluster.set_providers(static_cast<std::uint32_t>(count));
+        for (const auto& [id, provider] : providers_) provider->tell(cluster);
+    }
+    throughput();
+}
+
+// While something happens it is told each second; then zero, and then nothing.
+void Jobs::throughput() {
+    if (news_.pending()) return;
+    ended_.push_back(std::exchange(ended_now_, 0));
+    if (ended_.size() > throughput_window) ended_.pop_front();
+    std::uint64_t sum = 0;
+    for (const auto count : ended_) sum += count;
+    const auto overall = static_cast<float>(sum) / throughput_window;
+    if (overall == 0 && told_throughput_ == 0) return;
+    told_throughput_ = overall;
+    pb::Event_Throughput event;
+    event.set_overall(overall);
+    for (const auto& [id, provider] : providers_) provider->tell(event);
+    news_ = loop_.after(news_interval, [this] { tell_everybody(); });
+}
+
+void Jobs::publish_metrics() {
+    figures_->queued.set(static_cast<double>(scheduler_.waiting()));
+    figures_->dispatching.set(static_cast<double>(scheduler_.running()));
+    figures_->providers.set(static_cast<double>(scheduler_.providers()));
+    figures_->workers.set(static_cast<double>(scheduler_.total_slots()));
+    figures_->stored.set(static_cast<double>(storage_.bytes()));
+}
+
+}  // namespace strowger::broker

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <variant>
+
+#include "base/metrics.hpp"
+#include "broker/access.hpp"
+#include "broker/scheduler.hpp"
+#include "broker/storage.hpp"
+#include "io/loop.hpp"
+#include "wire/wasimoff/envelope.hpp"
+
+namespace strowger::broker {
+
+namespace pb = wasimoff::pb;
+
+using TaskRequest = std::variant<pb::Task_Wasip1_Request, pb::Task_Pyodide_Request>;
+using TaskResponse = std::variant<pb::Task_Wasip1_Response, pb::Task_Pyodide_Response>;
+
+std::unexpected<Error> refuse(connect::Code code, std::string text);
+/// What an error of a submission or a task says; `unknown` for those without one.
+connect::Code code_of(const Error& error);
+
+/// A provider as the jobs see it: something that takes messages.
+class Provider {
+public:
+    virtual ~Provider() = default;
+    virtual const std::string& name() const = 0;
+    virtual void run(TaskId task, const google::protobuf::Message& request) = 0;
+    virtual void cancel(TaskId task, std::string_view reason) = 0;
+    virtual void ping() = 0;
+    virtual void evict(std::string_view reason) = 0;
+    virtual void tell(const google::protobuf::Message& event) = 0;
+};
+
+/// The tasks that clients wait for: checked, numbered, given to the scheduler, sent to the provider
+/// that it names, and answered once.
+class Jobs {
+public:
+    /// The response as its client gets it, or an Error with a connect::Code.
+    using Finished = std::move_only_function<void(Result<TaskResponse>)>;
+    /// Programs that only the one that runs them can find wrong: how many providers must say the
+    /// same before it is believed.
+    static constexpr std::size_t believed_after = 2;
+
+    Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& access);
+
+    /// `finished` is called later, once, unless `cancel` came first.
+    Result<TaskId> submit(TaskRequest request, const Who& who, Finished finished);
+    void cancel(TaskId task, std::string_view reason);
+    /// By a client that knows its number: only its own, unless it is an admin. The client that
+    /// waits gets `canceled`.
+    Result<> cancel_by_id(TaskId task, const Who& who);
+
+    void joined(ProviderId id, Provider& provider);
+    void ready(ProviderId id);
+    void left(ProviderId id);
+    void slots(ProviderId id, std::uint32_t count);
+    void holds(ProviderId id, std::string_view file, bool held);
+    void heard(ProviderId id);
+    void answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelope);
+
+    struct Listed {
+        TaskId id;
+        std::string requester, provider, reference, program;
+        double seconds;
+    };
+    std::vector<Listed> list(const Who& who) const;  ///< one's own, or all for an admin
+
+    std::size_t providers() const { return scheduler_.providers(); }
+    Storage& storage() { return storage_; }
+    void publish_metrics();
+
+private:
+    struct Job {
+        TaskRequest request;
+        Finished finished;
+        std::string tenant;
+        Time submitted{}, dispatched{};
+        std::vector<std::string> failures;
+    };
+
+    Result<> resolve(TaskRequest& request, std::vector<std::string>& files);
+    void pump();
+    void handle(Scheduler::Event& event);
+    void finish(TaskId task, Result<TaskResponse> result);
+    bool believed(Job& job, const std::string& text) const;
+    void tick();
+    void arm();
+    void tell_everybody();
+    void throughput();
+
+    io::Loop& loop_;
+    Random random_ = Random::system();
+    Scheduler scheduler_;
+    Storage& storage_;
+    Access& access_;
+    std::unordered_map<TaskId, Job> jobs_;
+    std::unordered_map<ProviderId, Provider*> providers_;
+    TaskId last_ = 0;
+    bool pumping_ = false;
+    io::Timer timer_, news_;
+    Time armed_ = Time::max();
+    std::size_t told_providers_ = 0;
+    // Tasks that ended in each of the last seconds, the newest last.
+    std::deque<std::uint64_t> ended_;
+    std::uint64_t ended_now_ = 0;
+    float told_throughput_ = 0;
+
+    struct Figures;
+    std::shared_ptr<Figures> figures_;
+};
+
+}  // namespace strowger::broker

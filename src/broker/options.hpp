@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "broker/scheduler.hpp"
+
+namespace strowger::broker {
+
+/// What a broker is told when it starts. Each has an option of the command line and a variable of
+/// the environment; docs/broker.md lists them.
+struct Options {
+    std::string listen = "localhost:4080";
+    std::string certificate, key;  ///< PEM; both or none
+    std::vector<std::string> allowed_origins;
+    std::vector<Cidr> trusted_proxies;  ///< whose X-Real-IP and X-Forwarded-For count
+    std::string static_files = "web/dist";
+    std::string storage = ":memory:";
+    std::string tokens;  ///< file of tokens; empty: everybody may do everything
+    bool open = false;   ///< without tokens, serve others than this machine too
+    bool metrics = false;
+    std::string transport_url;  ///< what starless24 providers are told
+
+    Scheduler::Config scheduler;
+    std::size_t max_file = 64 << 20;        ///< one stored file, and so one message and one body
+    std::size_t max_stored = 4ULL << 30;    ///< all stored files on disk
+    std::size_t max_memory = 512ULL << 20;  ///< all stored files in memory
+    std::size_t max_providers = 4096;
+    std::size_t max_clients = 1024;  ///< client WebSockets
+};
+
+}  // namespace strowger::broker

@@ -1,0 +1,197 @@
+#include <google/protobuf/util/time_util.h>
+
+#include "base/text.hpp"
+#include "broker/answers.hpp"
+#include "broker/broker.hpp"
+#include "broker/upload.hpp"
+#include "io/clock.hpp"
+#include "wire/connect/grpc_web.hpp"
+#include "wire/connect/gzip.hpp"
+
+namespace strowger::broker {
+
+namespace {
+
+using connect::Code;
+using io::HttpRequest;
+using io::HttpResponse;
+using wasimoff::Codec;
+
+constexpr std::string_view prefix = "/api/client/wasimoff.v1.Tasks/";
+// Below it, packing costs more than it saves.
+constexpr std::size_t worth_packing = 1024;
+
+/// How a request is framed and encoded, and so its answer.
+struct Form {
+    Codec codec = Codec::json;
+    bool grpc_web = false;
+
+    std::string content_type() const {
+        if (grpc_web)
+            return codec == Codec::json ? "application/grpc-web+json"
+                                        : "application/grpc-web+proto";
+        return codec == Codec::json ? "application/json" : "application/proto";
+    }
+};
+
+std::optional<Form> form_of(std::string_view content_type) {
+    const auto type = to_lower(trim(split_once(content_type, ';').first));
+    if (type == "application/json") return Form{Codec::json, false};
+    if (type == "application/proto") return Form{Codec::protobuf, false};
+    if (type == "application/grpc-web" || type == "application/grpc-web+proto")
+        return Form{Codec::protobuf, true};
+    if (type == "application/grpc-web+json") return Form{Codec::json, true};
+    return std::nullopt;
+}
+
+Result<std::string> unpacked(const HttpRequest& request, const Form& form, std::size_t limit) {
+    const auto encoding = request.headers.get(form.grpc_web ? "Grpc-Encoding" : "Content-Encoding");
+    std::string_view body = request.body;
+    bool packed = !encoding.empty() && !iequals(encoding, "identity");
+    if (packed && !iequals(encoding, "gzip"))
+        return refuse(Code::unimplemented,
+                      fmt::format("encoding '{}' is not known, gzip is", encoding));
+    if (form.grpc_web) {
+        const auto message = connect::grpc_request(body);
+        if (!message) return refuse(Code::invalid_argument, message.error().text());
+        body = message->bytes;
+        packed = packed && message->compressed;
+    }
+    if (!packed) return std::string(body);
+    auto plain = connect::gunzip(body, limit);
+    if (!plain) return refuse(Code::invalid_argument, plain.error().text());
+    return plain;
+}
+
+// Connect-Timeout-Ms: at most ten digits. grpc-timeout: at most eight and a unit.
+Result<std::optional<Duration>> timeout_of(const HttpRequest& request, const Form& form) {
+    auto text = request.headers.get(form.grpc_web ? "Grpc-Timeout" : "Connect-Timeout-Ms");
+    if (text.empty()) return std::nullopt;
+    Duration unit = std::chrono::milliseconds{1};
+    std::size_t digits = 10;
+    if (form.grpc_web) {
+        switch (text.back()) {
+            case 'H': unit = std::chrono::hours{1}; break;
+            case 'M': unit = std::chrono::minutes{1}; break;
+            case 'S': unit = std::chrono::seconds{1}; break;
+            case 'm': break;
+            case 'u': unit = std::chrono::microseconds{1}; break;
+            case 'n': unit = std::chrono::nanoseconds{1}; break;
+            default: text = "?"; break;
+        }
+        text.remove_suffix(1);
+        digits = 8;
+    }
+    const auto number = parse_number<std::uint64_t>(text);
+    if (!number || text.size() > digits)
+        return refuse(Code::invalid_argument, "the timeout is not a number");
+    constexpr std::int64_t longest = 366LL * 24 * 3600;
+    const auto limit = std::chrono::seconds{longest} / unit;
+    return unit * static_cast<std::int64_t>(std::min<std::uint64_t>(*number, limit));
+}
+
+void shorten(pb::Task_QoS& qos, Duration timeout) {
+    using google::protobuf::util::TimeUtil;
+    const auto end = io::wall_now().time_since_epoch() + timeout;
+    const auto stamp = TimeUtil::NanosecondsToTimestamp(end.count());
+    if (!qos.has_deadline() || stamp < qos.deadline()) *qos.mutable_deadline() = stamp;
+}
+
+using Body = Result<std::string>;
+
+HttpResponse answer(const HttpRequest& request, const Form& form, const Body& body) {
+    if (!body && form.grpc_web)
+        return HttpResponse::of(200, form.content_type(),
+                                connect::grpc_failure(code_of(body.error()), body.error().text()));
+    if (!body) {
+        const auto code = code_of(body.error());
+        auto response = HttpResponse::json(connect::http_status(code),
+                                           connect::error_json(code, body.error().text()));
+        if (code == Code::unauthenticated) response.headers.add("WWW-Authenticate", "Bearer");
+        return response;
+    }
+    auto response = HttpResponse::of(200, form.content_type(),
+                                     form.grpc_web ? connect::grpc_answer(*body) : *body);
+    response.headers.add("Access-Control-Allow-Origin", "*");
+    if (!form.grpc_web && body->size() >= worth_packing &&
+        request.headers.has_token("Accept-Encoding", "gzip")) {
+        response.headers.add("Content-Encoding", "gzip");
+        response.body = connect::gzip(*body);
+    }
+    return response;
+}
+
+template <typename Request>
+strowger::Task<Body> run(Jobs& jobs, const HttpRequest& http, const Form& form,
+                         std::string_view text, const Who& who) {
+    Request request;
+    if (auto read = wasimoff::read_message(form.codec, text, request); !read)
+        co_return refuse(Code::invalid_argument, read.error().text());
+    const auto timeout = timeout_of(http, form);
+    if (!timeout) co_return std::unexpected(timeout.error());
+    if (*timeout) shorten(*request.mutable_qos(), **timeout);
+    TaskRequest task(std::move(request));
+    const auto result = co_await run_task(jobs, std::move(task), who);
+    if (!result) co_return std::unexpected(result.error());
+    co_return std::visit(
+        [&](const auto& response) { return wasimoff::write_message(form.codec, response); },
+        *result);
+}
+
+Body upload(Storage& storage, const Form& form, std::string_view text, const Who& who) {
+    pb::Filesystem_Upload_Request request;
+    if (auto read = wasimoff::read_message(form.codec, text, request); !read)
+        return refuse(Code::invalid_argument, read.error().text());
+    const auto response = store_upload(storage, std::move(request), who);
+    if (!response) return std::unexpected(response.error());
+    return wasimoff::write_message(form.codec, *response);
+}
+
+strowger::Task<HttpResponse> call(Access& access, Jobs& jobs, std::size_t limit,
+                                  HttpRequest request) {
+    if (request.method != "POST") {
+        auto response = HttpResponse::text(405, "method not allowed\n");
+        response.headers.add("Allow", "POST");
+        co_return response;
+    }
+    const auto method = std::string_view(request.path).substr(prefix.size());
+    const bool is_upload = method == "Upload";
+    if (method != "RunWasip1" && method != "RunPyodide" && !is_upload)
+        co_return HttpResponse::text(404, "no such method\n");
+    const auto form = form_of(request.headers.get("Content-Type"));
+    if (!form) {
+        auto response = HttpResponse::text(415, "unsupported media type\n");
+        response.headers.add("Accept-Post", "application/json, application/proto");
+        co_return response;
+    }
+    const auto who = access.check(request, is_upload ? Role::upload : Role::run);
+    if (!who) {
+        const auto code =
+            who.error().code() == 401 ? Code::unauthenticated : Code::permission_denied;
+        const Body body = refuse(code, who.error().text());
+        co_return answer(request, *form, body);
+    }
+    const auto text = unpacked(request, *form, limit);
+    if (!text) co_return answer(request, *form, text);
+    if (is_upload) co_return answer(request, *form, upload(jobs.storage(), *form, *text, *who));
+    Body body;
+    if (method == "RunWasip1")
+        body = co_await run<pb::Task_Wasip1_Request>(jobs, request, *form, *text, *who);
+    else
+        body = co_await run<pb::Task_Pyodide_Request>(jobs, request, *form, *text, *who);
+    co_return answer(request, *form, body);
+}
+
+}  // namespace
+
+void Broker::add_rpc_routes() {
+    const auto limit = options_.max_file / 3 * 4 + (1 << 20);
+    server_->route(
+        "*", std::string(prefix) + "*",
+        [this, limit](HttpRequest request) {
+            return call(access_, jobs_, limit, std::move(request));
+        },
+        limit);
+}
+
+}  // namespace strowger::broker

@@ -1,0 +1,210 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "wire/connect/code.hpp"
+
+namespace strowger::broker {
+
+using TaskId = std::uint64_t;
+using ProviderId = std::uint64_t;
+
+/// Which task runs where, and what becomes of those that cannot: the broker's decisions without its
+/// sockets.
+///
+/// Each token has a queue of its own, and those that have something waiting take turns, so nobody
+/// waits behind somebody else's ten thousand tasks. Within a queue `priority` goes first. A task
+/// goes to a provider with a free slot, rather to one that holds its files and is quick; failing
+/// calls and lost providers send it to another one, up to a number of times.
+///
+/// The owner reports what happens, drains `poll` after each report, and calls `tick` when
+/// `deadline` has come. Every task that was accepted ends in exactly one way: the owner reports it
+/// `done`, takes it back with `cancel`, or gets one Failed event.
+class Scheduler {
+public:
+    struct Config {
+        std::size_t max_waiting = 2048;  ///< tasks of all tokens together
+        unsigned max_attempts = 10;      ///< of a task whose call fails
+        /// Providers that may vanish under one task: a task that kills what runs it must not take
+        /// down the whole cluster.
+        unsigned max_losses = 3;
+        Duration first_pause = std::chrono::milliseconds{10};  ///< before the second attempt
+        Duration longest_pause = std::chrono::seconds{1};
+        Duration ping_interval = std::chrono::seconds{5};  ///< after the previous answer
+        Duration ping_timeout = std::chrono::seconds{15};  ///< silent this long: evicted
+        /// How long a provider may take to end a task that was cancelled, before it is evicted: it
+        /// would hold a slot for ever.
+        Duration cancel_timeout = std::chrono::seconds{30};
+        /// Tasks sent ahead to a provider whose slots are all busy, where a task takes it no longer
+        /// than `prefetch_below`: hides the way there and back.
+        unsigned prefetch = 1;
+        Duration prefetch_below = std::chrono::milliseconds{50};
+        Duration longest_task = std::chrono::hours{24};  ///< for those without a deadline
+    };
+    /// Slots that a provider may claim.
+    static constexpr std::uint32_t max_slots = 4096;
+    /// Files remembered of one provider; placement does worse beyond it, nothing else.
+    static constexpr std::size_t max_files = 16384;
+
+    /// What a token may do at once; 0: no limit.
+    struct Quota {
+        std::size_t waiting = 0;  ///< tasks in the queue
+        std::size_t running = 0;  ///< tasks at providers
+    };
+    struct Submission {
+        TaskId id = 0;
+        std::string tenant;  ///< the token's name
+        Quota quota = {};
+        bool priority = false;
+        bool immediate = false;  ///< fail rather than wait
+        std::optional<Time> deadline = {};
+        std::vector<std::string> files = {};  ///< refs that its provider needs
+    };
+
+    struct Dispatch {  ///< send it; then `done` or `failed`, unless the provider leaves first
+        TaskId task;
+        ProviderId provider;
+    };
+    struct Cancel {  ///< tell the provider; it still answers, with `done` or `failed`
+        TaskId task;
+        ProviderId provider;
+        std::string reason;
+    };
+    struct Failed {  ///< the task is over, without a result
+        TaskId task;
+        connect::Code code;
+        std::string text;
+    };
+    struct Ping {
+        ProviderId provider;
+    };
+    struct Evict {  ///< it has left already: close its connection
+        ProviderId provider;
+        std::string reason;
+    };
+    using Event = std::variant<Dispatch, Cancel, Failed, Ping, Evict>;
+
+    Scheduler(Config config, Random& random) : config_(config), random_(random) {}
+
+    /// The error's code is a connect::Code; the task has then never existed.
+    Result<> submit(Submission submission, Time now);
+    /// Nobody waits for it any more. No Failed follows; false when there is no such task.
+    bool cancel(TaskId task, std::string_view reason, Time now);
+
+    /// A provider is known but gets nothing until it is `ready` and has slots.
+    void joined(ProviderId provider, Time now);
+    void ready(ProviderId provider, Time now);
+    void slots(ProviderId provider, std::uint32_t count, Time now);
+    void holds(ProviderId provider, std::string_view file, bool held);
+    /// Anything at all came from it.
+    void heard(ProviderId provider, Time now);
+    /// Its connection ended; what ran there goes elsewhere.
+    void left(ProviderId provider, Time now);
+
+    /// A result came, good or bad: the task is over. False when the task was no longer waited for,
+    /// so that nothing is reported twice.
+    bool done(TaskId task, ProviderId provider, Time now);
+    /// The call failed before the program ran: another provider may do better. Once attempts or
+    /// providers are used up, Failed follows with this code and text.
+    void failed(TaskId task, ProviderId provider, connect::Code code, std::string text, Time now);
+
+    void tick(Time now);
+    Time deadline() const;
+    bool poll(Event& event);
+
+    std::size_t waiting() const { return waiting_; }
+    std::size_t running() const { return tasks_.size() - waiting_; }
+    std::size_t providers() const { return ready_count_; }
+    std::size_t total_slots() const { return total_slots_; }
+    bool known(TaskId task) const { return tasks_.contains(task); }
+    std::uint64_t retries() const { return retries_; }
+
+private:
+    struct Tenant;
+    struct Provider;
+    struct Task {
+        TaskId id;
+        Tenant* tenant;
+        bool priority = false, immediate = false;
+        Time deadline;
+        std::vector<std::uint64_t> files;  // hashes of refs
+        enum class State { queued, paused, running } state = State::queued;
+        std::list<Task*>::iterator place;  // while queued
+        ProviderId provider = 0;           // while running
+        Time begun{}, wake{};
+        unsigned attempts = 0, losses = 0;
+        std::vector<ProviderId> tried;
+    };
+    struct Tenant {
+        std::string name;
+        Quota quota;
+        std::array<std::list<Task*>, 2> queues;  // priority, then the rest
+        std::size_t waiting = 0, running = 0;    // paused tasks are waiting
+        bool in_ring = false;
+        bool empty() const { return queues[0].empty() && queues[1].empty(); }
+    };
+    struct Provider {
+        ProviderId id = 0;
+        bool ready = false;
+        std::uint32_t slots = 0;
+        std::unordered_map<TaskId, Time> running;  // with those cancelled: when that was
+        double mean = 0;                           // seconds a task, moving
+        bool measured = false;
+        std::unordered_set<std::uint64_t> files;
+        bool pinged = false;
+        Time last_heard{}, timer{};
+        std::size_t in_free = none, in_ahead = none;
+    };
+    static constexpr std::size_t none = ~std::size_t{0};
+
+    void enqueue(Task& task, bool at_front);
+    void dequeue(Task& task);
+    void dispatch(Time now);
+    bool place_one(Tenant& tenant, Time now);
+    Provider* choose(const Task& task, std::vector<Provider*>& among);
+    double cost(const Task& task, const Provider& provider) const;
+    void start(Task& task, Provider& provider, Time now);
+    void release(Provider& provider, TaskId task, Time now, bool measure);
+    void relist(Provider& provider);
+    void list(std::vector<Provider*>& where, std::size_t Provider::* place, Provider& provider,
+              bool wanted);
+    void retry(Task& task, connect::Code code, std::string text, Time now, bool lost);
+    void fail_task(Task& task, connect::Code code, std::string text);
+    void forget(Task& task);
+    void drop(Provider& provider, std::string_view why, Time now);
+    void set_timer(Provider& provider, Time when);
+    void provider_timer(Provider& provider, Time now);
+    void task_timer(Task& task, Time now);
+    void tell_running_cancelled(Task& task, std::string_view reason, Time now);
+    bool all_tried(const Task& task) const;
+
+    Config config_;
+    Random& random_;
+    std::unordered_map<TaskId, Task> tasks_;
+    std::unordered_map<std::string, Tenant> tenants_;
+    std::deque<Tenant*> ring_;  // tenants with something queued, in turn
+    std::unordered_map<ProviderId, Provider> providers_;
+    std::vector<Provider*> free_, ahead_;
+    std::set<std::pair<Time, TaskId>> task_timers_;
+    std::set<std::pair<Time, ProviderId>> provider_timers_;
+    std::deque<Event> events_;
+    std::size_t waiting_ = 0, ready_count_ = 0, total_slots_ = 0;
+    std::uint64_t retries_ = 0;
+};
+
+}  // namespace strowger::broker

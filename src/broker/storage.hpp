@@ -1,0 +1,101 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.hpp"
+#include "base/text.hpp"
+#include "io/sqlite.hpp"
+
+namespace strowger::broker {
+
+/// Files by content: each is known by its SHA-256 ("sha256:" and 64 hexadecimal digits) and by
+/// any number of aliases, of which the last upload wins.
+///
+/// In memory, or in a directory: contents in DIR/blob/REF, written whole or not at all, aliases in
+/// a small database. When room runs short, the files go that no alias names, those unused for
+/// longest first.
+class Storage {
+public:
+    struct Limits {
+        std::size_t file = 0;   ///< bytes of one
+        std::size_t total = 0;  ///< bytes of all
+    };
+    static constexpr std::size_t max_alias = 255;  ///< bytes of a name
+    static constexpr std::size_t max_aliases = 100'000;
+    static constexpr std::size_t max_files = 100'000;
+    /// Contents of a directory's files that are kept in memory, for those in use.
+    static constexpr std::size_t max_cached = 256 << 20;
+
+    struct File {
+        std::string ref;
+        std::string media;
+        std::size_t size = 0;
+    };
+
+    /// ":memory:", "memory://", "dirfs://DIR" or a directory.
+    static Result<std::unique_ptr<Storage>> open(std::string_view where, Limits limits);
+    /// A directory is meant, not memory.
+    static bool on_disk(std::string_view where);
+
+    /// `owner` is the name of a token, or empty: an alias that somebody else made stays theirs, and
+    /// the error's code is `not_yours`. Errors of size carry `too_large`.
+    Result<File> put(std::string bytes, std::string_view media, std::string_view alias,
+                     std::string_view owner);
+    std::optional<File> find(std::string_view ref_or_alias);
+    /// Shared with answers under way, so that nothing is copied.
+    Result<std::shared_ptr<const std::string>> read(std::string_view ref);
+
+    struct Named {
+        std::string alias;
+        File file;
+    };
+    std::vector<Named> aliases() const;  ///< by name
+    std::size_t files() const { return entries_.size(); }
+    std::size_t bytes() const { return bytes_; }
+
+    static constexpr int not_yours = 403;
+    static constexpr int too_large = 413;
+
+private:
+    struct Entry {
+        File file;
+        std::shared_ptr<const std::string> content;  // in memory, or cached
+        std::size_t named = 0;                       // aliases that point here
+        std::list<std::string>::iterator used;       // in order_
+    };
+    struct Alias {
+        std::string ref;
+        std::string owner;
+    };
+    template <typename Value>
+    using Map = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
+
+    explicit Storage(Limits limits) : limits_(limits) {}
+    Result<> load(const std::string& directory);
+    Entry& add(File file);
+    void touch(Entry& entry);
+    void cache(Entry& entry, std::shared_ptr<const std::string> content);
+    Result<> make_room(std::size_t wanted);
+    Result<> name(std::string_view alias, std::string_view ref, std::string_view owner);
+    std::string path(std::string_view ref) const;
+
+    Limits limits_;
+    std::string directory_;  // empty: memory
+    std::optional<io::Database> index_;
+    Map<Entry> entries_;
+    Map<Alias> aliases_;
+    std::list<std::string> order_;  // refs, the longest unused first
+    std::size_t bytes_ = 0, cached_ = 0;
+};
+
+/// What the first bytes say: "application/wasm", "application/zip", or nothing.
+std::optional<std::string_view> sniff(std::string_view bytes);
+bool is_ref(std::string_view text);
+std::string ref_of(std::string_view bytes);
+
+}  // namespace strowger::broker

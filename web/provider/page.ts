@@ -1,0 +1,86 @@
+// The provider as a page: options from the fragment, a view of what it does.
+import type { Thread } from "./pool";
+import { Provider, type Socket } from "./provider";
+
+const options = new URLSearchParams(location.hash.slice(1));
+const yes = (value: string | null) => value !== null && /^(true|t|yes|y|1|on|)$/i.test(value);
+const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
+
+function connect(url: string, subprotocol: string): Socket {
+    const socket = new WebSocket(url, subprotocol);
+    socket.binaryType = "arraybuffer";
+    return {
+        send: (bytes) => socket.send(bytes as BufferSource),
+        close: () => socket.close(),
+        onOpen: (fn) => socket.addEventListener("open", fn),
+        onMessage: (fn) => socket.addEventListener("message", (event) => fn(new Uint8Array(event.data))),
+        onClose: (fn) => socket.addEventListener("close", (event) => fn(event.reason)),
+    };
+}
+
+function startThread(): Thread {
+    const worker = new Worker("worker.js", { type: "module" });
+    return {
+        post: (work) => worker.postMessage(work),
+        onDone: (fn) => {
+            worker.onmessage = (event) => fn(event.data);
+            worker.onerror = (event) => fn({ error: event.message });
+        },
+        end: () => worker.terminate(),
+    };
+}
+
+function ownName(): string {
+    const known = localStorage.getItem("provider");
+    if (known) return known;
+    const name = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("").slice(0, 21);
+    localStorage.setItem("provider", name);
+    return name;
+}
+
+const maxLines = 200;
+function log(text: string) {
+    const line = document.createElement("div");
+    line.textContent = `${new Date().toLocaleTimeString()} ${text}`;
+    const lines = element("log");
+    lines.prepend(line);
+    while (lines.childElementCount > maxLines) lines.lastElementChild!.remove();
+}
+
+const cores = navigator.hardwareConcurrency || 2;
+const wanted = options.get("workers");
+const workers = wanted === null || wanted === "max" ? cores : Math.max(1, Math.min(64, Number(wanted) || 1));
+const provider = new Provider({
+    broker: options.get("transport")?.replace(/^ws/, "http").replace(/\/api\/provider\/ws.*$/, "") || location.origin,
+    name: ownName(), workers, token: options.get("token") ?? undefined,
+}, { connect, startThread, log });
+
+// Once a second, so that drawing costs nothing beside the tasks.
+const history: number[] = new Array(60).fill(0);
+let before = 0;
+setInterval(() => {
+    history.push(provider.completed - before);
+    history.shift();
+    before = provider.completed;
+    element("state").textContent = provider.connected ? "connected" : "not connected";
+    element("workers").textContent = `${provider.pool.busy} of ${provider.pool.size} workers busy`;
+    element("tasks").textContent = `${provider.completed} tasks, ${history[59]} in the last second`;
+    element("cluster").textContent = `${provider.providers} providers`;
+    const top = Math.max(1, ...history);
+    const points = history.map((count, at) => `${at * 5},${60 - count / top * 58}`).join(" ");
+    element("line").setAttribute("points", points);
+}, 1000);
+
+let started = false, paused = false;
+const button = element<HTMLButtonElement>("go");
+button.onclick = () => {
+    if (!started) {
+        // One provider a browser: a second page waits until the first has gone.
+        void navigator.locks.request("provider", () => new Promise<void>(() => provider.start()));
+        started = true;
+    } else {
+        provider.setPaused(paused = !paused);
+    }
+    button.textContent = paused ? "Resume" : "Pause";
+};
+if (yes(options.get("autoconnect"))) button.click();

@@ -1,0 +1,92 @@
+// The workers: each runs one task at a time; killing one ends its task and starts another worker.
+import type { Done, Work } from "./work";
+
+export interface Thread {
+    post(work: Work): void;
+    onDone(fn: (done: Done) => void): void;
+    end(): void;
+}
+
+interface Worker {
+    thread: Thread;
+    modules: Set<string>; // that it has already been given
+    task?: string;
+    finish?: (done: Done) => void;
+}
+
+interface Waiting {
+    task: string;
+    work: Work;
+    finish: (done: Done) => void;
+}
+
+// As many as a worker keeps.
+const maxModules = 64;
+
+export class Pool {
+    private workers: Worker[] = [];
+    private waiting: Waiting[] = [];
+
+    constructor(private start: () => Thread) {}
+
+    get size() { return this.workers.length; }
+    get busy() { return this.workers.filter((worker) => worker.task !== undefined).length; }
+
+    resize(count: number) {
+        while (this.workers.length < count) this.workers.push(this.make());
+        while (this.workers.length > count) this.kill(this.workers.pop()!, "the worker was stopped");
+        this.next();
+    }
+
+    run(task: string, work: Work): Promise<Done> {
+        return new Promise((finish) => {
+            this.waiting.push({ task, work, finish });
+            this.next();
+        });
+    }
+
+    cancel(task: string, reason: string): boolean {
+        const queued = this.waiting.findIndex((waiting) => waiting.task === task);
+        if (queued >= 0) {
+            this.waiting.splice(queued, 1)[0].finish({ error: reason });
+            return true;
+        }
+        const at = this.workers.findIndex((worker) => worker.task === task);
+        if (at < 0) return false;
+        this.kill(this.workers[at], reason);
+        this.workers[at] = this.make();
+        this.next();
+        return true;
+    }
+
+    private make(): Worker {
+        const worker: Worker = { thread: this.start(), modules: new Set() };
+        worker.thread.onDone((done) => {
+            const finish = worker.finish;
+            worker.task = worker.finish = undefined;
+            finish?.(done);
+            this.next();
+        });
+        return worker;
+    }
+
+    private kill(worker: Worker, reason: string) {
+        worker.thread.end();
+        const finish = worker.finish;
+        worker.task = worker.finish = undefined;
+        finish?.({ error: reason });
+    }
+
+    private next() {
+        for (const worker of this.workers) {
+            if (worker.task !== undefined || this.waiting.length === 0) continue;
+            const { task, work, finish } = this.waiting.shift()!;
+            worker.task = task;
+            worker.finish = finish;
+            const known = worker.modules.delete(work.key);
+            worker.modules.add(work.key);
+            if (worker.modules.size > maxModules) worker.modules.delete(worker.modules.values().next().value!);
+            worker.thread.post(known ? { ...work, program: { ...work.program, module: undefined } } : work);
+        }
+    }
+}
