@@ -407,8 +407,8 @@ private:
             const auto [list, name_of_codec] = split_once(word.substr(6), '-');
             return codec_item(request_, list, name_of_codec);
         }
-        for (const Text name : protocols)
-            if (iequals(name, word)) return item("transport-protocol", word);
+        for (const Text known_protocol : protocols)
+            if (iequals(known_protocol, word)) return item("transport-protocol", word);
         unknown(request_, plain, "");
     }
 
