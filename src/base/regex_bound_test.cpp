@@ -21,7 +21,7 @@ TEST(RegexBound, StopsWhatTheLibraryWouldWriteOutAThousandTimes) {
     EXPECT_TRUE(regex_explodes("a{99999}"));
 }
 
-// Found by the fuzzer: as many steps of the compiler as two to the power of the stars.
+// Found by the fuzzer: each repetition of a repetition takes the compiler many times as long.
 TEST(RegexBound, RepetitionsOfRepetitionsExplodeWhateverTheirSign) {
     for (const char sign : {'*', '?', '+'}) {
         EXPECT_TRUE(regex_explodes("^." + std::string(100, sign) + "$")) << sign;
@@ -29,7 +29,11 @@ TEST(RegexBound, RepetitionsOfRepetitionsExplodeWhateverTheirSign) {
         for (int i = 0; i < 20; ++i) nested = "(" + nested + ")" + sign;
         EXPECT_TRUE(regex_explodes(nested)) << sign;
     }
+    EXPECT_TRUE(regex_explodes("^.*++++++."));
+    EXPECT_TRUE(regex_explodes("((.*+){20}){20}"));
     EXPECT_FALSE(regex_explodes("^(\\+?[0-9]*)?(;.*)*$"));
+    EXPECT_FALSE(regex_explodes("^[]+*{99999}]\\+\\*[^]*]$")) << "none of these repeats";
+    EXPECT_FALSE(regex_explodes("))){"));
 }
 
 }  // namespace
