@@ -52,13 +52,27 @@ def missing(wanted, spans):
     return [name for name in wanted if name not in known]
 
 
-@pytest.mark.parametrize("subcommand", [(), ("pbx",), ("compare",)])
-def test_every_command_line_option_is_in_its_page(subcommand):
-    spans = " ".join(code(page("pbx.md")))
-    options = options_of(*subcommand)
+@pytest.mark.parametrize("subcommand,name", [((), "pbx.md"), (("pbx",), "pbx.md"), (("compare",), "pbx.md"),
+                                             (("broker",), "broker.md"), (("task", "run"), "broker.md"),
+                                             (("task",), "broker.md")])
+def test_every_command_line_option_is_in_its_page(subcommand, name):
+    spans = " ".join(code(page(name)))
+    options = [option for option in options_of(*subcommand) if option != "-h"]
     assert len(options) >= 2
     absent = [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", spans)]
-    assert not absent, f"docs/pbx.md lacks {absent}"
+    assert not absent, f"docs/{name} lacks {absent}"
+
+
+def test_every_variable_of_the_broker_is_in_its_page():
+    text = subprocess.run([program, "broker", "--help"], capture_output=True, text=True, check=True).stdout
+    variables = set(re.findall(r"WASIMOFF_\w+", text))
+    assert len(variables) > 15
+    assert not variables - set(code(page("broker.md")))
+
+
+def test_the_brokers_metrics_are_those_of_its_page():
+    told = set(re.findall(r"wasimoff_\w+", section(page("broker.md"), "Metrics")))
+    assert told == set(re.findall(r'"(wasimoff_\w+)"', (root / "src" / "broker" / "jobs.cpp").read_text()))
 
 
 def test_every_command_is_in_its_page(exchange):

@@ -3,6 +3,7 @@
 
 #include "app/broker_command.hpp"
 #include "app/commands.hpp"
+#include "app/task_command.hpp"
 #include "base/log.hpp"
 #include "pbx/version.hpp"
 
@@ -68,6 +69,7 @@ int run(int argc, char** argv) {
     compare->add_flag("--json", json, "for machines");
 
     app::BrokerCommand broker(app);
+    app::TaskCommand task(app);
 
     try {
         app.parse(argc, argv);
@@ -84,6 +86,7 @@ int run(int argc, char** argv) {
         return app::run_pbx(std::move(options));
     }
     if (broker.chosen()) return broker.run();
+    if (task.chosen()) return task.run();
     if (*compare) return app::compare_speech(sent, heard, json);
     if (remote || !command.empty())
         return command.empty() ? app::talk_to_exchange(state) : app::ask_exchange(state, command);
