@@ -16,7 +16,8 @@ void read_as(const Envelope& envelope) {
     const auto text = encode(envelope.codec, envelope.sequence, envelope.type, &message);
     const auto again = decode(envelope.codec, as_bytes(text));
     Message back;
-    if (!again || again->sequence != envelope.sequence || !again->is<Message>()) std::abort();
+    if (!again || again->sequence != envelope.sequence || !again->template is<Message>())
+        std::abort();
     (void)again->read(back);
 }
 
