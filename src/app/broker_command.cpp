@@ -81,8 +81,6 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
     add("--max-memory", megabytes_in_memory_, "MAX_MEMORY", "MiB of all files in memory");
     add("--max-providers", o.max_providers, "MAX_PROVIDERS", "providers at once");
     add("--max-clients", o.max_clients, "MAX_CLIENTS", "client WebSockets at once");
-    add("--transport-url", o.transport_url, "TRANSPORT_URL",
-        "WebTransport URL that older providers are told");
     command_->add_option("--log-level", level_, "debug, verbose, notice, warning or error")
         ->check(CLI::IsMember({"debug", "verbose", "notice", "warning", "error"}))
         ->capture_default_str();

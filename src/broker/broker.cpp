@@ -137,6 +137,7 @@ void Broker::add_routes() {
     add_rpc_routes();
     add_run_route();
     add_storage_routes();
+    add_task_routes();
     add_sockets();
 }
 

@@ -35,7 +35,6 @@ private:
     void add_run_route();
     void add_storage_routes();
     void add_task_routes();
-    void add_starless_routes();
     void add_sockets();
     Result<> listen();
 

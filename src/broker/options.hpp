@@ -20,7 +20,6 @@ struct Options {
     std::string tokens;  ///< file of tokens; empty: everybody may do everything
     bool open = false;   ///< without tokens, serve others than this machine too
     bool metrics = false;
-    std::string transport_url;  ///< what starless24 providers are told
 
     Scheduler::Config scheduler;
     std::size_t max_file = 64 << 20;        ///< one stored file, and so one message and one body

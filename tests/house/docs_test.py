@@ -54,13 +54,26 @@ def missing(wanted, spans):
 
 @pytest.mark.parametrize("name,subcommand", [
     ("pbx.md", ()), ("pbx.md", ("pbx",)), ("pbx.md", ("compare",)), ("pbx.md", ("health",)),
-    ("echo.md", ("echo", "server")), ("echo.md", ("echo", "client")), ("echo.md", ("echo", "load"))])
+    ("echo.md", ("echo", "server")), ("echo.md", ("echo", "client")), ("echo.md", ("echo", "load")),
+    ("broker.md", ("broker",)), ("broker.md", ("task",)), ("broker.md", ("task", "run"))])
 def test_every_command_line_option_is_in_its_page(name, subcommand):
     spans = " ".join(code(page(name)))
-    options = options_of(*subcommand)
+    options = [option for option in options_of(*subcommand) if option != "-h"]
     assert len(options) >= 2
     absent = [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", spans)]
     assert not absent, f"docs/{name} lacks {absent}"
+
+
+def test_every_variable_of_the_broker_is_in_its_page():
+    text = subprocess.run([program, "broker", "--help"], capture_output=True, text=True, check=True).stdout
+    variables = set(re.findall(r"WASIMOFF_\w+", text))
+    assert len(variables) > 15
+    assert not variables - set(code(page("broker.md")))
+
+
+def test_the_brokers_metrics_are_those_of_its_page():
+    told = set(re.findall(r"wasimoff_\w+", section(page("broker.md"), "Metrics")))
+    assert told == set(re.findall(r'"(wasimoff_\w+)"', (root / "src" / "broker" / "jobs.cpp").read_text()))
 
 
 def test_every_command_is_in_its_page(exchange):

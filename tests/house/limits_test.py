@@ -123,6 +123,15 @@ LIMITS = [
     ("media.md", "a digit", "wire/rtp/telephone_event.hpp shortest", "wire/rtp/telephone_event.hpp longest"),
     ("media.md", "source addresses watched", "media/source_lock.hpp max_candidates"),
     ("media.md", "length of a party's id", "media/local_engine.cpp max_id"),
+    ("broker.md", "slots a provider may claim", "broker/scheduler.hpp max_slots"),
+    ("broker.md", "files remembered of one provider", "broker/scheduler.hpp max_files"),
+    ("broker.md", "nesting of JSON", "wire/wasimoff/envelope.hpp max_json_depth"),
+    ("broker.md", "length of an alias", "broker/storage.hpp max_alias", "broker/storage.hpp max_aliases"),
+    ("broker.md", "stored files", "broker/storage.hpp max_files"),
+    ("broker.md", "words in", "broker/shell_words.hpp max_words"),
+    ("broker.md", "requests of one client WebSocket", "broker/client_link.hpp max_running"),
+    ("broker.md", "tokens", "broker/access.hpp max_tokens"),
+    ("broker.md", "events of one trace", "broker/trace.hpp max_trace_events"),
 ]
 
 UNITS = {"": 1, "bytes": 1, "KiB": 1024, "MiB": 1 << 20, "kHz": 1000, "ms": 0.001, "s": 1, "hour": 3600, "hours": 3600}

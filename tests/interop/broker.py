@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
@@ -72,7 +71,7 @@ class Broker:
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log_path = self.folder / "broker.log"
-        self.log = open(self.log_path, "ab")
+        self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen(
             [program, "broker", "--listen", listen, *map(str, options)], cwd=self.folder, stdin=subprocess.DEVNULL,
             stdout=self.log, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})})
@@ -181,5 +180,3 @@ class Lines:
 def until(condition, timeout=15):
     return wait_for(condition, timeout, what="that")
 
-
-now = time.monotonic

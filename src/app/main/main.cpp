@@ -5,6 +5,7 @@
 #include "app/broker_command.hpp"
 #include "app/commands.hpp"
 #include "app/echo_command.hpp"
+#include "app/task_command.hpp"
 #include "base/log.hpp"
 #include "pbx/version.hpp"
 
@@ -77,6 +78,7 @@ int run(int argc, char** argv) {
 
     app::EchoCommand echo(app);
     app::BrokerCommand broker(app);
+    app::TaskCommand task(app);
 
     auto arguments = app::EchoCommand::arguments(argc, argv);
     const int wrong_usage = app::EchoCommand::is_client(arguments) ? app::failure : app::usage;
@@ -97,6 +99,7 @@ int run(int argc, char** argv) {
         return app::run_pbx(std::move(options));
     }
     if (broker.chosen()) return broker.run();
+    if (task.chosen()) return task.run();
     if (*compare) return app::compare_speech(sent, heard, json);
     if (*health) return app::check_health(url);
     if (remote || !command.empty())
