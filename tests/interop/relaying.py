@@ -1,4 +1,5 @@
 """A relay under test, and the two ends of a call through it: real sockets on loopback."""
+import contextlib
 import pathlib
 import random
 import re
@@ -13,13 +14,26 @@ from ng import Ng, Refused
 from running import free_port
 
 
+def free_run(count):
+    """The first of so many neighbouring UDP ports that nobody has at the moment."""
+    while True:
+        first = random.randrange(20000, 32000, 2)
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(first, first + count):
+                    stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("127.0.0.1", port))
+                return first
+            except OSError:
+                continue
+
+
 class Relay:
     """`strowger relay` with those options; `ng` asks it. Ends with its status checked."""
 
     def __init__(self, options=(), interfaces=("127.0.0.1",), config=None, environment=None, json=False, first=None, ports=200):
         self.folder = tempfile.TemporaryDirectory(prefix="relay-")
         self.port = free_port()
-        self.first = first or random.randrange(20000, 60000, 200)
+        self.first = first or random.randrange(20000, 32000, 200)  # below those that the kernel hands out
         command = [program, "relay", f"--listen-ng=127.0.0.1:{self.port}", f"--port-min={self.first}",
                    f"--port-max={self.first + ports - 1}", "--num-threads=2"]
         if config is None:
