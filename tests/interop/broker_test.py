@@ -244,6 +244,11 @@ def call(broker, transport, method, message, *timeout):
     return json.loads(done.stdout)
 
 
+def node_version():
+    return int(subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.lstrip("v").split(".")[0] or 0)
+
+
+@pytest.mark.skipif(node_version() < 20, reason="@connectrpc/connect-node 2 needs Node 20")
 @pytest.mark.parametrize("transport", ["connect-json", "connect-proto", "grpc-web"])
 def test_connect_node_uploads_runs_and_sees_the_codes(broker, transport):
     blob = base64.b64encode((broker.folder / "hello.wasm").read_bytes()).decode()
