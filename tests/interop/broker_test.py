@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -245,7 +246,9 @@ def call(broker, transport, method, message, *timeout):
 
 
 def node_version():
-    return int(subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.lstrip("v").split(".")[0] or 0)
+    if not shutil.which("node"):
+        return 0
+    return int(subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.lstrip("v").split(".")[0])
 
 
 @pytest.mark.skipif(node_version() < 20, reason="@connectrpc/connect-node 2 needs Node 20")
