@@ -59,7 +59,7 @@ def missing(wanted, spans):
 def test_every_command_line_option_is_in_its_page(name, subcommand):
     spans = " ".join(code(page(name)))
     options = [option for option in options_of(*subcommand) if option != "-h"]
-    assert len(options) >= 2
+    assert options
     absent = [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", spans)]
     assert not absent, f"docs/{name} lacks {absent}"
 
