@@ -492,6 +492,7 @@ def test_a_body_beyond_the_limit_is_refused(tmp_path):
 
 # --- Chromium
 
+@pytest.mark.skipif(node_version() < 20, reason="playwright-core needs Node 20")
 def test_the_page_in_chromium_runs_tasks(tmp_path):
     if not os.path.exists("/usr/bin/chromium"):
         pytest.skip("chromium is not installed")
