@@ -239,7 +239,7 @@ def read_frame(connection):
 
 
 def test_a_program_hears_the_caller_and_is_heard_by_it(exchange, phones, speech, tmp_path):
-    """The program sends back what it hears."""
+    """The program sends back what it hears, a little later, so that a busy machine makes no gaps."""
     ann = phones[0]
     call = ann.invite("703")
     call.answered(wav=speech["a"])
@@ -247,11 +247,17 @@ def test_a_program_hears_the_caller_and_is_heard_by_it(exchange, phones, speech,
     connection, _ = exchange.program.accept()
     connection.settimeout(5)
     assert read_frame(connection) == (1, bytes.fromhex("40325ec25efd4bd3805f53576e581d13"))
-    digits, until = [], time.monotonic() + 4.5
+    digits, until, held = [], time.monotonic() + 4.5, []
     while time.monotonic() < until:
         kind, payload = read_frame(connection)
         if kind == 0x10:
-            connection.sendall(struct.pack("!BH", kind, len(payload)) + payload)
+            frame = struct.pack("!BH", kind, len(payload)) + payload
+            if held is not None:
+                held.append(frame)
+                if len(held) < 12:
+                    continue
+                frame, held = b"".join(held), None
+            connection.sendall(frame)
         if kind == 0x03:
             digits.append(payload.decode())
     assert compare(speech["a"], call.rtp.heard_file(tmp_path / "back.wav"))["similarity"] > 0.9
