@@ -14,7 +14,7 @@ root = here.parent
 sys.path.insert(0, str(root / "tools"))
 program = pathlib.Path(os.environ.get("STROWGER", root / "build" / "bench" / "strowger"))
 os.environ["STROWGER"] = str(program)
-from exchange import Exchange  # noqa: E402
+from exchange import Exchange, end  # noqa: E402
 
 PASSWORD = "secret"
 # Below the range that the kernel hands out by itself, where the load generator's own ports are.
@@ -129,12 +129,7 @@ class Kamailio(Processes):
         return "called"
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         # One that is told to end while it still starts leaves its workers behind.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)

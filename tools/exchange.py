@@ -10,6 +10,17 @@ root = pathlib.Path(__file__).resolve().parent.parent
 program = os.environ.get("STROWGER", str(root / "build" / "strowger"))
 
 
+def end(process, patience=10):
+    """Ends a process the polite way, or, when it does not listen, the other; its exit status."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
 class Exchange:
     def __init__(self, config, state, bind=None, options=(), prefix=()):
         self.state = pathlib.Path(state)
@@ -54,15 +65,9 @@ class Exchange:
 
     def stop(self):
         """Ends it the polite way; returns the exit status."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        status = end(self.process)
         self.log.close()
-        return self.process.returncode
+        return status
 
 
 def wait_for(condition, timeout=10, interval=0.05, what="condition"):

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import time
 
+from exchange import end
+
 CONFIG = """\
 sip_listen {address}:{port}
 net_interface {address}
@@ -92,13 +94,7 @@ class Phone:
         return (self.folder / "log").read_text(errors="replace")
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end(self.process, patience=5)
         self.log.close()
 
 

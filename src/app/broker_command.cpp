@@ -81,19 +81,13 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
     add("--max-memory", megabytes_in_memory_, "MAX_MEMORY", "MiB of all files in memory");
     add("--max-providers", o.max_providers, "MAX_PROVIDERS", "providers at once");
     add("--max-clients", o.max_clients, "MAX_CLIENTS", "client WebSockets at once");
-    command_->add_option("--log-level", level_, "debug, verbose, notice, warning or error")
-        ->check(CLI::IsMember({"debug", "verbose", "notice", "warning", "error"}))
-        ->capture_default_str();
-    command_->add_option("--log-format", format_, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
+    log_.add_to(*command_);
 }
 
 bool BrokerCommand::chosen() const { return command_->parsed(); }
 
 int BrokerCommand::run() {
-    log::configure(format_ == "json" ? log::Format::json : log::Format::text,
-                   log::level_by_name(level_, log::Level::notice));
+    log_.apply();
     options_.allowed_origins = origins_;
     options_.max_file = megabytes_a_file_ << 20;
     options_.max_stored = megabytes_stored_ << 20;
@@ -111,7 +105,6 @@ int BrokerCommand::run() {
         }
         options_.trusted_proxies.push_back(*range);
     }
-    std::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its connection
     io::Loop loop;
     auto broker = broker::Broker::start(loop, options_);
     if (!broker) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "app/log_options.hpp"
 #include "broker/options.hpp"
 
 namespace CLI {
@@ -25,7 +26,7 @@ private:
     CLI::App* command_;
     broker::Options options_;
     std::vector<std::string> origins_, proxies_{"127.0.0.0/8", "::1"};
-    std::string level_ = "notice", format_ = "text";
+    LogOptions log_;
     double ping_timeout_ = 15, longest_task_ = 24 * 3600;
     std::size_t megabytes_a_file_ = 64, megabytes_stored_ = 4096, megabytes_in_memory_ = 512;
 };

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "app/commands.hpp"
+#include "app/log_options.hpp"
 #include "base/log.hpp"
 #include "echo/client.hpp"
 #include "echo/load.hpp"
@@ -24,7 +25,7 @@ struct EchoCommand::Options {
     std::string udp_host;
     std::vector<std::string> announced;
     echo::Server::Options serve;
-    std::string level = "notice", format = "text";
+    LogOptions log;
 
     std::string positional_url, option_url;
     unsigned limit = 10, seconds = 10, media_seconds = 3;
@@ -59,12 +60,7 @@ void add_server_options(CLI::App& app, auto& o) {
                    "of those, sessions that one address asked for")
         ->capture_default_str();
     app.add_flag("--ice-lite", o.serve.lite, "answer connectivity checks and make none");
-    app.add_option("--log-level", o.level, "debug, verbose, notice, warning or error")
-        ->check(CLI::IsMember({"debug", "verbose", "notice", "warning", "error"}))
-        ->capture_default_str();
-    app.add_option("--log-format", o.format, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
+    o.log.add_to(app);
 }
 
 void add_client_options(CLI::App& app, auto& o) {
@@ -133,7 +129,6 @@ bool EchoCommand::is_client(const std::vector<std::string>& arguments) {
 }
 
 int EchoCommand::run() {
-    std::signal(SIGPIPE, SIG_IGN);  // a peer that goes away is an error of its connection
     auto& o = *options_;
     if (*o.server) return run_server();
     const auto& url = o.option_url.empty() ? o.positional_url : o.option_url;
@@ -150,8 +145,7 @@ int EchoCommand::run() {
 
 int EchoCommand::run_server() {
     auto& o = *options_;
-    log::configure(o.format == "json" ? log::Format::json : log::Format::text,
-                   log::level_by_name(o.level, log::Level::notice));
+    o.log.apply();
     for (const auto& address : o.announced) o.serve.announced.push_back(*IpAddress::parse(address));
     o.serve.http = {*IpAddress::parse(o.host), o.port};
     o.serve.udp = {*IpAddress::parse(o.udp_host.empty() ? o.host : o.udp_host), o.udp_port};

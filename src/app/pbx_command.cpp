@@ -14,8 +14,6 @@
 namespace strowger::app {
 
 int run_pbx(pbx::Exchange::Options options) {
-    std::signal(SIGPIPE,
-                SIG_IGN);  // a peer that goes away is an error of its connection, not of ours
     for (bool again = true; again;) {
         io::Loop loop;
         auto exchange = pbx::Exchange::start(loop, options);

@@ -8,12 +8,12 @@
 
 #include "app/commands.hpp"
 #include "base/log.hpp"
+#include "base/version.hpp"
+#include "io/disk_files.hpp"
 #include "io/file.hpp"
-#include "io/host_addresses.hpp"
 #include "io/line_stream.hpp"
 #include "io/loop.hpp"
-#include "pbx/disk_files.hpp"
-#include "pbx/version.hpp"
+#include "io/open_files.hpp"
 #include "relay/options.hpp"
 #include "relay/server.hpp"
 
@@ -26,7 +26,7 @@ constexpr int bad_options = 255;
 constexpr std::string_view standard_command_line = "127.0.0.1:9900";
 
 Result<relay::Configured> read(const std::vector<std::string>& arguments) {
-    pbx::DiskFileSource files;
+    io::DiskFileSource files;
     return relay::configure(arguments, {files, [](const char* name) { return std::getenv(name); }});
 }
 
@@ -41,7 +41,7 @@ int run_relay(const std::vector<std::string>& arguments) {
         return bad_options;
     }
     if (configured->wants_help) fmt::print("{}", relay::help_text());
-    if (configured->wants_version) fmt::print("Version: {}\n", pbx::version);
+    if (configured->wants_version) fmt::print("Version: {}\n", version);
     if (configured->wants_codecs)
         fmt::print("PCMU, PCMA and all others: passed through; none is transcoded\n");
     if (configured->wants_help || configured->wants_version || configured->wants_codecs)
@@ -50,7 +50,6 @@ int run_relay(const std::vector<std::string>& arguments) {
     log::configure(log::Format::text, relay::level_of(configured->settings.log_level));
     for (const auto& name : configured->ignored)
         LOG_NOTICE((log::About{"relay"}), "option '{}' has no meaning here and is ignored", name);
-    std::signal(SIGPIPE, SIG_IGN);
     const auto files = io::raise_open_files();
     io::Loop loop;
     auto server = relay::Server::start(loop, configured->settings);

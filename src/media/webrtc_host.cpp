@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "io/interfaces.hpp"
+#include "io/host_addresses.hpp"
 #include "wire/sctp/stack.hpp"
 #include "wire/stun/message.hpp"
 

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
+#include "base/version.hpp"
 #include "io/clock.hpp"
 #include "pbx/bridge.hpp"
 #include "pbx/cli.hpp"
 #include "pbx/exchange.hpp"
 #include "pbx/log_targets.hpp"
 #include "pbx/originate.hpp"
-#include "pbx/version.hpp"
 
 namespace strowger::pbx {
 

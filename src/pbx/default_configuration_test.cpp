@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "io/disk_files.hpp"
 #include "pbx/config/configuration.hpp"
 #include "pbx/dialplan/fixture.hpp"
-#include "pbx/disk_files.hpp"
 
 namespace strowger::pbx {
 namespace {
@@ -14,7 +14,7 @@ using dialplan::Call;
 using Said = std::vector<std::string>;
 
 struct Shipped {
-    DiskFileSource files;
+    io::DiskFileSource files;
     std::shared_ptr<config::Configuration> configuration =
         config::load(files, STROWGER_SOURCE_DIR "/etc");
     dialplan::testing::Exchange exchange;

@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "io/disk_files.hpp"
 #include "io/file.hpp"
-#include "pbx/disk_files.hpp"
 #include "pbx/lint.hpp"
 
 namespace strowger::pbx {
 
 LoadedConfiguration load_configuration(const std::string& directory) {
-    DiskFileSource files;
+    io::DiskFileSource files;
     LoadedConfiguration loaded;
     loaded.config = config::load(files, directory);
     if (!io::file_info(directory))

@@ -38,6 +38,11 @@ Result<Party*> Call::add(std::string_view tag, WallTime now) {
     return parties.back().get();
 }
 
+Result<Party*> Call::find_or_add(std::string_view tag, WallTime now) {
+    if (Party* known = find(tag)) return known;
+    return add(tag, now);
+}
+
 void Call::remove(Party& party) {
     for (const auto& other : parties) {
         std::erase_if(other->sources, [&](const auto& s) { return s.source == &party; });

@@ -102,6 +102,7 @@ public:
     Party* find(std::string_view tag);
     Party* find_label(std::string_view label);
     Result<Party*> add(std::string_view tag, WallTime now);
+    Result<Party*> find_or_add(std::string_view tag, WallTime now);
     void remove(Party& party);
 
     /// Both hear each other, and of earlier dialogues nobody.

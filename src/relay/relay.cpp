@@ -164,19 +164,15 @@ Result<> Relay::offer(const Request& request, ng::Writer& out) {
     if (!call) return std::unexpected(call.error());
     const bool fresh = (*call)->parties.empty();
     const auto result = [&]() -> Result<> {
-        Party* caller = (*call)->find(request.from_tag);
-        if (!caller) {
-            auto added = (*call)->add(request.from_tag, wall());
-            if (!added) return std::unexpected(added.error());
-            caller = *added;
-        }
-        const auto callee = callee_of(**call, *caller, request);
+        const auto caller = (*call)->find_or_add(request.from_tag, wall());
+        if (!caller) return std::unexpected(caller.error());
+        const auto callee = callee_of(**call, **caller, request);
         if (!callee) return std::unexpected(callee.error());
         (*call)->last_signal = wall();
         (*call)->delete_at.reset();
         if (!request.metadata.empty()) (*call)->metadata = request.metadata;
         Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
-        auto sdp = negotiation.offer(*caller, **callee);
+        auto sdp = negotiation.offer(**caller, **callee);
         if (!sdp) return std::unexpected(sdp.error());
         out.pair("sdp", *sdp);
         return {};

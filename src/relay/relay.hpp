@@ -116,6 +116,7 @@ private:
 
     Result<Call*> call_of(const Request& request);
     Result<Call*> call_to_make(const Request& request, std::string& made_id);
+    std::string tag_or_made(std::string_view tag);
     Result<std::vector<Party*>> listeners(Call& call, const Request& request);
     Result<> merge(Call& into, Call& other);
     Result<Call*> call_for_offer(const Request& request);

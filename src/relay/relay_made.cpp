@@ -61,26 +61,26 @@ Result<Call*> Relay::call_to_make(const Request& request, std::string& made_id) 
     return call_for_offer(named);
 }
 
+std::string Relay::tag_or_made(std::string_view tag) {
+    return tag.empty() ? random_.token(16) : std::string(tag);
+}
+
 // What somebody sends us is taken, with one codec a section, for others to subscribe to.
 Result<> Relay::publish(const Request& request, ng::Writer& out) {
     if (request.sdp.empty()) return fail("No SDP body in message");
     std::string made_id;
     auto call = call_to_make(request, made_id);
     if (!call) return std::unexpected(call.error());
-    const std::string tag(request.from_tag.empty() ? random_.token(16)
-                                                   : std::string(request.from_tag));
-    Party* party = (*call)->find(tag);
-    if (!party) {
-        auto added = (*call)->add(tag, wall());
-        if (!added) return std::unexpected(added.error());
-        party = *added;
-    }
+    const std::string tag = tag_or_made(request.from_tag);
+    const auto found = (*call)->find_or_add(tag, wall());
+    if (!found) return std::unexpected(found.error());
+    Party& party = **found;
     Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
-    if (auto taken = negotiation.take_offer(*party); !taken) return taken;
+    if (auto taken = negotiation.take_offer(party); !taken) return taken;
     (*call)->answered = true;
     (*call)->last_signal = wall();
     (*call)->route();
-    out.pair("sdp", describe(*party, random_.next() >> 2, sdp::Direction::recvonly, 1, request));
+    out.pair("sdp", describe(party, random_.next() >> 2, sdp::Direction::recvonly, 1, request));
     out.pair("call-id", (*call)->id).pair("from-tag", tag);
     return {};
 }
@@ -99,7 +99,7 @@ Result<> Relay::subscribe_request(const Request& request, ng::Writer& out) {
         if (!selected_ones) return std::unexpected(selected_ones.error());
         sources = std::move(*selected_ones);
     }
-    const std::string tag(request.to_tag.empty() ? random_.token(16) : std::string(request.to_tag));
+    const std::string tag = tag_or_made(request.to_tag);
     Party* listener = (*call)->find(tag);
     if (listener) std::erase(sources, listener);
     // Those who only listen have nothing to be subscribed to.
@@ -153,23 +153,19 @@ Result<> Relay::create(const Request& request, ng::Writer& out) {
     std::string made_id;
     auto call = call_to_make(request, made_id);
     if (!call) return std::unexpected(call.error());
-    const std::string tag(request.from_tag.empty() ? random_.token(16)
-                                                   : std::string(request.from_tag));
-    Party* party = (*call)->find(tag);
-    if (!party) {
-        auto added = (*call)->add(tag, wall());
-        if (!added) return std::unexpected(added.error());
-        party = *added;
-    }
-    if (party->sections.empty()) party->sections.emplace_back();
-    Section& section = party->sections.front();
+    const std::string tag = tag_or_made(request.from_tag);
+    const auto found = (*call)->find_or_add(tag, wall());
+    if (!found) return std::unexpected(found.error());
+    Party& party = **found;
+    if (party.sections.empty()) party.sections.emplace_back();
+    Section& section = party.sections.front();
     section.kind = "audio";
     section.protocol = request.protocol.empty() ? "RTP/AVP" : std::string(request.protocol);
     section.payloads = standard_payloads;
     Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
-    if (auto opened = negotiation.open_for_offer(*party, section); !opened) return opened;
+    if (auto opened = negotiation.open_for_offer(party, section); !opened) return opened;
     (*call)->last_signal = wall();
-    out.pair("sdp", describe(*party, random_.next() >> 2, sdp::Direction::sendrecv, 128, request));
+    out.pair("sdp", describe(party, random_.next() >> 2, sdp::Direction::sendrecv, 128, request));
     out.pair("call-id", (*call)->id).pair("from-tag", tag);
     return {};
 }

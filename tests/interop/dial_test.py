@@ -5,9 +5,9 @@ import subprocess
 import time
 
 import pytest
-from agent import Agent, Call, token
+from agent import Agent, Call
 from exchange import wait_for
-from house import global_value, hang_up_all
+from house import global_value, registered_agents
 
 NAMES = {"carol": (103, ""), "dave": (104, "suppress_q850_reason_headers = no"),
          "hidden": (105, "callerid_privacy = prohib_not_screened"),
@@ -70,19 +70,8 @@ def exchange(start, tmp_path_factory):
 
 @pytest.fixture
 def phones(exchange):
-    agents = []
-
-    def make(*names, register=True):
-        for name in names:
-            agents.append(Agent(exchange, name))
-            assert not register or agents[-1].register(expires=300).status == 200
-        return agents[-len(names):]
-
-    make.agents = agents
-    yield make
-    hang_up_all(exchange, agents)
-    for agent in agents:
-        agent.close()
+    with registered_agents(exchange) as make:
+        yield make
 
 
 # What a leg answers -> DIALSTATUS, HANGUPCAUSE, and what the caller gets from Hangup().

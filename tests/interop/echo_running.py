@@ -5,7 +5,7 @@ import time
 import urllib.error
 import urllib.request
 
-from exchange import program
+from exchange import end, program
 from running import free_port
 
 
@@ -60,15 +60,9 @@ class EchoServer:
         return self.log_path.read_text(errors="replace")
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        status = end(self.process)
         self.log.close()
-        return self.process.returncode
+        return status
 
 
 def client(*arguments, timeout=30):

@@ -1,4 +1,6 @@
 """The shipped configuration with a few more phones and extensions, as the call tests use it."""
+import contextlib
+
 from agent import Agent
 from exchange import wait_for
 
@@ -82,3 +84,21 @@ def hang_up_all(exchange, agents):
         return exchange.channels() == 0
 
     wait_for(quiet, what="all channels to end")
+
+
+@contextlib.contextmanager
+def registered_agents(exchange):
+    """make(name, ...) -> agents of those names, registered; in the end whatever they leave is hung up."""
+    agents = []
+
+    def make(*names, register=True):
+        for name in names:
+            agents.append(Agent(exchange, name))
+            assert not register or agents[-1].register(expires=300).status == 200
+        return agents[-len(names):]
+
+    make.agents = agents
+    yield make
+    hang_up_all(exchange, agents)
+    for agent in agents:
+        agent.close()

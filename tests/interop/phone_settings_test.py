@@ -4,9 +4,9 @@ import re
 import time
 
 import pytest
-from agent import Agent, Call, sdp, token
+from agent import Call, sdp, token
 from exchange import wait_for
-from house import global_value, hang_up_all
+from house import global_value, registered_agents
 
 PHONES = {"carol": (103, "trust_id_inbound = yes\ntrust_id_outbound = yes\nsend_pai = yes"),
           "dave": (104, "trust_id_inbound = yes"),
@@ -51,18 +51,8 @@ def exchange(start):
 
 @pytest.fixture
 def phones(exchange):
-    agents = []
-
-    def make(*names):
-        for name in names:
-            agents.append(Agent(exchange, name))
-            assert agents[-1].register(expires=300).status == 200
-        return agents[-len(names):]
-
-    yield make
-    hang_up_all(exchange, agents)
-    for agent in agents:
-        agent.close()
+    with registered_agents(exchange) as make:
+        yield make
 
 
 def connect(caller, callee, number, caller_allows=(), callee_allows=()):

@@ -5,6 +5,7 @@ import time
 import wave
 
 import pytest
+from relaying import a, b  # noqa: F401
 from relaying import Call, End, Refused, Relay, sections
 from relay_srtp_test import STANDARD, Secure, line_of
 
@@ -13,18 +14,6 @@ from relay_srtp_test import STANDARD, Secure, line_of
 def relay():
     with Relay(ports=1000) as running:
         yield running
-
-
-@pytest.fixture
-def a():
-    with End() as end:
-        yield end
-
-
-@pytest.fixture
-def b():
-    with End() as end:
-        yield end
 
 
 @pytest.fixture

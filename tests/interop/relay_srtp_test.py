@@ -5,6 +5,7 @@ import struct
 
 import pytest
 from pylibsrtp import Policy, Session
+from relaying import a, b  # noqa: F401
 from relaying import Call, End, Refused, Relay, sections
 
 PROFILES = {
@@ -50,18 +51,6 @@ def line_of(section, suite):
 def relay():
     with Relay(ports=1000) as running:
         yield running
-
-
-@pytest.fixture
-def a():
-    with End() as end:
-        yield end
-
-
-@pytest.fixture
-def b():
-    with End() as end:
-        yield end
 
 
 def plain_to_secure(relay, a, b, suite):

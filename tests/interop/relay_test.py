@@ -6,6 +6,7 @@ import time
 import pytest
 from exchange import wait_for
 from ng import decode, encode
+from relaying import a, b  # noqa: F401
 from relaying import Call, End, Ng, Refused, Relay, free_run, sections
 
 
@@ -13,18 +14,6 @@ from relaying import Call, End, Ng, Refused, Relay, free_run, sections
 def relay():
     with Relay() as running:
         yield running
-
-
-@pytest.fixture
-def a():
-    with End() as end:
-        yield end
-
-
-@pytest.fixture
-def b():
-    with End() as end:
-        yield end
 
 
 def test_packets_of_a_call_go_both_ways_and_are_counted(relay, a, b):

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 
+import pytest
 from exchange import program, wait_for
 from ng import Ng, Refused
 from running import free_port
@@ -224,3 +225,15 @@ class Call:
 
 
 __all__ = ["Call", "End", "Ng", "Refused", "Relay", "sections"]
+
+
+@pytest.fixture
+def a():
+    with End() as end:
+        yield end
+
+
+@pytest.fixture
+def b():
+    with End() as end:
+        yield end

@@ -3,9 +3,8 @@ import shutil
 import time
 
 import pytest
-from agent import Agent, Call
 from exchange import wait_for
-from house import hang_up_all
+from house import registered_agents
 from sound import compare
 
 OBJECTS = """
@@ -54,19 +53,8 @@ def exchange(start, speech, tmp_path_factory):
 
 @pytest.fixture
 def phones(exchange):
-    """phones(name, ...) -> agents, registered; whatever they leave is hung up."""
-    agents = []
-
-    def make(*names):
-        for name in names:
-            agents.append(Agent(exchange, name))
-            assert agents[-1].register(expires=300).status == 200
-        return agents[-len(names):]
-
-    yield make
-    hang_up_all(exchange, agents)
-    for agent in agents:
-        agent.close()
+    with registered_agents(exchange) as make:
+        yield make
 
 
 def connect(caller, callee, number="104"):

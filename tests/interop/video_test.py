@@ -6,9 +6,8 @@ import struct
 import time
 
 import pytest
-from agent import Agent, Call
 from exchange import wait_for
-from house import global_value, hang_up_all
+from house import global_value, registered_agents
 
 PHONES = {"ann": "ulaw,h264,vp8", "ben": "ulaw,h264,vp8", "cat": "ulaw", "dan": "ulaw,vp8", "eve": "ulaw,t140,h264"}
 
@@ -140,19 +139,12 @@ def exchange(start):
 
 @pytest.fixture
 def phones(exchange):
-    agents, streams = [], []
-
-    def make(*names):
-        for name in names:
-            agents.append(Agent(exchange, name))
-            assert agents[-1].register(expires=300).status == 200
-        return agents[-len(names):]
-
-    make.stream = lambda: streams.append(Stream()) or streams[-1]
-    yield make
-    hang_up_all(exchange, agents)
-    for end in [*agents, *streams]:
-        end.close()
+    streams = []
+    with registered_agents(exchange) as make:
+        make.stream = lambda: streams.append(Stream()) or streams[-1]
+        yield make
+    for stream in streams:
+        stream.close()
 
 
 def answer(call, body):

@@ -5,9 +5,10 @@
 #include "app/broker_command.hpp"
 #include "app/commands.hpp"
 #include "app/echo_command.hpp"
+#include "app/log_options.hpp"
 #include "app/task_command.hpp"
 #include "base/log.hpp"
-#include "pbx/version.hpp"
+#include "base/version.hpp"
 
 namespace {
 
@@ -22,7 +23,7 @@ int run(int argc, char** argv) {
     CLI::App app{"Strowger, an automatic exchange for calls, media and compute."};
     app.require_subcommand(0, 1);
     app.footer("strowger SUBCOMMAND --help tells the options of each.");
-    app.set_version_flag("-V,--version", fmt::format("Strowger {}", pbx::version));
+    app.set_version_flag("-V,--version", fmt::format("Strowger {}", version));
 
     std::string state = "/var/lib/strowger", command;
     bool remote = false;
@@ -33,7 +34,8 @@ int run(int argc, char** argv) {
 
     auto* pbx = app.add_subcommand("pbx", "The telephone exchange: SIP phones, trunks, dialplan");
     pbx::Exchange::Options options;
-    std::string bind, http, level = "notice", format = "text";
+    std::string bind, http;
+    app::LogOptions log_options;
     bool check = false;
     pbx->add_option("--config", options.config_directory, "configuration directory")
         ->capture_default_str();
@@ -53,12 +55,7 @@ int run(int argc, char** argv) {
     pbx->add_option("--media-threads", options.media_threads,
                     "threads that move packets; 0: one a core")
         ->capture_default_str();
-    pbx->add_option("--log-level", level, "debug, verbose, notice, warning or error")
-        ->check(CLI::IsMember({"debug", "verbose", "notice", "warning", "error"}))
-        ->capture_default_str();
-    pbx->add_option("--log-format", format, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->capture_default_str();
+    log_options.add_to(*pbx);
     pbx->add_flag(
         "--check", check,
         "only tell what is wrong with the configuration; status 1 when it would be refused");
@@ -92,8 +89,7 @@ int run(int argc, char** argv) {
     if (echo.chosen()) return echo.run();
     if (*pbx) {
         if (check) return app::check_configuration(options);
-        log::configure(format == "json" ? log::Format::json : log::Format::text,
-                       log::level_by_name(level, log::Level::notice));
+        log_options.apply();
         if (!bind.empty()) options.bind = SocketAddress::parse(bind);
         if (!http.empty()) options.http = SocketAddress::parse(http);
         return app::run_pbx(std::move(options));

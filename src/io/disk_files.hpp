@@ -2,7 +2,7 @@
 
 #include "base/ini.hpp"
 
-namespace strowger::pbx {
+namespace strowger::io {
 
 /// Configuration from the file system; `#exec` runs through the shell, when it is asked to.
 class DiskFileSource final : public ini::FileSource {
@@ -13,4 +13,4 @@ public:
     Result<std::string> execute(const std::string& command) override;
 };
 
-}  // namespace strowger::pbx
+}  // namespace strowger::io

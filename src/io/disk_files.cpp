@@ -1,4 +1,4 @@
-#include "pbx/disk_files.hpp"
+#include "io/disk_files.hpp"
 
 #include <glob.h>
 
@@ -10,7 +10,7 @@
 #include <fstream>
 #include <memory>
 
-namespace strowger::pbx {
+namespace strowger::io {
 
 Result<std::string> DiskFileSource::read(const std::string& path) {
     std::error_code error;
@@ -56,4 +56,4 @@ Result<std::string> DiskFileSource::execute(const std::string& command) {
     return output;
 }
 
-}  // namespace strowger::pbx
+}  // namespace strowger::io

@@ -2,8 +2,8 @@
 
 #include <string_view>
 
-namespace strowger::pbx {
+namespace strowger {
 
 inline constexpr std::string_view version = "0.1.0";
 
-}  // namespace strowger::pbx
+}  // namespace strowger
