@@ -36,6 +36,10 @@ if ! docker image inspect debian:bookworm debian:bookworm-slim >/dev/null 2>&1 &
     tools/make-base-images --engine docker
 fi
 
+# Clients from version 23 on need a plug-in for BuildKit; without it the classic builder does as well.
+if [ "$(docker version -f '{{.Client.Version}}' | cut -d. -f1)" -ge 23 ] && ! docker buildx version >/dev/null 2>&1; then
+    export DOCKER_BUILDKIT=0
+fi
 version=$(sed -n 's/^project(strowger VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 began=$SECONDS
 for target in "${targets[@]}"; do
