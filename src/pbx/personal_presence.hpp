@@ -14,6 +14,7 @@ struct PersonalPresence {
     std::string state = "not_set";  ///< or unavailable, available, away, xa, chat, dnd
     std::string subtype;
     std::string message;
+    bool operator==(const PersonalPresence&) const = default;
 };
 
 /// The family of the Store, and before the colon in names.

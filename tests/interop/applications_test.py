@@ -88,6 +88,10 @@ exten => 750,1,Set(PRESENCE_STATE(CustomPresence:ann)=away,lunch,Back at two, or
  same => n,Set(JITTERBUFFER(adaptive)=default)
  same => n,Answer()
  same => n,Hangup()
+exten => 751,1,Set(PRESENCE_STATE(CustomPresence:ben)=dnd,,Not now)
+ same => n,Answer()
+ same => n,Hangup()
+exten => 200,hint,PJSIP/ben,CustomPresence:ben
 [keys]
 exten => s,1,Festival(This is a rather long sentence that nobody listens to up to its end because it is so long.,any)
  same => n,Set(GLOBAL(KEY)=none)
@@ -396,3 +400,22 @@ def test_presence_and_configuration_files_are_read(exchange, phones):
     assert global_value(exchange, "ABSENCE") == "not_set"
     assert global_value(exchange, "CONFIG") == "red blue green"
     assert global_value(exchange, "OUTSIDE") == "[]"
+
+
+def test_who_subscribes_to_presence_sees_what_people_say(exchange, phones):
+    ann, ben = phones
+    assert ben.ask("SUBSCRIBE", ben.uri("200"), headers=[
+        "Event: presence", "Expires: 60", "Accept: application/pidf+xml", f"Contact: <{ben.contact}>"]).status == 200
+
+    def told():
+        request = ben.expect(lambda m: m.is_request and m.method == "NOTIFY")
+        ben.send("\r\n".join(["SIP/2.0 200 OK", *(f"{name}: {value}" for name in ("Via", "From", "To", "Call-ID", "CSeq")
+                                                 for value in request.all(name)), "Content-Length: 0", "", ""]))
+        return request.body.decode()
+
+    assert "dm:note" not in told()
+    call = ann.invite("751")
+    call.answered()
+    call.ended(timeout=5)
+    person = told().split("<dm:person")[1]
+    assert "<rpid:busy/>" in person and "<dm:note>Not now</dm:note>" in person
