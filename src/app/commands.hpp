@@ -24,6 +24,8 @@ int talk_to_exchange(const std::string& state_directory);
 int check_health(const std::string& url, bool any_certificate);
 /// `strowger relay`, with its own options: runs until TERM or INT; HUP reloads.
 int run_relay(const std::vector<std::string>& arguments);
+/// `strowger recorder`, with its own options: runs until TERM or INT.
+int run_recorder(const std::vector<std::string>& arguments);
 /// `strowger relay ctl`: one command to a running relay.
 int ask_relay(const std::vector<std::string>& arguments);
 /// `strowger compare SENT HEARD`: how much of the speech arrived. Failure when it is not the same

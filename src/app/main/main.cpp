@@ -63,6 +63,8 @@ int run(int argc, char** argv) {
 
     app.add_subcommand("relay", "The media relay: rtpengine's control protocol and options");
 
+    app.add_subcommand("recorder", "The recorder: files of sound of what the relay records");
+
     auto* compare = app.add_subcommand("compare", "How well recorded speech matches what was sent");
     std::string sent, heard;
     bool json = false;
@@ -119,5 +121,7 @@ int main(int argc, char** argv) {
     // Its options are those of rtpengine, letter for letter, which are not read as the others are.
     if (argc > 1 && std::string_view(argv[1]) == "relay")
         return app::run_relay({argv + 2, argv + argc});
+    if (argc > 1 && std::string_view(argv[1]) == "recorder")
+        return app::run_recorder({argv + 2, argv + argc});
     return run(argc, argv);
 }
