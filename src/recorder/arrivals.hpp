@@ -20,7 +20,7 @@ namespace strowger::recorder {
 /// alignment, and jitter moves nothing.
 class Arrivals {
 public:
-    static constexpr Duration patience = std::chrono::milliseconds{400};
+    static constexpr Duration patience = std::chrono::milliseconds{300};
     static constexpr Duration tolerance = std::chrono::milliseconds{20};
     /// More in `patience` come from no telephone: the oldest go on at once.
     static constexpr std::size_t max_waiting = 512;
