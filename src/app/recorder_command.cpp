@@ -32,8 +32,8 @@ log::Level level_of(int number) {
 
 int run_recorder(const std::vector<std::string>& arguments) {
     io::DiskFileSource files;
-    auto configured = recorder::configure(
-        arguments, {files, [](const char* name) { return std::getenv(name); }});
+    auto configured =
+        recorder::configure(arguments, {files, [](const char* name) { return std::getenv(name); }});
     if (!configured) {
         fmt::print(stderr, "strowger recorder: {}\n", configured.error().text());
         return bad_options;

@@ -17,7 +17,8 @@ Result<Outlet> Outlet::tcp(const SocketAddress& to) {
     outlet.fd_ = Descriptor(::socket(to.ip.is_v6() ? AF_INET6 : AF_INET,
                                      SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!outlet.fd_.valid() ||
-        (::connect(outlet.fd_.get(), reinterpret_cast<const sockaddr*>(&native), size) != 0 && errno != EINPROGRESS))
+        (::connect(outlet.fd_.get(), reinterpret_cast<const sockaddr*>(&native), size) != 0 &&
+         errno != EINPROGRESS))
         return fail_with(errno, "{}: cannot connect: {}", to.text(), std::strerror(errno));
     return outlet;
 }

@@ -25,8 +25,8 @@ bool PacketRing::put(const Packet& packet, Bytes bytes) {
         at += skipped;
     }
     std::uint8_t* place = bytes_.get() + at % capacity;
-    new (place) Head{static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(room),
-                     packet};
+    new (place)
+        Head{static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(room), packet};
     std::memcpy(place + sizeof(Head), bytes.data(), bytes.size());
     written_.store(at + room, std::memory_order_release);
     return true;

@@ -95,13 +95,13 @@ Result<> RelaySide::tap(std::optional<Tap> tap) {
     if (tap == tap_) return {};
     std::unique_ptr<RelayStream::Tap> made;
     if (tap) {
-        made = std::make_unique<RelayStream::Tap>(RelayStream::Tap{
-            .ring = engine_.rings()[home_].get(),
-            .recording = tap->recording,
-            .stream = tap->stream,
-            .ingress = tap->ingress,
-            .egress = tap->egress,
-            .forwarded_only = tap->forwarded_only});
+        made = std::make_unique<RelayStream::Tap>(
+            RelayStream::Tap{.ring = engine_.rings()[home_].get(),
+                             .recording = tap->recording,
+                             .stream = tap->stream,
+                             .ingress = tap->ingress,
+                             .egress = tap->egress,
+                             .forwarded_only = tap->forwarded_only});
         if (tap->key) {
             auto key = srtp::Receiver::make(tap->key->policy, tap->key->keys);
             if (!key) return std::unexpected(key.error());
@@ -109,9 +109,8 @@ Result<> RelaySide::tap(std::optional<Tap> tap) {
         }
     }
     tap_ = std::move(tap);
-    engine_.shard(*this).put([stream = stream_, made = std::move(made)]() mutable {
-        stream->tap(std::move(made));
-    });
+    engine_.shard(*this).put(
+        [stream = stream_, made = std::move(made)]() mutable { stream->tap(std::move(made)); });
     return {};
 }
 

@@ -157,8 +157,7 @@ void RelayStream::rtcp_packet(MutableBytes packet, Time now) {
 
 void RelayStream::copy_out(Bytes packet, bool rtcp, bool egress) {
     if (!(egress ? tap_->egress : tap_->ingress)) return;
-    const auto remote =
-        egress ? transport_.remote().value_or(SocketAddress{}) : transport_.from();
+    const auto remote = egress ? transport_.remote().value_or(SocketAddress{}) : transport_.from();
     PacketRing::Packet about{.recording = tap_->recording,
                              .remote = remote,
                              .at = shard_->now(),

@@ -15,8 +15,8 @@ void Arrivals::put(const rtp::Header& header, Bytes payload, Duration now) {
     } else {
         const auto step = static_cast<std::int16_t>(
             static_cast<std::uint16_t>(header.sequence - static_cast<std::uint16_t>(newest_)));
-        const auto later = static_cast<std::int32_t>(
-            header.timestamp - static_cast<std::uint32_t>(newest_timestamp_));
+        const auto later = static_cast<std::int32_t>(header.timestamp -
+                                                     static_cast<std::uint32_t>(newest_timestamp_));
         packet.number = newest_ + step;
         packet.timestamp = newest_timestamp_ + static_cast<std::uint64_t>(std::int64_t{later});
         if (step > 0) {
@@ -59,8 +59,7 @@ void Arrivals::set_time(Packet& packet) {
         origin_timestamp_ = packet.timestamp;
     }
     Duration late = Duration::max();
-    for (const auto& other : waiting_)
-        late = std::min(late, other.arrived - by_timestamp(other));
+    for (const auto& other : waiting_) late = std::min(late, other.arrived - by_timestamp(other));
     if (late > tolerance || late < -tolerance) {
         origin_ += late;
         packet.moved = true;

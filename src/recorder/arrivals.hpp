@@ -20,7 +20,7 @@ namespace strowger::recorder {
 /// alignment, and jitter moves nothing.
 class Arrivals {
 public:
-    static constexpr Duration patience = std::chrono::milliseconds{400};
+    static constexpr Duration patience = std::chrono::milliseconds{300};
     static constexpr Duration tolerance = std::chrono::milliseconds{20};
     /// More in `patience` come from no telephone: the oldest go on at once.
     static constexpr std::size_t max_waiting = 512;
@@ -29,10 +29,10 @@ public:
         rtp::Header header;
         std::vector<std::uint8_t> payload;
         Duration arrived{};
-        Duration spoken{};           ///< when its first sample belongs
-        std::int64_t number = 0;     ///< sequence number without its end
-        std::uint64_t timestamp = 0; ///< the same
-        bool moved = false;          ///< the count was put right before this one
+        Duration spoken{};            ///< when its first sample belongs
+        std::int64_t number = 0;      ///< sequence number without its end
+        std::uint64_t timestamp = 0;  ///< the same
+        bool moved = false;           ///< the count was put right before this one
     };
 
     explicit Arrivals(std::uint32_t clock) : clock_(clock) {}
@@ -55,7 +55,7 @@ private:
     std::int64_t newest_ = 0;
     std::uint64_t newest_timestamp_ = 0;
     bool begun_ = false;
-    Duration origin_{};                   // when timestamp `origin_timestamp_` was spoken
+    Duration origin_{};  // when timestamp `origin_timestamp_` was spoken
     std::uint64_t origin_timestamp_ = 0;
     bool placed_ = false;
     std::uint64_t dropped_ = 0;

@@ -31,8 +31,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Decoder> make_decoder(std::string_view name, std::uint32_t clock,
-                                      unsigned channels, std::string_view) {
+std::unique_ptr<Decoder> make_decoder(std::string_view name, std::uint32_t clock, unsigned channels,
+                                      std::string_view) {
     if (channels > 1 || clock != 8000) return nullptr;
     if (iequals(name, "PCMU")) return std::make_unique<G711>(media::g711::Law::mu);
     if (iequals(name, "PCMA")) return std::make_unique<G711>(media::g711::Law::a);

@@ -16,18 +16,20 @@ using media::Sample;
 class Decoder {
 public:
     virtual ~Decoder() = default;
-    virtual std::uint32_t rate() const = 0;  ///< of the samples, which are mono
+    virtual std::uint32_t rate() const = 0;   ///< of the samples, which are mono
     virtual std::uint32_t clock() const = 0;  ///< of the RTP timestamps
     /// One of the same kind that has not decoded anything yet.
     virtual std::unique_ptr<Decoder> twin() const = 0;
     /// Appends what the payload holds; nothing of one that cannot be read.
     virtual void decode(Bytes payload, std::vector<Sample>& out) = 0;
     /// Appends what may have been in a packet that did not come: so many samples.
-    virtual void conceal(std::size_t count, std::vector<Sample>& out) { out.resize(out.size() + count); }
+    virtual void conceal(std::size_t count, std::vector<Sample>& out) {
+        out.resize(out.size() + count);
+    }
 };
 
 /// By its name in SDP; null for one that is not known here.
-std::unique_ptr<Decoder> make_decoder(std::string_view name, std::uint32_t clock,
-                                      unsigned channels, std::string_view parameters);
+std::unique_ptr<Decoder> make_decoder(std::string_view name, std::uint32_t clock, unsigned channels,
+                                      std::string_view parameters);
 
 }  // namespace strowger::recorder

@@ -41,8 +41,8 @@ void Lane::add(std::int64_t begin, std::int64_t until, std::span<std::int32_t> s
     for (std::int64_t at = std::max(begin, begin_); at < std::min(until, have); ++at)
         sums[static_cast<std::size_t>(at - begin) * stride] +=
             samples_[static_cast<std::size_t>(at - begin_)];
-    const auto gone = std::clamp<std::int64_t>(until - begin_, 0,
-                                               static_cast<std::int64_t>(samples_.size()));
+    const auto gone =
+        std::clamp<std::int64_t>(until - begin_, 0, static_cast<std::int64_t>(samples_.size()));
     samples_.erase(samples_.begin(), samples_.begin() + gone);
     begin_ = std::max(begin_ + gone, until);
 }

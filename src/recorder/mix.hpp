@@ -45,8 +45,9 @@ private:
 /// the channels, they share them.
 class Mix {
 public:
-    /// How far behind the newest voice the mix ends: another party's may come so much later.
-    static constexpr Duration delay = std::chrono::milliseconds{300};
+    /// How far behind the newest voice the mix ends: a party whose packets stall for so long is
+    /// still heard. With what Arrivals waits, a crash of everything loses less than a second.
+    static constexpr Duration delay = std::chrono::milliseconds{550};
     /// A call is not silent for longer, and then goes on.
     static constexpr Duration max_silence = std::chrono::hours{12};
 

@@ -127,8 +127,8 @@ Task<bool> Notifier::request(Notifier& notifier, std::shared_ptr<News> news) {
     if (settings.notify_record) {
         auto content = io::read_file(news->file.path, max_attached);
         if (content) {
-            request.headers.add("Content-Type", news->file.path.ends_with(".mp3") ? "audio/mpeg"
-                                                                                  : "audio/wav");
+            request.headers.add("Content-Type",
+                                news->file.path.ends_with(".mp3") ? "audio/mpeg" : "audio/wav");
             request.body = std::move(*content);
         } else {
             LOG_WARNING((log::About{"recorder", news->call_id}), "not sent along: {}",

@@ -53,8 +53,7 @@ Result<> number(Settings& settings, Text value) {
 template <auto Member>
 Result<> mode(Settings& settings, Text value) {
     unsigned parsed = 0;
-    const auto [end, error] =
-        std::from_chars(value.data(), value.data() + value.size(), parsed, 8);
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed, 8);
     if (error != std::errc{} || end != value.data() + value.size() || parsed > 07777)
         return fail("'{}' is no octal file mode", value);
     settings.*Member = parsed;
@@ -165,8 +164,7 @@ constexpr Option table[] = {
      "of both at once (5)"},
     {"notify-retries", 0, false, number<&Settings::notify_retries, 0, 1000>,
      "before nobody is told (10)"},
-    {"forward-to", 0, false, text<&Settings::forward_to>,
-     "Unix datagram socket for forwarded RTP"},
+    {"forward-to", 0, false, text<&Settings::forward_to>, "Unix datagram socket for forwarded RTP"},
     {"tcp-send-to", 0, false, send_to, "ADDRESS:PORT for forwarded samples"},
     {"tcp-send-resample", 0, false, number<&Settings::tcp_send_resample, 0, 48000>,
      "Hz of those; 0: that of the call (0)"},

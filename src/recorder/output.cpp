@@ -34,8 +34,8 @@ Result<std::unique_ptr<Output>> Output::open(const Settings& settings, const std
     const auto folder = std::filesystem::path(path).parent_path().string();
     if (auto made = io::make_directories(folder, settings.directory_mode); !made)
         return std::unexpected(made.error());
-    auto file = io::RawFile::create(
-        fmt::format("{}/.{}{}.part", folder, key, output->extension_), settings.mode);
+    auto file = io::RawFile::create(fmt::format("{}/.{}{}.part", folder, key, output->extension_),
+                                    settings.mode);
     if (!file) return std::unexpected(file.error());
     output->file_ = std::move(*file);
     output->waiting_ = output->encoder_->head(0);

@@ -114,8 +114,7 @@ void RecordedCall::take(const recording::FeedRecord& record) {
     using Kind = recording::FeedRecord::Kind;
     last_at_ = std::max(last_at_, record.at);
     if (record.kind == Kind::end) return end({});
-    if (record.kind == Kind::lost && record.payload.size() >= 4)
-        lost_ += load32(record.payload, 0);
+    if (record.kind == Kind::lost && record.payload.size() >= 4) lost_ += load32(record.payload, 0);
     if (record.kind != Kind::rtp) return;
     const auto packet = rtp::Packet::parse(record.payload);
     if (!packet) return;
@@ -278,8 +277,8 @@ void RecordedCall::write_mixed(Source& source, std::uint32_t rate, Duration at) 
         const auto parties = static_cast<unsigned>(result_.metadata.tags.size());
         const unsigned channels =
             settings_.mix_channels ? std::clamp(parties, 1U, settings_.mix_inputs) : 1;
-        mixed.output = make_output(media == 0 ? "mix" : fmt::format("mix-{}", media), {}, out,
-                                   channels);
+        mixed.output =
+            make_output(media == 0 ? "mix" : fmt::format("mix-{}", media), {}, out, channels);
         mixed.failed = !mixed.output;
         if (mixed.failed) return;
         mixed.mix = std::make_unique<Mix>(
@@ -297,8 +296,7 @@ bool RecordedCall::flush(Time now) {
     for (auto& [media, mixed] : mixed_)
         if (mixed.output && !mixed.output->flush()) full = mixed.output.get();
     if (!full) {
-        if (stalled_since_)
-            LOG_NOTICE(about(), "the disk takes sound again, nothing was lost");
+        if (stalled_since_) LOG_NOTICE(about(), "the disk takes sound again, nothing was lost");
         stalled_since_.reset();
         retry_at_.reset();
         return true;
@@ -345,10 +343,9 @@ void RecordedCall::close(Time now) {
     const auto& tags = result_.metadata.tags;
     for (auto& [media, mixed] : mixed_)
         if (mixed.output)
-            keep(*mixed.output,
-                 {.mixed = true,
-                  .kind = media == 0 ? "mix" : fmt::format("mix-{}", media),
-                  .begun = result_.begun + mixed.mix->begun().value_or(Duration{})});
+            keep(*mixed.output, {.mixed = true,
+                                 .kind = media == 0 ? "mix" : fmt::format("mix-{}", media),
+                                 .begun = result_.begun + mixed.mix->begun().value_or(Duration{})});
     for (auto& [key, source] : sources_) {
         if (!source.output) continue;
         const auto tag = tags.find(source.party);

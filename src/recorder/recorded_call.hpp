@@ -24,7 +24,7 @@ struct Recorded {
     struct File {
         std::string path;
         bool mixed = false;
-        std::string kind;   ///< SSRC, or `mix`
+        std::string kind;  ///< SSRC, or `mix`
         std::string tag, label;
         std::uint32_t rate = 0;
         unsigned channels = 1;

@@ -14,8 +14,8 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, Settings setting
         if (auto made = io::make_directories(folder, ours.directory_mode); !made)
             return std::unexpected(made.error());
     if (ours.database != "none") {
-        auto store = Store::open(ours.database.empty() ? ours.output + "/recordings.sqlite"
-                                                       : ours.database);
+        auto store =
+            Store::open(ours.database.empty() ? ours.output + "/recordings.sqlite" : ours.database);
         if (!store) return std::unexpected(store.error().within("database"));
         service->store_.emplace(std::move(*store));
     }
@@ -25,8 +25,7 @@ Result<std::unique_ptr<Service>> Service::start(io::Loop& loop, Settings setting
     });
     auto watch = io::DirectoryWatch::open(
         loop, ours.spool, [s = service.get()](auto change, const std::string& name) {
-            if (change == io::DirectoryWatch::Change::gone)
-                return;
+            if (change == io::DirectoryWatch::Change::gone) return;
             if (name.empty())
                 s->scan();
             else

@@ -118,10 +118,9 @@ void Recordings::wish(Book& book, const Request& request) {
         book.noted = request.metadata;
         append(book, "METADATA", request.metadata);
     }
-    for (const auto& [label, path] :
-         {std::pair("RECORDING_FILE", request.recording_file),
-          std::pair("RECORDING_PATH", request.recording_path),
-          std::pair("RECORDING_PATTERN", request.recording_pattern)}) {
+    for (const auto& [label, path] : {std::pair("RECORDING_FILE", request.recording_file),
+                                      std::pair("RECORDING_PATH", request.recording_path),
+                                      std::pair("RECORDING_PATTERN", request.recording_pattern)}) {
         if (path.empty()) continue;
         if (may_be_path(path))
             append(book, label, path);
@@ -248,8 +247,7 @@ void Recordings::follow(Call& call, Book& book) {
 void Recordings::follow(Call& call, Book& book, Party& party, std::size_t index) {
     Section& section = party.sections[index];
     const bool forwards = book.forwards_all || book.forwarded.contains(party.tag);
-    const bool records =
-        book.recording && !book.paused && !book.excluded.contains(party.tag);
+    const bool records = book.recording && !book.paused && !book.excluded.contains(party.tag);
     // Who only listens says nothing.
     const bool speaks = section.signalled && !section.refused;
     if ((!records && !forwards) || !speaks || section.opaque) {
@@ -274,8 +272,7 @@ void Recordings::follow(Call& call, Book& book, Party& party, std::size_t index)
                fmt::format("TAG {} MEDIA {} TAG-MEDIA {} COMPONENT 1 FLAGS 0", tag,
                            stream.number + 1, index + 1));
         append(book, fmt::format("STREAM {} interface", stream.number),
-               fmt::format("tag-{}-media-{}-component-1-RTP-id-{}", tag, index + 1,
-                           stream.number));
+               fmt::format("tag-{}-media-{}-component-1-RTP-id-{}", tag, index + 1, stream.number));
     }
     if (auto payloads = payloads_of(section); payloads != stream.payloads) {
         stream.payloads = std::move(payloads);

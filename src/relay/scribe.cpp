@@ -50,11 +50,11 @@ void Scribe::append(std::uint64_t recording, std::string metadata) {
 }
 
 void Scribe::close(std::uint64_t recording, Time now, std::string about, std::string text) {
-    mailbox_.post(
-        [this, recording, now, about = std::move(about), text = std::move(text)]() mutable {
-            closings_.emplace_back([this, recording, now, about = std::move(about),
-                                    text = std::move(text)] { finish(recording, now, about, text); });
-        });
+    mailbox_.post([this, recording, now, about = std::move(about),
+                   text = std::move(text)]() mutable {
+        closings_.emplace_back([this, recording, now, about = std::move(about),
+                                text = std::move(text)] { finish(recording, now, about, text); });
+    });
 }
 
 void Scribe::run() {
@@ -97,7 +97,8 @@ void Scribe::take(const media::PacketRing::Packet& packet, Bytes bytes) {
         const auto& from = packet.egress ? ours : packet.remote;
         const auto& to = packet.egress ? packet.remote : ours;
         if (book.capture.waiting.size() < max_waiting)
-            recording::append_pcap_packet(book.capture.waiting, link_, book.files.wall + at, from, to, bytes);
+            recording::append_pcap_packet(book.capture.waiting, link_, book.files.wall + at, from,
+                                          to, bytes);
         else
             lost = true;
     }
@@ -108,14 +109,16 @@ void Scribe::take(const media::PacketRing::Packet& packet, Bytes bytes) {
             if (book.lost > 0) {
                 std::array<std::uint8_t, 4> count;
                 store32(count, 0, std::exchange(book.lost, 0));
-                recording::append_feed_record(feed.waiting, {.kind = Kind::lost, .at = at, .payload = count});
+                recording::append_feed_record(feed.waiting,
+                                              {.kind = Kind::lost, .at = at, .payload = count});
             }
-            recording::append_feed_record(feed.waiting, {.kind = packet.rtcp ? Kind::rtcp : Kind::rtp,
-                                              .egress = packet.egress,
-                                              .forwarded_only = packet.forwarded_only,
-                                              .stream = packet.stream,
-                                              .at = std::max(at, Duration::zero()),
-                                              .payload = bytes});
+            recording::append_feed_record(feed.waiting,
+                                          {.kind = packet.rtcp ? Kind::rtcp : Kind::rtp,
+                                           .egress = packet.egress,
+                                           .forwarded_only = packet.forwarded_only,
+                                           .stream = packet.stream,
+                                           .at = std::max(at, Duration::zero()),
+                                           .payload = bytes});
         } else {
             ++book.lost;
             lost = true;
@@ -155,6 +158,10 @@ void Scribe::write(Book& book, Growing& growing) {
 void Scribe::begin(std::uint64_t number, Files files) {
     Book& book = books_[number];
     book.files = std::move(files);
+    // The metadata comes last, and under its name only when it is there: that tells the recorder of
+    // the call, and what it names exists by then.
+    const std::string metadata = book.files.metadata;
+    if (!metadata.empty()) book.files.metadata += ".new";
     for (const auto& [path, growing] :
          {std::pair(&book.files.capture, &book.capture), std::pair(&book.files.feed, &book.feed),
           std::pair(&book.files.metadata, &book.metadata)}) {
@@ -167,6 +174,9 @@ void Scribe::begin(std::uint64_t number, Files files) {
         (void)file->lock();  // says to the recorder that there is more to come
         growing->file = std::move(*file);
     }
+    if (book.metadata.file.is_open())
+        if (auto renamed = io::rename_file(book.files.metadata, metadata); !renamed)
+            LOG_ERROR(book.about(), "recording: {}", renamed.error().text());
     if (book.capture.file.is_open()) recording::append_pcap_head(book.capture.waiting, link_);
     if (book.feed.file.is_open()) recording::append_feed_head(book.feed.waiting, book.files.wall);
     write_out(book);
@@ -179,8 +189,8 @@ void Scribe::finish(std::uint64_t number, Time now, const std::string& about,
     Book& book = found->second;
     if (book.feed.file.is_open())
         recording::append_feed_record(book.feed.waiting,
-                           {.kind = recording::FeedRecord::Kind::end,
-                            .at = std::max(now - book.files.begun, Duration::zero())});
+                                      {.kind = recording::FeedRecord::Kind::end,
+                                       .at = std::max(now - book.files.begun, Duration::zero())});
     write_out(book);
     std::size_t left = 0;
     for (const auto* growing : {&book.capture, &book.feed, &book.metadata})

@@ -1,7 +1,5 @@
 """Recording: captures that tshark reads, and files of sound that ffmpeg reads, of calls through the relay."""
 import os
-import pathlib
-import re
 import signal
 import sqlite3
 import struct
@@ -96,8 +94,9 @@ def test_mp3_has_the_same_voices(spool, out, a, b):
         call.delete()
         (path,) = wait_for_files(out, 1, ".mp3")
         rate, (mix,) = pcm(path)
-        assert pure(mix, 440, rate, others=[1000]) and pure(mix, 1000, rate, others=[440])
         assert abs(len(mix) / rate - SECONDS) < 0.3
+        mix = mix[rate // 5:]  # the encoder begins with silence of its own
+        assert pure(mix, 440, rate, others=[1000]) and pure(mix, 1000, rate, others=[440])
 
 
 def capture_rows(path, *fields):
@@ -124,7 +123,8 @@ def test_a_capture_has_the_decrypted_packets_and_its_text_the_descriptions(form,
         call.delete()
         (path,) = (spool / "pcaps").iterdir()
         assert path.name.startswith(f"{call.id}-") and path.suffix == ".pcap"
-        (text,) = (spool / "metadata").iterdir()
+        wait_for(lambda: list((spool / "metadata").glob("*.txt")), what="the text")
+        (text,) = (spool / "metadata").glob("*.txt")
         rows = capture_rows(path, "udp.srcport", "udp.dstport", "udp.payload", "udp.checksum.status", "frame.protocols")
         assert [(source, to, payload[24:]) for source, to, payload, *_ in rows] == sent
         assert {status for *_, status, _ in rows} == {"1"}

@@ -16,8 +16,8 @@ namespace strowger::recording {
 ///
 /// A head of 16 bytes (`feed_magic`, then the calendar time of its beginning in nanoseconds), then
 /// records: size of the payload (4 bytes), stream (2), kind (1), flags (1; bit 0: sent to the
-/// party, not by it; bit 1: for forwarding alone), nanoseconds since the beginning (8), payload. The beginning is counted on the
-/// monotonic clock, so a calendar that is put right moves no voice.
+/// party, not by it; bit 1: for forwarding alone), nanoseconds since the beginning (8), payload.
+/// The beginning is counted on the monotonic clock, so a calendar that is put right moves no voice.
 struct FeedRecord {
     enum class Kind : std::uint8_t {
         rtp = 1,

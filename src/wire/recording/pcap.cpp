@@ -1,7 +1,7 @@
 #include "wire/recording/pcap.hpp"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace strowger::recording {
@@ -108,8 +108,8 @@ void append_pcap_packet(std::vector<std::uint8_t>& out, Link link, WallTime at,
     out.insert(out.end(), payload.begin(), payload.end());
     // The pseudo-header of RFC 768 and RFC 8200 section 8.1.
     const Bytes addresses = Bytes(out).subspan(head - (v4 ? 8 : 32), v4 ? 8 : 32);
-    const auto total = sum(Bytes(out).subspan(head),
-                           sum(addresses) + udp + static_cast<std::uint32_t>(length));
+    const auto total =
+        sum(Bytes(out).subspan(head), sum(addresses) + udp + static_cast<std::uint32_t>(length));
     const auto check = folded(total);
     store16(std::span(out).subspan(head), 6, check == 0 ? std::uint16_t{0xffff} : check);
 }

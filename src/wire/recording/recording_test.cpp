@@ -94,8 +94,8 @@ TEST(Metadata, TellsOfStreamsTagsAndCodecs) {
     Metadata metadata;
     metadata.apply({"CALL-ID", "one"});
     metadata.apply({"STREAM 4 FORWARDING", "1"});
-    metadata.apply({"STREAM 4 details",
-                    "TAG 1 MEDIA 2 TAG-MEDIA 1 COMPONENT 1 FLAGS 0 MEDIA-REC-SLOTS 2"});
+    metadata.apply(
+        {"STREAM 4 details", "TAG 1 MEDIA 2 TAG-MEDIA 1 COMPONENT 1 FLAGS 0 MEDIA-REC-SLOTS 2"});
     metadata.apply({"TAG 1", "tag-b"});
     metadata.apply({"LABEL 1", "agent"});
     metadata.apply({"MEDIA 2 PAYLOAD TYPE 8", "PCMA/8000/1"});
@@ -136,7 +136,7 @@ TEST(Pcap, APacketHasItsAddressesAndRightChecksums) {
         return total;
     };
     const Bytes ip = Bytes(text).subspan(16);
-    EXPECT_EQ(sum(ip.first(20), 0), 0xffffU);               // RFC 1071: right when all ones
+    EXPECT_EQ(sum(ip.first(20), 0), 0xffffU);             // RFC 1071: right when all ones
     EXPECT_EQ(sum(ip.subspan(12), 17 + 8 + 3), 0xffffU);  // pseudo-header, then UDP
     EXPECT_EQ(load16(ip, 20), 1000);
     EXPECT_EQ(as_text(ip.subspan(28)), "hi!");
