@@ -91,6 +91,29 @@ void RelaySide::feed(const std::vector<RelaySide*>& sinks) {
     });
 }
 
+Result<> RelaySide::tap(std::optional<Tap> tap) {
+    if (tap == tap_) return {};
+    std::unique_ptr<RelayStream::Tap> made;
+    if (tap) {
+        made = std::make_unique<RelayStream::Tap>(
+            RelayStream::Tap{.ring = engine_.rings()[home_].get(),
+                             .recording = tap->recording,
+                             .stream = tap->stream,
+                             .ingress = tap->ingress,
+                             .egress = tap->egress,
+                             .forwarded_only = tap->forwarded_only});
+        if (tap->key) {
+            auto key = srtp::Receiver::make(tap->key->policy, tap->key->keys);
+            if (!key) return std::unexpected(key.error());
+            made->key = std::make_unique<srtp::Receiver>(std::move(*key));
+        }
+    }
+    tap_ = std::move(tap);
+    engine_.shard(*this).put(
+        [stream = stream_, made = std::move(made)]() mutable { stream->tap(std::move(made)); });
+    return {};
+}
+
 void RelaySide::play(Player::Sounds from, std::vector<std::string> paths,
                      StreamSpeaker::Voice voice) {
     const auto turn = ++plays_;
@@ -173,8 +196,14 @@ void RelayEngine::move(RelaySide& side, std::size_t home) {
     Shard& from = shard(side);
     from.post([&] { promise.set_value(from.release(*side.stream_)); });
     side.home_ = home;
+    side.tap_.reset();
     shard(side).post(
         [&to = shard(side), stream = stream.get()]() mutable { to.adopt(std::move(stream)); });
+}
+
+const std::vector<std::unique_ptr<PacketRing>>& RelayEngine::rings() {
+    while (rings_.size() < shards_.size()) rings_.push_back(std::make_unique<PacketRing>());
+    return rings_;
 }
 
 void RelayEngine::flush() {

@@ -44,6 +44,18 @@ public:
     void inherit(RelaySide& before);
     void gate(std::optional<RelayStream::Gate> gate);
     void feed(const std::vector<RelaySide*>& sinks);
+
+    /// Which recording gets copies of its packets, and as which of its streams.
+    struct Tap {
+        std::uint64_t recording = 0;
+        std::uint16_t stream = 0;
+        bool ingress = true, egress = false;
+        bool forwarded_only = false;
+        std::optional<Key> key;  ///< of a party whose SRTP goes through
+        bool operator==(const Tap&) const = default;
+    };
+    /// As before, nothing happens. Fails when the key does not fit its suite.
+    Result<> tap(std::optional<Tap> tap);
     /// Files to the party, one after the other. They are read on a thread of their own; what cannot
     /// be read is logged, and nothing plays.
     void play(Player::Sounds from, std::vector<std::string> paths, StreamSpeaker::Voice voice);
@@ -63,6 +75,7 @@ private:
     std::uint16_t port_;
     std::size_t home_;
     std::optional<Key> receiving_, sending_;
+    std::optional<Tap> tap_;
     std::uint64_t plays_ = 0;  ///< counts requests that start or stop playing
     std::shared_ptr<RelaySide*> self_ = std::make_shared<RelaySide*>(this);  // of files being read
 };
@@ -89,6 +102,8 @@ public:
                                             int tos);
     /// Moves a side to another thread, so that it can feed others there. Waits for both threads.
     void move(RelaySide& side, std::size_t home);
+    /// Where the copies of tapped packets come out, one ring a thread, made with the first call.
+    const std::vector<std::unique_ptr<PacketRing>>& rings();
     /// Wakes the threads that have been asked for something.
     void flush();
 
@@ -98,6 +113,7 @@ private:
     Shard& shard(const RelaySide& side) { return *shards_[side.home_]; }
 
     io::Mailbox<Work> mailbox_;
+    std::vector<std::unique_ptr<PacketRing>> rings_;
     std::vector<std::unique_ptr<Shard>> shards_;  // post to the mailbox until they have stopped
     std::unique_ptr<Disk> disk_;                  // posts to the mailbox too
 };

@@ -40,6 +40,7 @@ void RelayStream::detach() {
     for (RelayStream* sink : sinks_) std::erase(sink->feeders_, this);
     feeders_.clear();
     sinks_.clear();
+    tap_.reset();  // its ring is the thread's
 }
 
 void RelayStream::aim(const Place& place) {
@@ -106,6 +107,7 @@ void RelayStream::rtp_packet(MutableBytes packet, Time now) {
     figures_->heard(header.ssrc);
     figures_->payload_type.set(header.payload_type);
     if (gate_ && !pass(header, packet)) return;
+    if (tap_) copy_out(packet, false, false);
     distribute(packet, &RelayStream::send_rtp);
 }
 
@@ -149,7 +151,29 @@ void RelayStream::rtcp_packet(MutableBytes packet, Time now) {
     figures_->rtcp_in.packet(packet.size());
     figures_->last_rtcp.set(StreamFigures::stamp(now));
     if (gate_ && gate_->media) return;
+    if (tap_) copy_out(packet, true, false);
     distribute(packet, &RelayStream::send_rtcp);
+}
+
+void RelayStream::copy_out(Bytes packet, bool rtcp, bool egress) {
+    if (!(egress ? tap_->egress : tap_->ingress)) return;
+    const auto remote = egress ? transport_.remote().value_or(SocketAddress{}) : transport_.from();
+    PacketRing::Packet about{.recording = tap_->recording,
+                             .remote = remote,
+                             .at = shard_->now(),
+                             .stream = tap_->stream,
+                             .rtcp = rtcp,
+                             .egress = egress,
+                             .forwarded_only = tap_->forwarded_only};
+    if (!tap_->key) {
+        tap_->ring->put(about, packet);
+        return;
+    }
+    if (egress) return;  // under the other party's key, and heard on its own side
+    const MutableBytes copy = shard_->second_buffer().first(packet.size());
+    std::ranges::copy(packet, copy.begin());
+    const auto plain = rtcp ? tap_->key->unprotect_rtcp(copy) : tap_->key->unprotect(copy);
+    if (plain) tap_->ring->put(about, copy.first(*plain));
 }
 
 // Sending may change the packet (it is encrypted in place), so all sinks but the last get a copy.
@@ -174,6 +198,7 @@ void RelayStream::send_rtp(MutableBytes buffer, std::size_t size) {
 
 void RelayStream::transmit_rtp(MutableBytes buffer, std::size_t size) {
     if (size >= last_.size()) std::copy_n(buffer.begin(), last_.size(), last_.begin());
+    if (tap_) copy_out(buffer.first(size), false, true);
     if (encrypt_) {
         const auto sealed = encrypt_->protect(buffer, size);
         if (!sealed) return figures_->rtp_out.errors.add(1);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "media/packet_ring.hpp"
 #include "media/readable.hpp"
 #include "media/stream_figures.hpp"
 #include "media/stream_speaker.hpp"
@@ -50,6 +51,17 @@ public:
         std::array<std::uint8_t, 128> silent_codes{};  ///< by payload type; 0: not known
     };
 
+    /// Where copies of its packets go, in the clear.
+    struct Tap {
+        PacketRing* ring = nullptr;
+        std::uint64_t recording = 0;
+        std::uint16_t stream = 0;
+        bool ingress = true, egress = false;  ///< what the party sends; what is sent to it
+        bool forwarded_only = false;          ///< not recorded
+        /// Of a party whose SRTP goes through: opens the copies.
+        std::unique_ptr<srtp::Receiver> key = nullptr;
+    };
+
     RelayStream(SocketPair sockets, std::shared_ptr<StreamFigures> figures)
         : transport_(std::move(sockets)), figures_(std::move(figures)) {}
     ~RelayStream() { detach(); }
@@ -67,6 +79,7 @@ public:
     /// Keys and learnt counters of a side that this one takes the place of.
     void inherit(RelayStream& before);
     void gate(std::unique_ptr<Gate> gate) { gate_ = std::move(gate); }
+    void tap(std::unique_ptr<Tap> tap) { tap_ = std::move(tap); }
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<RelayStream*> sinks);
 
@@ -89,6 +102,7 @@ private:
     void rtcp_packet(MutableBytes packet, Time now);
     void other_packet(MutableBytes packet, Time now);
     bool pass(const rtp::Header& header, MutableBytes packet) const;
+    void copy_out(Bytes packet, bool rtcp, bool egress);
     template <typename Send>
     void distribute(MutableBytes packet, Send send);
 
@@ -106,6 +120,7 @@ private:
     std::unique_ptr<srtp::Receiver> decrypt_;
     std::unique_ptr<srtp::Sender> encrypt_;
     std::unique_ptr<Gate> gate_;
+    std::unique_ptr<Tap> tap_;
     std::unique_ptr<StreamSpeaker> speaker_;             // once it has spoken, for good
     std::array<std::uint8_t, rtp::header_size> last_{};  // header of what was sent last
     Place place_;

@@ -300,7 +300,7 @@ private:
         leg.redirecting = caller_.redirecting;
         leg.dialled = caller_.position().exten;
         leg.caller.number = caller_.position().exten;
-        caller_.variables().inherit_to(leg.variables());
+        caller_.inherit_to(leg);
         leg.listen(&queue_);
         leg.set_position(caller_.position());
         if (auto* sip = dynamic_cast<SipChannel*>(&leg)) {

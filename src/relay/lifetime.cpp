@@ -76,6 +76,7 @@ void Relay::end(Call& call) {
     totals_.no_media += activity.speaking == 0;
     totals_.one_way += activity.speaking == 1;
     totals_.call_time += clock_.now() - call.started;
+    recordings_.end(call);
     calls_.erase(calls_.find(call.id));
 }
 

@@ -72,6 +72,14 @@ std::string metrics_page(const Relay& relay) {
                 totals.one_way);
     page.single("call_duration_total", "counter", "Seconds that ended calls were up, together",
                 seconds(totals.call_time));
+    const auto* scribe = relay.recordings().scribe();
+    page.single("recordings", "gauge", "Calls that are recorded or forwarded now",
+                relay.recordings().active());
+    page.single("recorded_packets_total", "counter", "Packets that were written down",
+                scribe ? scribe->packets() : 0);
+    page.single("recorded_bytes_total", "counter", "Bytes of those", scribe ? scribe->bytes() : 0);
+    page.single("recording_lost_packets_total", "counter",
+                "Packets that were to be recorded and had no room", scribe ? scribe->lost() : 0);
     page.family("requests_total", "counter", "Commands of the control protocol");
     for (const auto& [name, use] : relay.uses())
         page.value(use.count, fmt::format("request=\"{}\"", name));

@@ -109,6 +109,38 @@ Result<> learning(Settings& settings, Text value) {
     return {};
 }
 
+Result<> recording_directory(Settings& settings, Text value) {
+    settings.record.directory = value;
+    return {};
+}
+
+Result<> recording_method(Settings& settings, Text value) {
+    const auto plain = plain_word(value);
+    if (plain != "pcap" && plain != "proc" && plain != "all")
+        return fail("'{}' is none of pcap, proc, all", value);
+    settings.record.captures = plain != "proc";
+    settings.record.feeds = plain != "pcap";
+    return {};
+}
+
+Result<> recording_format(Settings& settings, Text value) {
+    const auto plain = plain_word(value);
+    if (plain != "raw" && plain != "eth") return fail("'{}' is neither raw nor eth", value);
+    settings.record.link = plain == "raw" ? recording::Link::raw : recording::Link::ethernet;
+    return {};
+}
+
+Result<> record_egress(Settings& settings, Text value) {
+    settings.record.egress |= !means_off(plain_word(value));
+    settings.record.ingress = !settings.record.egress;
+    return {};
+}
+
+Result<> record_both(Settings& settings, Text value) {
+    if (!means_off(plain_word(value))) settings.record.ingress = settings.record.egress = true;
+    return {};
+}
+
 constexpr Option table[] = {
     {"interface", 'i', false, interface,
      "[NAME/]ADDRESS[!ADVERTISED]: where media is relayed; needed"},
@@ -143,6 +175,14 @@ constexpr Option table[] = {
      "type of service of replies (0)"},
     {"sip-source", 0, true, yes_or_no<&Settings::sip_source>,
      "media addresses are those that signalling came from"},
+    {"recording-dir", 0, false, recording_directory,
+     "where calls are recorded to; without it none is"},
+    {"recording-method", 0, false, recording_method,
+     "pcap: captures; proc: for the recorder; or all (pcap)"},
+    {"recording-format", 0, false, recording_format, "of captures: raw, or eth (raw)"},
+    {"record-both", 0, true, record_both, "records what parties send and what is sent to them"},
+    {"record-egress", 0, true, record_egress,
+     "records what is sent to parties, not what they send"},
     {"log-level", 'L', false, whole_number<&Settings::log_level>, "0 (least) to 7 (debug) (6)"},
     {"pidfile", 'p', false, text_pidfile, "file to write the process id to"},
     // Where they are read, there is more to do than to set a value.
@@ -199,11 +239,6 @@ constexpr Option accepted[] = {
     {"b2b-url", 'b'},
     {"xmlrpc-format", 'x'},
     {"active-switchover", 0, true},
-    {"recording-dir"},
-    {"recording-method"},
-    {"recording-format"},
-    {"record-egress", 0, true},
-    {"record-both", 0, true},
     {"iptables-chain"},
     {"jitter-buffer"},
     {"jb-clock-drift", 0, true},

@@ -27,6 +27,7 @@ Relay::Relay(Settings settings, Interfaces interfaces, Clock clock)
       instance_(fmt::format("{:012x}", random_.next() >> 16)),
       interfaces_(std::move(interfaces)),
       engine_(settings_.threads ? settings_.threads : std::thread::hardware_concurrency()),
+      recordings_(settings_, engine_, {clock_.now, clock_.wall}),
       started_(clock_.now()) {}
 
 Relay::~Relay() {
@@ -52,6 +53,11 @@ const std::map<std::string_view, Relay::Command>& Relay::commands() {
         {"play-media", &Relay::play_media},
         {"stop-media", &Relay::stop_media},
         {"play-dtmf", &Relay::play_dtmf},
+        {"start-recording", &Relay::start_recording},
+        {"pause-recording", &Relay::pause_recording},
+        {"stop-recording", &Relay::stop_recording},
+        {"start-forwarding", &Relay::start_forwarding},
+        {"stop-forwarding", &Relay::stop_forwarding},
         {"publish", &Relay::publish},
         {"subscribe-request", &Relay::subscribe_request},
         {"subscribe-answer", &Relay::subscribe_answer},
@@ -93,6 +99,8 @@ std::string Relay::handle(std::string_view text) {
     ng::Writer out(document->encoding());
     out.dictionary();
     const auto done = (this->*command->second)(*request, out);
+    if (recordings_.active() > 0)
+        if (Call* call = find(request->call_id)) recordings_.follow(*call);
     engine_.flush();
     auto& use = uses_[name];
     ++use.count;
@@ -174,6 +182,7 @@ Result<> Relay::offer(const Request& request, ng::Writer& out) {
         Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
         auto sdp = negotiation.offer(**caller, **callee);
         if (!sdp) return std::unexpected(sdp.error());
+        recordings_.negotiated(**call, **caller, request, *sdp, true);
         out.pair("sdp", *sdp);
         return {};
     }();
@@ -218,6 +227,7 @@ Result<> Relay::answer(const Request& request, ng::Writer& out) {
     auto sdp = negotiation.answer(**answerer, *caller);
     if (!sdp) return std::unexpected(sdp.error());
     (*call)->answered = true;
+    recordings_.negotiated(**call, **answerer, request, *sdp, false);
     out.pair("sdp", *sdp);
     return {};
 }

@@ -16,6 +16,7 @@
 #include "media/relay_engine.hpp"
 #include "relay/call.hpp"
 #include "relay/negotiation.hpp"
+#include "relay/recordings.hpp"
 #include "relay/request.hpp"
 #include "relay/settings.hpp"
 #include "relay/totals.hpp"
@@ -56,6 +57,7 @@ public:
         return calls_;
     }
     const Totals& totals() const { return totals_; }
+    const Recordings& recordings() const { return recordings_; }
     Time started() const { return started_; }
     Time now() const { return clock_.now(); }
     /// How often each command came, and how long it took.
@@ -102,6 +104,13 @@ private:
     Result<> silence_media(const Request&, ng::Writer& out);
     Result<> unsilence_media(const Request&, ng::Writer& out);
 
+    Result<> start_recording(const Request&, ng::Writer& out);
+    Result<> pause_recording(const Request&, ng::Writer& out);
+    Result<> stop_recording(const Request&, ng::Writer& out);
+    Result<> start_forwarding(const Request&, ng::Writer& out);
+    Result<> stop_forwarding(const Request&, ng::Writer& out);
+    Result<> forward(const Request& request, bool on);
+
     Result<> play_media(const Request&, ng::Writer& out);
     Result<> stop_media(const Request&, ng::Writer& out);
     Result<> play_dtmf(const Request&, ng::Writer& out);
@@ -134,6 +143,7 @@ private:
     std::string instance_;
     Interfaces interfaces_;
     media::RelayEngine engine_;
+    Recordings recordings_;  // before the calls that it follows have gone
     std::unordered_map<std::string, std::unique_ptr<Call>, TextHash, std::equal_to<>> calls_;
     Totals totals_;
     std::map<std::string, Use, std::less<>> uses_;

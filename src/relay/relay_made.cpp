@@ -220,6 +220,7 @@ Result<> Relay::merge(Call& into, Call& other) {
         into.parties.push_back(std::move(party));
     }
     other.parties.clear();
+    recordings_.end(other);
     calls_.erase(calls_.find(other.id));
     into.route();
     return {};

@@ -214,6 +214,9 @@ void delete_delay(Request& request, Text value, Text) {
 
 void all(Request& request, Text, Text plain) { request.all = !means_off(plain); }
 
+void record_call(Request& request, Text, Text plain) { request.record_call = !means_off(plain); }
+void record_flag(Request& request, Text, Text) { request.record_call = true; }
+
 void nothing(Request&, Text, Text) {}
 
 void codec_item(Request& request, Text list, Text value) {
@@ -281,6 +284,12 @@ const std::unordered_map<std::string_view, Item>& keys() {
         {"blob", text<&Request::blob>},
         {"body", text<&Request::body>},
         {"metadata", text<&Request::metadata>},
+        {"record-call", record_call},
+        {"recording-file", text<&Request::recording_file>},
+        {"output-destination", text<&Request::recording_file>},
+        {"recording-dir", text<&Request::recording_path>},
+        {"recording-path", text<&Request::recording_path>},
+        {"recording-pattern", text<&Request::recording_pattern>},
         {"code", text<&Request::code>},
         {"digit", text<&Request::code>},
         {"duration", number<&Request::duration>},
@@ -328,6 +337,11 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"block-egress", yes<&Request::block_egress>},
         {"early-media", yes<&Request::early_media>},
         {"force-increment-sdp-ver", yes<&Request::force_version>},
+        {"record-call", record_flag},
+        {"pause", yes<&Request::pause_recording>},
+        {"skip-recording-db", yes<&Request::skip_recording_db>},
+        {"discard-recording", yes<&Request::discard_recording>},
+        {"exclude-recording", yes<&Request::exclude_recording>},
         {"no-port-latching", nothing},
         // Names of what we do anyway.
         {"trickle-ice", nothing},

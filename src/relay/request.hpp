@@ -98,6 +98,10 @@ struct Request {
     std::optional<long> delete_delay;
     std::size_t limit = 32;
     std::string_view file, blob, body, metadata;
+    std::optional<bool> record_call;
+    bool pause_recording = false, skip_recording_db = false, discard_recording = false,
+         exclude_recording = false;
+    std::string_view recording_file, recording_path, recording_pattern;
     std::string_view code;
     long duration = 0, volume = 0, pause = 0, repeat_times = 1, start_position = 0,
          repeat_duration = 0;

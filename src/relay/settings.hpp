@@ -10,8 +10,18 @@
 #include "base/time.hpp"
 #include "relay/interfaces.hpp"
 #include "relay/request.hpp"
+#include "wire/recording/pcap.hpp"
 
 namespace strowger::relay {
+
+/// How calls are recorded, when somebody asks for it.
+struct Record {
+    std::string directory;  ///< empty: nothing is recorded
+    bool captures = true;   ///< pcap: captures, and a text about each
+    bool feeds = false;     ///< proc: metadata and packets for the recorder
+    recording::Link link = recording::Link::raw;
+    bool ingress = true, egress = false;  ///< what parties send; what is sent to them
+};
 
 /// The relay as it is configured (docs/relay.md).
 struct Settings {
@@ -29,6 +39,7 @@ struct Settings {
     long max_sessions = -1;  ///< below zero: no limit
     Learning learning = Learning::delayed;
     bool sip_source = false;
+    Record record;
     std::map<std::string, std::string, std::less<>> templates;  ///< flags by name
     int log_level = 6;
     std::string pidfile;

@@ -193,6 +193,20 @@ def test_every_option_of_the_relay_is_in_its_page():
     assert not absent, f"docs/relay.md lacks {absent}"
 
 
+def test_every_option_of_the_recorder_is_in_its_page():
+    spans = " ".join(code(page("recorder.md")))
+    options = options_of("recorder")
+    assert len(options) > 30
+    absent = [o for o in options if not re.search(rf"(?<![\w-]){re.escape(o)}(?![\w-])", spans)]
+    assert not absent, f"docs/recorder.md lacks {absent}"
+
+
+def test_every_header_of_the_recorders_notifications_is_in_its_page():
+    facts = re.search(r"return \{\{\"Call-ID\".*?\}\};", (root / "src" / "recorder" / "notifier.cpp").read_text(), re.DOTALL).group()
+    made = {f"X-Recording-{name}" for name in re.findall(r'\{"([\w-]+)"', facts)}
+    assert len(made) > 10 and made == set(re.findall(r"X-Recording-[\w-]+", page("recorder.md")))
+
+
 def test_every_command_of_the_relay_is_in_its_page_and_the_other_way_round():
     commands = set(relay_table("relay.cpp", r'\{"([a-z-]+)", &Relay::'))
     assert len(commands) > 20
