@@ -77,6 +77,7 @@ LIMITS = [
     ("dialplan.md", "a file read by FILE", "pbx/function_file.cpp max_file"),
     ("dialplan.md", "groups of a channel", "pbx/function_group.cpp max_categories", "pbx/function_group.cpp max_name"),
     ("dialplan.md", "locks held at once", "pbx/function_group.cpp max_locks"),
+    ("dialplan.md", "names of callers that Dial", "pbx/call_consent.cpp max_names"),
     ("dialplan.md", "sounds of one Say", "pbx/spoken.hpp max_spoken"),
     ("dialplan.md", "a command", "pbx/app_system.cpp command_limit"),
     ("configuration.md", "a line", "base/ini.hpp max_line"),
