@@ -222,9 +222,16 @@ void Leg::shape(std::unique_ptr<Shaper> from, std::unique_ptr<Shaper> to) {
 // the pair can be handed down; whatever calls `route` takes it back first.
 void Leg::route() {
     routes_.fill({});
+    ears_.clear();
     const Leg* to = echo_ ? this : peer_;
     for (const auto& payload : terms_.payloads)
         routes_[payload.receive_type & 0x7f] = route_for(payload, to);
+    const bool recodes = std::ranges::any_of(
+        routes_, [](const Route& route) { return route.way == Way::recode; });
+    if (!recodes) return;
+    // The line that is made anew has other timestamps: what is not sound cannot go on beside it.
+    for (Route& route : routes_)
+        if (route.content != Content::audio && route.way == Way::pass) route.way = Way::drop;
 }
 
 Leg::Route Leg::route_for(const sdp::AgreedPayload& payload, const Leg* to) const {
@@ -234,6 +241,8 @@ Leg::Route Leg::route_for(const sdp::AgreedPayload& payload, const Leg* to) cons
     route.content = iequals(payload.codec.name, "telephone-event") ? Content::event
                     : iequals(payload.codec.name, "CN")            ? Content::comfort_noise
                                                                    : Content::audio;
+    route.decodes =
+        route.content == Content::audio && codec::support_of(payload.codec).decodes;
     const bool blocked = route.content == Content::event ? block_dtmf_ : block_media_;
     if (!to || !receives() || blocked) return route;
 
@@ -248,6 +257,9 @@ Leg::Route Leg::route_for(const sdp::AgreedPayload& payload, const Leg* to) cons
         route.way = Way::transcode;
         route.out_type = other->send_type;
         route.out_law = law_of(other->codec);
+    } else if (const auto* spoken = to->spoken_payload(); spoken && route.decodes) {
+        route.way = Way::recode;
+        route.out_type = spoken->send_type;
     }
     return route;
 }
@@ -264,10 +276,22 @@ const sdp::AgreedPayload* Leg::g711_payload() const {
     return nullptr;
 }
 
-const sdp::AgreedPayload* Leg::event_payload() const {
+const sdp::AgreedPayload* Leg::spoken_payload() const {
     for (const auto& payload : terms_.payloads)
-        if (iequals(payload.codec.name, "telephone-event")) return &payload;
+        if (codec::is_transcodable(payload.codec)) return &payload;
     return nullptr;
+}
+
+// Of several, that which goes by the clock of what is spoken (RFC 4733 section 2.5.1.1).
+const sdp::AgreedPayload* Leg::event_payload() const {
+    const auto* speech = speech_payload();
+    const sdp::AgreedPayload* found = nullptr;
+    for (const auto& payload : terms_.payloads) {
+        if (!iequals(payload.codec.name, "telephone-event")) continue;
+        if (speech && payload.codec.clock_rate == speech->codec.clock_rate) return &payload;
+        if (!found) found = &payload;
+    }
+    return found;
 }
 
 bool Leg::occupied() const { return player_ || key_player_ || (digits_ && digits_->sounding()); }
@@ -277,8 +301,8 @@ bool Leg::is_listened_to() const {
 }
 
 std::optional<g711::Law> Leg::own_law() const {
-    const auto* payload = g711_payload();
-    if (!payload) return std::nullopt;
+    const auto* payload = spoken_payload();
+    if (!payload || law_of(payload->codec) == no_law) return std::nullopt;
     return static_cast<g711::Law>(law_of(payload->codec));
 }
 
@@ -311,6 +335,8 @@ void Leg::rtp_readable(Time now) {
     }
     if (route.content == Content::event) {
         if (receives()) take_event(*packet, now);
+    } else if (route.decodes && (route.law == no_law || route.way == Way::recode)) {
+        return take_coded(*packet, *datagram, route, now);
     } else if (receives() && is_listened_to()) {
         hear(*packet, route.law, now);
     }
@@ -340,7 +366,7 @@ void Leg::report_keys() {
             peer_ && key.end && !block_dtmf_ && !peer_->event_payload() &&
             (peer_->terms_.dtmf == DtmfMode::inband || peer_->terms_.dtmf == DtmfMode::automatic);
         if (mix_ && key.end && !block_dtmf_) mix_->key(*this, key.digit, key.duration);
-        if (as_sound)
+        if (as_sound || (key.end && converts_keys()))
             peer_->send_digits(std::string(1, key.digit),
                                std::max<Duration>(key.duration, shortest_key), shortest_key / 2);
     }
@@ -352,6 +378,10 @@ void Leg::hear(const rtp::Packet& packet, std::uint8_t law, Time now) {
     std::array<Sample, max_decoded> decoded;
     const auto samples = std::span<const Sample>(decoded).first(
         g711::decode(static_cast<g711::Law>(law), packet.payload(), decoded));
+    hear(packet.timestamp(), samples, now);
+}
+
+void Leg::hear(std::uint32_t timestamp, std::span<const Sample> samples, Time now) {
     if (detector_) {
         detector_->process(samples);
         DtmfDetector::Key key;
@@ -365,12 +395,18 @@ void Leg::hear(const rtp::Packet& packet, std::uint8_t law, Time now) {
                                    shortest_key / 2);
         }
     }
-    const std::uint32_t timestamp = packet.timestamp();
     for (auto& recorder : recorders_)
         recorder->hear(Recorder::Voice::party, timestamp, samples, now);
     if (mix_ && !block_media_) mix_->hear(*this, timestamp, samples);
     if (spying_ && !block_media_) spying_->say(timestamp, samples);
     for (Spy* const spy : spies_) spy->hear(true, timestamp, samples);
+}
+
+// Where events cannot be handed on as they are: other clocks, or sound that is made anew.
+bool Leg::converts_keys() const {
+    if (!peer_ || block_dtmf_ || !receives() || !peer_->event_payload()) return false;
+    const auto* events = event_payload();
+    return events && routes_[events->receive_type & 0x7f].way == Way::drop;
 }
 
 // A peer that waits for events and not for sound.
@@ -551,7 +587,7 @@ void Leg::play_tick(Time now) {
                                           ? now + length
                                           : play_timer_.deadline() + length);
 
-    if (!g711_payload()) {
+    if (!spoken_payload()) {
         key_player_.reset();
         finish_play(false, "the party speaks no codec that can be encoded here");
         return;
@@ -560,8 +596,10 @@ void Leg::play_tick(Time now) {
 }
 
 void Leg::speak(std::span<const Sample> samples, Time now) {
+    const auto* as = spoken_payload();
+    if (!as || samples.size() > max_decoded) return;
     const auto law = own_law();
-    if (!law || samples.size() > max_decoded) return;
+    if (!law) return speak_coded(samples, *as, now);
     std::array<std::uint8_t, max_decoded> codes;
     const auto coded = std::span(codes).first(samples.size());
     g711::encode(*law, samples, coded);
@@ -569,8 +607,9 @@ void Leg::speak(std::span<const Sample> samples, Time now) {
 }
 
 void Leg::speak_codes(Bytes codes, Time now) {
-    const auto* as = g711_payload();
+    const auto* as = spoken_payload();
     if (!as || !sends()) return;
+    packs_own_ = true;
     const MutableBytes packet = shard_->second_buffer().first(rtp::header_size + codes.size());
     const MutableBytes payload = packet.subspan(rtp::header_size);
     std::ranges::copy(codes, payload.begin());
@@ -803,7 +842,7 @@ PartyStats Leg::stats() const {
     } else if (way == Way::pass) {
         stats.mode = "forward";
         stats.why = "in user space: there is no in-kernel path yet";
-    } else if (way == Way::transcode) {
+    } else if (way == Way::transcode || way == Way::recode) {
         stats.mode = "transcode";
         stats.why = "the peer does not speak " + stats.codec;
     } else {

@@ -10,11 +10,13 @@
 #include "base/random.hpp"
 #include "media/engine.hpp"
 #include "media/g711.hpp"
+#include "media/packer.hpp"
 #include "media/readable.hpp"
 #include "media/repacker.hpp"
 #include "media/terms.hpp"
 #include "media/timers.hpp"
 #include "media/transport.hpp"
+#include "media/unpacker.hpp"
 #include "wire/rtcp/reporter.hpp"
 #include "wire/rtcp/schedule.hpp"
 #include "wire/rtp/receiver_statistics.hpp"
@@ -105,10 +107,14 @@ public:
     void rtcp_readable(Time now) override;
 
 private:
-    // The seam for other codecs is the law: a decoder and an encoder of the leg's own in its place.
-
     /// What becomes of a packet of one payload type.
-    enum class Way : std::uint8_t { refuse, drop, pass, transcode };
+    enum class Way : std::uint8_t {
+        refuse,
+        drop,
+        pass,
+        transcode,  ///< from one law to the other, code by code
+        recode,     ///< through samples
+    };
     enum class Content : std::uint8_t { none, audio, event, comfort_noise };
     struct Route {
         Way way = Way::refuse;
@@ -116,6 +122,7 @@ private:
         std::uint8_t out_type = 0;
         std::uint8_t law = no_law;      ///< to decode by, when it is G.711
         std::uint8_t out_law = no_law;  ///< that the peer gets
+        bool decodes = false;           ///< its sound can be had
     };
     static constexpr std::uint8_t no_law = 0xff;
     static std::uint8_t law_of(const sdp::Codec& codec);
@@ -124,6 +131,8 @@ private:
     Route route_for(const sdp::AgreedPayload& payload, const Leg* to) const;
     const sdp::AgreedPayload* speech_payload() const;
     const sdp::AgreedPayload* g711_payload() const;
+    /// In which what is made here is sent: the best codec that can be made here.
+    const sdp::AgreedPayload* spoken_payload() const;
     const sdp::AgreedPayload* event_payload() const;
     bool sends() const { return sdp::sends(terms_.direction); }
     bool receives() const { return sdp::receives(terms_.direction); }
@@ -135,8 +144,24 @@ private:
     void take_event(const rtp::Packet& packet, Time now);
     void report_keys();
     bool peer_takes_events() const;
+    bool converts_keys() const;
     void mute_key(MutableBytes payload, std::uint8_t law) const;
     void hear(const rtp::Packet& packet, std::uint8_t law, Time now);
+    void hear(std::uint32_t timestamp, std::span<const Sample> samples, Time now);
+
+    // leg_codecs.cpp: what is not G.711, or goes to where that is not spoken.
+    using Sound = Unpacker::Sound;
+    /// What the packet sounds like, in the decoder that its payload type has.
+    Unpacker* unpack(const rtp::Packet& packet, std::optional<Sound>& sound);
+    Packer* packer(const sdp::AgreedPayload& payload, std::uint32_t rate);
+    /// A packet that is to be heard here, or by the peer, as samples.
+    void take_coded(const rtp::Packet& packet, MutableBytes datagram, Route route, Time now);
+    bool overhears() const { return !recorders_.empty() || is_tapped(); }
+    /// What the party is about to hear, for those who record it and spy on it.
+    void overhear(std::uint32_t timestamp, std::span<const Sample> samples, Time now);
+    /// What the peer says. `narrow`: the same at 8000 samples a second.
+    void say(const Sound& sound, const Sound& narrow, const sdp::AgreedPayload& as, Time now);
+    void speak_coded(std::span<const Sample> samples, const sdp::AgreedPayload& as, Time now);
     void record_others(std::uint32_t timestamp, Bytes payload, std::uint8_t law, Time now);
 
     /// A packet from the peer (or ourselves), to go out under our own header.
@@ -168,8 +193,18 @@ private:
     rtp::EventReceiver keys_;
     std::uint32_t event_clock_ = 8000;
     rtp::Rewriter sender_;
-    std::unique_ptr<Repacker> repacker_;  // made by the terms that ask for it
-    Route repacked_as_;                   // what waits in it
+    struct Ear {
+        std::uint8_t type;
+        std::unique_ptr<Unpacker> unpacker;
+    };
+    std::vector<Ear> ears_;  // made for the first packet of a type that is to be heard
+    std::unique_ptr<Packer> packer_;
+    std::uint8_t packed_type_ = 0;
+    std::uint32_t packed_rate_ = 0;
+    bool packs_own_ = false;                    // what is in it was made here
+    std::uint32_t own_position_ = 0;            // of what is made here, for those who overhear it
+    std::unique_ptr<Repacker> repacker_;        // made by the terms that ask for it
+    Route repacked_as_;                         // what waits in it
     std::unique_ptr<Shaper> shapes_from_, shapes_to_;
     std::unique_ptr<rtp::EventSender> digits_;  // made for the first digits
     rtcp::Reporter reporter_;

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/text.hpp"
+#include "media/codec/codec.hpp"
 #include "media/shaper.hpp"
 #include "media/wav_writer.hpp"
 #include "wire/sdp/offer_answer.hpp"
@@ -51,8 +52,16 @@ std::vector<sdp::Codec> allowed_codecs(const Profile& profile,
         std::rotate(front, found, found + 1);
         ++front;
     }
-    if (profile.dtmf == DtmfMode::rfc4733 || profile.dtmf == DtmfMode::automatic)
+    if (profile.dtmf != DtmfMode::rfc4733 && profile.dtmf != DtmfMode::automatic) return codecs;
+    // One for every clock that sound may go by (RFC 4733 section 2.5.1.1); 8000 is what all know.
+    std::vector<std::uint32_t> clocks{telephone_event.clock_rate};
+    for (const auto& codec : codecs)
+        if (std::ranges::find(clocks, codec.clock_rate) == clocks.end())
+            clocks.push_back(codec.clock_rate);
+    for (const auto clock : clocks) {
         codecs.push_back(telephone_event);
+        codecs.back().clock_rate = clock;
+    }
     return codecs;
 }
 
@@ -269,11 +278,11 @@ Task<Result<>> LocalEngine::create_answer(CreateAnswerRequest request) {
 
 void LocalEngine::apply(Record& record, const sdp::Agreement& agreement) {
     record.agreed = true;
-    record.has_events = record.has_g711 = false;
+    record.has_events = record.has_voice = false;
     for (const auto& payload : agreement.payloads) {
         const auto& name = payload.codec.name;
         record.has_events |= iequals(name, "telephone-event");
-        record.has_g711 |= iequals(name, "PCMU") || iequals(name, "PCMA");
+        record.has_voice |= codec::is_transcodable(payload.codec);
     }
     Terms terms{.target = {.rtp = agreement.remote,
                            .rtcp = agreement.remote_rtcp,
@@ -437,7 +446,7 @@ Task<Result<>> LocalEngine::shape(ShapeRequest request) {
 Task<Result<>> LocalEngine::play(PlayRequest request) {
     const auto record = get(request.party);
     if (!record) co_return std::unexpected(record.error());
-    if ((*record)->agreed && !(*record)->has_g711)
+    if ((*record)->agreed && !(*record)->has_voice)
         co_return fail("media of call {}: '{}' speaks no codec that can be encoded here",
                        request.party.call, request.party.tag);
     if (const auto* tone = std::get_if<PlayTone>(&request.source)) {
@@ -615,7 +624,7 @@ Task<Result<>> LocalEngine::play_dtmf(PlayDtmfRequest request) {
     if (mode == DtmfMode::info || mode == DtmfMode::none)
         co_return fail("media of call {}: '{}' takes no digits in its media", call, tag);
     const bool as_events = mode != DtmfMode::inband && (*record)->has_events;
-    if (!as_events && !(*record)->has_g711)
+    if (!as_events && !(*record)->has_voice)
         co_return fail("media of call {}: '{}' has agreed to neither telephone-event nor G.711",
                        call, tag);
     post(**record, [digits = std::move(request.digits), duration = request.duration,

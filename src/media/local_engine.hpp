@@ -106,7 +106,7 @@ private:
         sdp::DescriptionHistory history;
         bool agreed = false;      ///< an offer and its answer are complete
         bool has_events = false;  ///< telephone-event was agreed
-        bool has_g711 = false;
+        bool has_voice = false;   ///< a codec was agreed that can be spoken here
         std::uint64_t plays = 0;     ///< counts requests that start or stop playing
         std::uint64_t joins = 0;     ///< counts requests that join it to something, or part it
         std::string mix;             ///< that it is in or on its way to; empty: none

@@ -61,7 +61,7 @@ Task<Result<>> LocalEngine::mix(MixRequest request) {
         if (!got) co_return std::unexpected(got.error());
         Record& record = **got;
         if (turn != 0 && record.joins != turn) co_return Result<>{};  // overtaken by another
-        if (record.agreed && !record.has_g711)
+        if (record.agreed && !record.has_voice)
             co_return fail("media of call {}: '{}' speaks no codec that can be mixed here",
                            request.party.call, request.party.tag);
         if (record.mix != request.mix) {
