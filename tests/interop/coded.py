@@ -43,8 +43,8 @@ def payloads_of(name, hertz, folder, length=4):
         into.bind(("127.0.0.1", 0))
         into.settimeout(1)
         into.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
-        frame = {"PCMU": 172, "PCMA": 172, "G722": 172, "L16": 652, "G726-32": 92}.get(name)
-        size = f"?pkt_size={frame}" if frame else ""
+        frame = {"PCMU": 160, "PCMA": 160, "G722": 160, "L16": 640, "G726-32": 80}.get(name)
+        size = f"?pkt_size={frame + 12}" if frame else ""
         extra = ["-application", "voip"] if name == "opus" else []
         process = threading.Thread(target=ffmpeg, args=(*tune, "-ac", "1", "-c:a", encoder, *extra, "-f", "rtp",
                                                         f"rtp://127.0.0.1:{into.getsockname()[1]}{size}"))
@@ -58,6 +58,9 @@ def payloads_of(name, hertz, folder, length=4):
         except socket.timeout:
             pass
         process.join()
+    if frame:  # it begins a packet with each of its own frames
+        data = b"".join(payloads)
+        payloads = [data[i:i + frame] for i in range(0, len(data) - frame + 1, frame)]
     return payloads
 
 
