@@ -82,8 +82,8 @@ def talk(caller, callee):
 
 def assert_heard(stream, hertz, other):
     level, clear = stream.level(hertz)
-    assert abs(level) < 1.5, f"{hertz} Hz came {level:.1f} dB off"
-    assert clear > min(CLEAR.get(stream.name, 25), CLEAR.get(other.name, 25)), f"{hertz} Hz is {clear:.1f} dB above the rest"
+    assert abs(level) < 1.5, f"{other.name} to {stream.name}: {hertz} Hz came {level:.1f} dB off"
+    assert clear > min(CLEAR.get(stream.name, 25), CLEAR.get(other.name, 25)), f"{other.name} to {stream.name}: {hertz} Hz is {clear:.1f} dB above the rest"
 
 
 @pytest.mark.parametrize("codec, other", [("G722", "PCMU"), ("opus", "PCMU"), ("GSM", "PCMA"), ("opus", "G722"),
