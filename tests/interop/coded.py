@@ -22,8 +22,6 @@ CODECS = {
 }
 
 
-# ffmpeg's own decoder of wideband Speex is 15 dB too loud, for what libspeex encodes as well.
-DECODERS = {"speex": ["-c:a", "libspeex"]}
 # What needs no more than its payloads one after the other, as ffmpeg reads such files.
 FILES = {"PCMU": ["mulaw", "-ar", "8000"], "PCMA": ["alaw", "-ar", "8000"], "G722": ["g722"],
          "G726-32": ["g726le", "-code_size", "4", "-sample_rate", "8000"], "L16": ["s16be", "-ar", "16000"]}
@@ -127,8 +125,7 @@ class Coded(Rtp):
         description = self.folder / f"heard-{self.name}.sdp"
         description.write_text(self.description().replace(f"m=audio {self.port}", f"m=audio {port}"))
         process = subprocess.Popen(
-            ["ffmpeg", "-v", "error", "-y", *DECODERS.get(self.name, []), "-protocol_whitelist",
-             "file,udp,rtp", "-i", str(description), "-t", "2.5",
+            ["ffmpeg", "-v", "error", "-y", "-protocol_whitelist", "file,udp,rtp", "-i", str(description), "-t", "2.5",
              "-ac", "1", "-ar", str(self.rate), "-c:a", "pcm_s16le", str(out)], stderr=subprocess.PIPE)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as to:
             # It must be there, and it looks at the stream before it begins: the whole is told again.
