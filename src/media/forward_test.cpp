@@ -200,15 +200,15 @@ TEST(Translation, GivesEachSideThePayloadTypeThatItAskedFor) {
 TEST(Translation, SaysWhyTwoCodecsThatHaveNothingInCommonStayIdle) {
     TestExchange exchange;
     TestPhone a, b;
-    exchange.call_in(a, alice, a.sdp("111", {"111 opus/48000/2"}),
-                     {.codecs = {{"opus", 48000, 2}}});
+    exchange.call_in(a, alice, a.sdp("111", {"111 iLBC/8000"}),
+                     {.codecs = {{"iLBC", 8000, 1}}});
     exchange.call_out(b, bob, b.sdp("0"));
     exchange.connect(alice, bob);
     a.send({1, 2, 3}, 111);
     EXPECT_FALSE(b.hear(50ms));
     const auto stats = exchange.settle(alice);
     EXPECT_EQ(stats.mode, "idle");
-    EXPECT_EQ(stats.why, "the peer does not speak opus, which cannot be transcoded here");
+    EXPECT_EQ(stats.why, "the peer does not speak iLBC, which cannot be transcoded here");
 }
 
 TEST(Translation, ForwardsTelephoneEventsUnderThePeersNumberAndReportsEachPressOnce) {

@@ -287,9 +287,9 @@ TEST_F(Mixes, EndWithTheLastMemberAndTellWhatWasGoingOn) {
 }
 
 TEST_F(Mixes, RefuseWhoSpeaksNothingThatCanBeMixed) {
-    TestPhone opus;
-    exchange.call_in(opus, {"call-9", "eve"}, opus.sdp("111", {"111 opus/48000/2"}),
-                     {.codecs = {{"opus", 48000, 2}}});
+    TestPhone other;
+    exchange.call_in(other, {"call-9", "eve"}, other.sdp("111", {"111 iLBC/8000"}),
+                     {.codecs = {{"iLBC", 8000, 1}}});
     EXPECT_FALSE(exchange.run(exchange.engine.mix({{"call-9", "eve"}, "room"})));
     EXPECT_FALSE(exchange.run(exchange.engine.mix({ann.party, ""})));
     EXPECT_FALSE(exchange.run(exchange.engine.mix({{"call-9", "nobody"}, "room"})));

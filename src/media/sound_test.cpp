@@ -171,7 +171,7 @@ TEST_F(Sounds, ThatCannotBePlayedSayWhy) {
     ASSERT_FALSE(missing);
     EXPECT_NE(missing.error().text().find("no.wav"), std::string::npos);
     EXPECT_FALSE(exchange.run(exchange.engine.play({alice, PlayTone{"nonsense"}})));
-    exchange.call_in(b, bob, b.sdp("111", {"111 opus/48000/2"}), {.codecs = {{"opus", 48000, 2}}});
+    exchange.call_in(b, bob, b.sdp("111", {"111 iLBC/8000"}), {.codecs = {{"iLBC", 8000, 1}}});
     EXPECT_FALSE(exchange.run(exchange.engine.play({bob, PlayTone{"425"}})));
 }
 

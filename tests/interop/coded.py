@@ -22,6 +22,11 @@ CODECS = {
 }
 
 
+# What needs no more than its payloads one after the other, as ffmpeg reads such files.
+FILES = {"PCMU": ["mulaw", "-ar", "8000"], "PCMA": ["alaw", "-ar", "8000"], "G722": ["g722"],
+         "G726-32": ["g726le", "-code_size", "4", "-sample_rate", "8000"], "L16": ["s16be", "-ar", "16000"]}
+
+
 def run(*words):
     subprocess.run(["nice", "-n", "10", *map(str, words)], check=True, capture_output=True)
 
@@ -43,8 +48,8 @@ def payloads_of(name, hertz, folder, length=4):
         into.bind(("127.0.0.1", 0))
         into.settimeout(1)
         into.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
-        frame = {"PCMU": 172, "PCMA": 172, "G722": 172, "L16": 652, "G726-32": 92}.get(name)
-        size = f"?pkt_size={frame}" if frame else ""
+        frame = {"PCMU": 160, "PCMA": 160, "G722": 160, "L16": 640, "G726-32": 80}.get(name)
+        size = f"?pkt_size={frame + 12}" if frame else ""
         extra = ["-application", "voip"] if name == "opus" else []
         process = threading.Thread(target=ffmpeg, args=(*tune, "-ac", "1", "-c:a", encoder, *extra, "-f", "rtp",
                                                         f"rtp://127.0.0.1:{into.getsockname()[1]}{size}"))
@@ -58,6 +63,9 @@ def payloads_of(name, hertz, folder, length=4):
         except socket.timeout:
             pass
         process.join()
+    if frame:  # it begins a packet with each of its own frames
+        data = b"".join(payloads)
+        payloads = [data[i:i + frame] for i in range(0, len(data) - frame + 1, frame)]
     return payloads
 
 
@@ -100,6 +108,10 @@ class Coded(Rtp):
         if self.name == "GSM":
             (self.folder / "heard.gsm").write_bytes(b"".join(p[5] for p in came))
             run("sox", "-t", "gsm", self.folder / "heard.gsm", "-b", "16", "-e", "signed", out)
+        elif self.name in FILES:
+            kept = self.folder / "heard.raw"
+            kept.write_bytes(b"".join(p[5] for p in came))
+            ffmpeg("-f", *FILES[self.name], "-i", kept, "-c:a", "pcm_s16le", out)
         else:
             self.decode(came, out)
         with wave.open(str(out)) as file:
