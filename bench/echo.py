@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -74,6 +75,29 @@ def load(server, *options):
     if not done.stdout:
         raise RuntimeError(f"{server.name}: {done.stderr}")
     return json.loads(done.stdout)
+
+
+def answer_times(folder, count=100):
+    """Milliseconds from the last byte of a browser's offer to the first byte of the answer, sorted."""
+    sdp = (root / "tests" / "data" / "offers" / "chromium.sdp").read_text()
+    body = json.dumps({"type": "offer", "sdp": sdp}).encode()
+    request = b"POST /offer HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    server, times = EchoServer("strowger", pathlib.Path(folder)), []
+    try:
+        for _ in range(count):
+            with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.sendall(request[:-1])
+                time.sleep(0.005)
+                began = time.perf_counter()
+                connection.sendall(request[-1:])
+                answer = connection.recv(65536)
+                times.append((time.perf_counter() - began) * 1000)
+                if b" 200 " not in answer[:20]:
+                    raise RuntimeError(f"the answer was {answer[:200]!r}")
+        return sorted(times)
+    finally:
+        server.stop()
 
 
 def sessions_of_sound(server, count, seconds):

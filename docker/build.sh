@@ -3,7 +3,7 @@
 #
 #   docker/build.sh [--tag TAG] [--jobs N] [--no-cache] [TARGET...]
 #
-#   TARGET  mini full echo; all of them without one
+#   TARGET  mini full relay echo broker provider provider-node; all of them without one
 #   --tag   strowger:TARGET and strowger:TARGET-TAG are made; default: git's description of the source.
 #           strowger:latest is full.
 #   --jobs  compilers at once (default: the processors)
@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
         *) targets+=("$1"); shift ;;
     esac
 done
-[ ${#targets[@]} -gt 0 ] || targets=(mini full echo)
+[ ${#targets[@]} -gt 0 ] || targets=(mini full relay echo broker provider provider-node)
 
 if ! timeout 10 docker info >/dev/null 2>&1; then
     tools/install-packages image-engine
@@ -36,6 +36,10 @@ if ! docker image inspect debian:bookworm debian:bookworm-slim >/dev/null 2>&1 &
     tools/make-base-images --engine docker
 fi
 
+# Clients from version 23 on need a plug-in for BuildKit; without it the classic builder does as well.
+if [ "$(docker version -f '{{.Client.Version}}' | cut -d. -f1)" -ge 23 ] && ! docker buildx version >/dev/null 2>&1; then
+    export DOCKER_BUILDKIT=0
+fi
 version=$(sed -n 's/^project(strowger VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 began=$SECONDS
 for target in "${targets[@]}"; do

@@ -2,9 +2,11 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import time
 import types
+import urllib.request
 
 import pytest
 from agent import Agent
@@ -311,3 +313,86 @@ def test_the_echo_client_reaches_the_echo_server_by_its_service_name(container, 
 def test_the_echo_client_fails_where_no_server_is(container, network):
     client = container("echo", "--network", network, "--entrypoint", "/client.sh", command=["http://nobody:8080/offer"])
     assert docker("wait", client.name) == "1", client.logs()
+
+
+# The relay.
+
+def ng_ping(address, port=22222):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(3)
+        asking.sendto(b"c d7:command4:pinge", (address, port))
+        return asking.recv(2048)
+
+
+def test_the_relay_answers_its_proxies_and_stops_within_two_seconds(container):
+    one = container("relay", "--read-only", "--cap-drop=all", "--security-opt", "no-new-privileges")
+    one.wait_healthy()
+    assert ng_ping(one.address) == b"c d6:result4:ponge"
+    status, seconds = one.stop()
+    assert status == 0 and seconds < 2, (status, seconds)
+
+
+def test_the_relay_has_the_names_that_scripts_use_and_its_own_user(container):
+    one = container("relay", "-e", "RTPENGINE_LISTEN_CLI=127.0.0.1:9900")
+    one.wait_healthy()
+    assert one.run("id", "-un") == "rtpengine"
+    assert one.run("rtpengine", "--version").startswith("Version: ")
+    assert "Current sessions" in one.run("rtpengine-ctl", "list", "numsessions")
+    one.run("touch", "/var/spool/rtpengine/x")
+
+
+def test_arguments_win_over_variables_and_those_over_the_file(container):
+    ports = "RTPENGINE_PORT_MIN=31000"
+    one = container("relay", "-e", ports, "-e", "RTPENGINE_LISTEN_NG=22223", "-e", "RTPENGINE_LISTEN_CLI=127.0.0.1:9900",
+                    command=["--timeout=77"])
+    one.wait_healthy()
+    assert ng_ping(one.address, 22223).endswith(b"4:ponge")
+    assert one.run("rtpengine-ctl", "list", "timeout") == "timeout=77"
+    other = container("relay", "-e", "RTPENGINE_LISTEN_CLI=127.0.0.1:9900", "-e", "RTPENGINE_TIMEOUT=66")
+    other.wait_healthy()
+    assert other.run("rtpengine-ctl", "list", "timeout") == "timeout=66"
+
+
+# The broker and its providers.
+
+def workers(broker):
+    text = urllib.request.urlopen(f"http://{broker.address}:4080/metrics", timeout=5).read().decode()
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("wasimoff_available_workers"))
+
+
+@pytest.mark.parametrize("image", ("provider", "provider-node"))
+def test_a_provider_computes_for_the_broker(container, tmp_path, image):
+    broker = container("broker", "--read-only", "--cap-drop=all", "-e", "WASIMOFF_OPEN=true", "-e", "WASIMOFF_METRICS=true")
+    broker.wait_healthy()
+    assert "provider" in urllib.request.urlopen(f"http://{broker.address}:4080/", timeout=5).read().decode().lower()
+    one = container(image, "--read-only", "--tmpfs", "/tmp", "--cap-drop=all", "-e", "WASIMOFF_WORKERS=2",
+                    "-e", f"WASIMOFF_BROKER=http://{broker.address}:4080")
+    deadline = time.monotonic() + 30
+    while workers(broker) < 2:
+        assert time.monotonic() < deadline and one.inspect("{{.State.Running}}") == "true", one.logs()
+        time.sleep(0.1)
+    assert "Uid:\t10001\t10001" in one.run("cat", "/proc/1/status")
+    # 0 as the exit status, and "hello\n" by fd_write.
+    text = """(module (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 8) "\\08\\00\\00\\00") (data (i32.const 16) "hello\\n")
+        (func (export "_start") (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 6))
+        (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 32)))))"""
+    (tmp_path / "hello.wat").write_text(text)
+    subprocess.run(["wat2wasm", tmp_path / "hello.wat", "-o", tmp_path / "hello.wasm"], check=True)
+    docker("cp", tmp_path / "hello.wasm", f"{broker.name}:/srv/hello.wasm")
+    assert broker.run("strowger", "task", "run", "/srv/hello.wasm") == "hello"
+    began = time.monotonic()
+    docker("stop", one.name)
+    assert time.monotonic() - began < 3
+
+
+def test_the_broker_shows_its_certificate_and_stops_within_two_seconds(container, tmp_path):
+    certificate(tmp_path, "broker.example.org")
+    for file in tmp_path.iterdir():
+        file.chmod(0o644)
+    tmp_path.chmod(0o755)
+    one = container("broker", "-v", f"{tmp_path}:/tls:ro", "-e", "WASIMOFF_HTTP_CERT=/tls/broker.example.org.crt",
+                    "-e", "WASIMOFF_HTTP_KEY=/tls/broker.example.org.key")
+    one.wait_healthy()
+    status, seconds = one.stop()
+    assert status == 0 and seconds < 2

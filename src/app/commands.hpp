@@ -18,8 +18,10 @@ int check_configuration(const pbx::Exchange::Options& options);
 int ask_exchange(const std::string& state_directory, const std::string& command);
 /// `strowger -r`: commands from standard input until its end.
 int talk_to_exchange(const std::string& state_directory);
-/// `strowger health URL`: whether a service's health page answers with a success (2xx).
-int check_health(const std::string& url);
+/// `strowger health URL`: whether a service's health page answers with a success (2xx), or, as
+/// `ng://ADDRESS:PORT`, whether a relay answers a ping of the NG protocol over UDP.
+/// `any_certificate`: a service is asked by an address that its certificate does not name.
+int check_health(const std::string& url, bool any_certificate);
 /// `strowger relay`, with its own options: runs until TERM or INT; HUP reloads.
 int run_relay(const std::vector<std::string>& arguments);
 /// `strowger recorder`, with its own options: runs until TERM or INT.

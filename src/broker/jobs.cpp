@@ -192,7 +192,7 @@ void Jobs::finish(TaskId task, Result<TaskResponse> result) {
     figures_->completed[ok]->observe(seconds(now - job.submitted));
     if (job.dispatched != Time{}) figures_->execution[ok]->observe(seconds(now - job.dispatched));
     ++ended_now_;
-    if (!news_.pending()) news_ = loop_.after(news_interval, [this] { tell_everybody(); });
+    expect_news();
     job.finished(std::move(result));
 }
 
@@ -276,14 +276,15 @@ void Jobs::joined(ProviderId id, Provider& provider) {
 
 void Jobs::ready(ProviderId id) {
     scheduler_.ready(id, loop_.now());
-    tell_everybody();
+    if (const auto at = providers_.find(id); at != providers_.end()) at->second->tell(cluster());
+    expect_news();
     pump();
 }
 
 void Jobs::left(ProviderId id) {
     if (providers_.erase(id) == 0) return;
     scheduler_.left(id, loop_.now());
-    if (!news_.pending()) news_ = loop_.after(news_interval, [this] { tell_everybody(); });
+    expect_news();
     pump();
 }
 
@@ -355,19 +356,29 @@ void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelo
 
 // --- news for providers
 
+// Once a second at most: a thousand that join together would else be told of each other a million
+// times.
+void Jobs::expect_news() {
+    if (!news_.pending()) news_ = loop_.after(news_interval, [this] { tell_everybody(); });
+}
+
+pb::Event_ClusterInfo Jobs::cluster() const {
+    pb::Event_ClusterInfo event;
+    event.set_providers(static_cast<std::uint32_t>(scheduler_.providers()));
+    return event;
+}
+
 void Jobs::tell_everybody() {
     if (const auto count = scheduler_.providers(); count != told_providers_) {
         told_providers_ = count;
-        pb::Event_ClusterInfo cluster;
-        cluster.set_providers(static_cast<std::uint32_t>(count));
-        for (const auto& [id, provider] : providers_) provider->tell(cluster);
+        const auto event = cluster();
+        for (const auto& [id, provider] : providers_) provider->tell(event);
     }
     throughput();
 }
 
 // While something happens it is told each second; then zero, and then nothing.
 void Jobs::throughput() {
-    if (news_.pending()) return;
     ended_.push_back(std::exchange(ended_now_, 0));
     if (ended_.size() > throughput_window) ended_.pop_front();
     std::uint64_t sum = 0;
@@ -378,7 +389,7 @@ void Jobs::throughput() {
     pb::Event_Throughput event;
     event.set_overall(overall);
     for (const auto& [id, provider] : providers_) provider->tell(event);
-    news_ = loop_.after(news_interval, [this] { tell_everybody(); });
+    expect_news();
 }
 
 void Jobs::publish_metrics() {

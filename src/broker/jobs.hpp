@@ -92,6 +92,8 @@ private:
     bool believed(Job& job, const std::string& text) const;
     void tick();
     void arm();
+    void expect_news();
+    wasimoff::pb::Event_ClusterInfo cluster() const;
     void tell_everybody();
     void throughput();
 

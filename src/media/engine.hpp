@@ -210,6 +210,19 @@ struct BlockRequest {
     bool media = false;
     bool dtmf = false;
 };  ///< false, false: unblock
+/// What is done to sound on its way. Only G.711 is touched.
+struct SoundSettings {
+    float gain = 1;
+    bool denoise = false;  ///< what is no speech is made quieter
+    int level = 0;         ///< speech is brought to it (1 to 32768); 0: left as it is
+    bool operator==(const SoundSettings&) const = default;
+};
+/// From then on, until asked for anew.
+struct ShapeRequest {
+    Party party;
+    SoundSettings from;  ///< of what the party says
+    SoundSettings to;    ///< of what it hears
+};
 struct DeleteRequest {
     Party party;
 };  ///< this party only; the call goes with its last party
@@ -316,6 +329,7 @@ public:
     virtual Task<Result<>> stop_spy(StopSpyRequest) = 0;
     virtual Task<Result<>> play_dtmf(PlayDtmfRequest) = 0;
     virtual Task<Result<>> block(BlockRequest) = 0;
+    virtual Task<Result<>> shape(ShapeRequest) = 0;
     virtual Task<Result<PartyStats>> query(QueryRequest) = 0;
     virtual Task<Result<PartyStats>> remove(DeleteRequest) = 0;
 

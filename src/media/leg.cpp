@@ -9,6 +9,7 @@
 #include "media/mix.hpp"
 #include "media/player.hpp"
 #include "media/recorder.hpp"
+#include "media/shaper.hpp"
 #include "media/shard.hpp"
 #include "media/spy.hpp"
 #include "wire/rtcp/compound_writer.hpp"
@@ -211,6 +212,11 @@ void Leg::block(bool media, bool dtmf) {
     route();
 }
 
+void Leg::shape(std::unique_ptr<Shaper> from, std::unique_ptr<Shaper> to) {
+    shapes_from_ = std::move(from);
+    shapes_to_ = std::move(to);
+}
+
 // The seam for the in-kernel forwarder: when every route of both legs of a pair is `pass` or
 // `refuse`, both transports are connected, and nothing plays, records, detects or is to be timed,
 // the pair can be handed down; whatever calls `route` takes it back first.
@@ -297,6 +303,11 @@ void Leg::rtp_readable(Time now) {
     if (!started_) {
         started_ = true;
         shard_->tell(id_, MediaStarted{.from = transport_.from()});
+    }
+    if (shapes_from_ && route.law != no_law) {
+        const auto offset = static_cast<std::size_t>(packet->payload().data() - datagram->data());
+        shapes_from_->shape(static_cast<g711::Law>(route.law),
+                            datagram->subspan(offset, packet->payload().size()));
     }
     if (route.content == Content::event) {
         if (receives()) take_event(*packet, now);
@@ -438,10 +449,11 @@ void Leg::relay(MutableBytes packet, Bytes payload, const Route& route, Time now
     }
     if (!sender_.forward(packet, now)) return;
     packet[1] = static_cast<std::uint8_t>((packet[1] & 0x80) | route.out_type);
-    if (is_tapped()) {
-        const auto offset = static_cast<std::size_t>(payload.data() - packet.data());
-        tap(load32(packet, 4), packet.subspan(offset, payload.size()), route.out_law);
-    }
+    const auto offset = static_cast<std::size_t>(payload.data() - packet.data());
+    const auto sound = packet.subspan(offset, payload.size());
+    if (shapes_to_ && route.out_law != no_law)
+        shapes_to_->shape(static_cast<g711::Law>(route.out_law), sound);
+    if (is_tapped()) tap(load32(packet, 4), sound, route.out_law);
     send(packet, payload, route.out_law, now);
 }
 
@@ -461,6 +473,8 @@ void Leg::repack(const rtp::Header& header, Bytes payload, const Route& route, T
         const MutableBytes sound = packet.subspan(rtp::header_size);
         std::ranges::copy(bytes, sound.begin());
         rtp::write_header(*rewritten, packet);
+        if (shapes_to_ && as.out_law != no_law)
+            shapes_to_->shape(static_cast<g711::Law>(as.out_law), sound);
         if (is_tapped()) tap(rewritten->timestamp, sound, as.out_law);
         send(packet, sound, as.out_law, now);
     };
@@ -563,6 +577,7 @@ void Leg::speak_codes(Bytes codes, Time now) {
     const auto duration = static_cast<std::uint32_t>(codes.size());
     rtp::write_header(sender_.generate(as->send_type, duration, now), packet);
     const std::uint8_t law = law_of(as->codec);
+    if (shapes_to_) shapes_to_->shape(static_cast<g711::Law>(law), payload);
     if (is_tapped()) tap(load32(packet, 4), payload, law);
     send(packet, payload, law, now);
 }

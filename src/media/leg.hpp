@@ -28,6 +28,7 @@ class Lane;
 class Mix;
 class Player;
 class Recorder;
+class Shaper;
 class Shard;
 class Spy;
 
@@ -57,6 +58,8 @@ public:
     void enter(Mix& mix, const MixSettings& settings);
     void echo(bool on);
     void block(bool media, bool dtmf);
+    /// Null: that direction stays as it is.
+    void shape(std::unique_ptr<Shaper> from, std::unique_ptr<Shaper> to);
 
     /// Replaces what plays. `id` comes back in PlayFinished.
     void play(std::unique_ptr<Player> player, std::uint64_t id);
@@ -165,8 +168,9 @@ private:
     rtp::EventReceiver keys_;
     std::uint32_t event_clock_ = 8000;
     rtp::Rewriter sender_;
-    std::unique_ptr<Repacker> repacker_;        // made by the terms that ask for it
-    Route repacked_as_;                         // what waits in it
+    std::unique_ptr<Repacker> repacker_;  // made by the terms that ask for it
+    Route repacked_as_;                   // what waits in it
+    std::unique_ptr<Shaper> shapes_from_, shapes_to_;
     std::unique_ptr<rtp::EventSender> digits_;  // made for the first digits
     rtcp::Reporter reporter_;
     Duration rtcp_interval_ = std::chrono::seconds{5};

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/text.hpp"
+#include "media/shaper.hpp"
 #include "media/wav_writer.hpp"
 #include "wire/sdp/offer_answer.hpp"
 #include "wire/sdp/session.hpp"
@@ -417,6 +418,19 @@ Task<Result<>> LocalEngine::block(BlockRequest request) {
     if (!record) co_return std::unexpected(record.error());
     post(**record,
          [media = request.media, dtmf = request.dtmf](Leg& leg) { leg.block(media, dtmf); });
+    co_return Result<>{};
+}
+
+Task<Result<>> LocalEngine::shape(ShapeRequest request) {
+    const auto record = get(request.party);
+    if (!record) co_return std::unexpected(record.error());
+    auto from = Shaper::make(request.from);
+    if (!from) co_return std::unexpected(from.error());
+    auto to = Shaper::make(request.to);
+    if (!to) co_return std::unexpected(to.error());
+    post(**record, [from = std::move(*from), to = std::move(*to)](Leg& leg) mutable {
+        leg.shape(std::move(from), std::move(to));
+    });
     co_return Result<>{};
 }
 

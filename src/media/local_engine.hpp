@@ -72,6 +72,7 @@ public:
     Task<Result<>> stop_spy(StopSpyRequest) override;
     Task<Result<>> play_dtmf(PlayDtmfRequest) override;
     Task<Result<>> block(BlockRequest) override;
+    Task<Result<>> shape(ShapeRequest) override;
     Task<Result<PartyStats>> query(QueryRequest) override;
     Task<Result<PartyStats>> remove(DeleteRequest) override;
     void on_event(std::function<void(const Event&)> handler) override;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pbx/call_consent.hpp"
 #include "pbx/dial_target.hpp"
 #include "pbx/dialplan/arguments.hpp"
 #include "pbx/dialplan/machine.hpp"
@@ -299,7 +300,7 @@ private:
         leg.redirecting = caller_.redirecting;
         leg.dialled = caller_.position().exten;
         leg.caller.number = caller_.position().exten;
-        caller_.variables().inherit_to(leg.variables());
+        caller_.inherit_to(leg);
         leg.listen(&queue_);
         leg.set_position(caller_.position());
         if (auto* sip = dynamic_cast<SipChannel*>(&leg)) {
@@ -433,7 +434,7 @@ Task<bool> answer_caller(Channel& caller) {
 }
 
 Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& options,
-                     Bridge::Starter starter) {
+                     Bridge::Starter starter, CallConsent* consent) {
     auto& core = caller.core();
     set(caller, "DIALEDPEERNAME", callee->name());
     set(caller, "DIALEDPEERNUMBER", callee->dialled);
@@ -442,6 +443,16 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
     if (!options.has('I')) caller.connected = callee->caller;
     co_await caller.match(callee->codecs());
     ChannelPtr caller_share = caller.shared_from_this();
+    if (consent) {
+        auto refused = co_await consent->ask(callee);
+        consent->finish(!caller.hung_up());
+        if (refused) {
+            callee->hangup(Cause::normal_clearing);
+            co_await caller.stop_playing();
+            set(caller, "DIALSTATUS", std::move(*refused));
+            co_return caller.hung_up() ? AppResult::hangup : AppResult::proceed;
+        }
+    }
     // What the called party is to hear or to decide comes first; the caller waits unanswered
     // unless option a says otherwise.
     if (options.has('a') && !co_await answer_caller(caller)) {
@@ -574,17 +585,29 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
         caller.cause = Cause::subscriber_absent;
         co_return AppResult::proceed;
     }
+    if (options.has('B')) {
+        std::string target = caret_to_comma(options.argument('B').value_or(""));
+        (void)co_await dialplan::Machine::run_subroutine(caller, std::move(target));
+        if (caller.hung_up()) co_return AppResult::hangup;
+    }
+    auto consent = CallConsent::wanted(caller, options);
+    if (consent) {
+        auto refused = co_await consent->prepare();
+        if (caller.hung_up()) {
+            consent->finish(false);
+            co_return AppResult::hangup;
+        }
+        if (refused) {
+            set(caller, "DIALSTATUS", std::move(*refused));
+            co_return AppResult::proceed;
+        }
+    }
     Time until = Time::max();
     if (const auto wanted = parse_number<double>(trim(at(1)));
         wanted && *wanted > 0 && *wanted < 1e6)
         until = core.now() +
                 std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*wanted));
     const Time began = core.now();
-    if (options.has('B')) {
-        std::string target = caret_to_comma(options.argument('B').value_or(""));
-        (void)co_await dialplan::Machine::run_subroutine(caller, std::move(target));
-        if (caller.hung_up()) co_return AppResult::hangup;
-    }
     ChannelPtr callee;
     std::string status;
     {
@@ -598,7 +621,10 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
     set(caller, "DIALEDTIME",
         std::to_string(
             std::chrono::duration_cast<std::chrono::seconds>(core.now() - began).count()));
-    if (callee) co_return co_await talk(caller, std::move(callee), options, std::move(starter));
+    if (callee)
+        co_return co_await talk(caller, std::move(callee), options, std::move(starter),
+                                consent ? &*consent : nullptr);
+    if (consent) consent->finish(!caller.hung_up());
     co_await caller.stop_playing();
     co_return caller.hung_up() ? AppResult::hangup : AppResult::proceed;
 }

@@ -142,7 +142,7 @@ private:
         leg->connected = caller_.caller;
         leg->caller.number = number;
         leg->dialled = number;
-        caller_.variables().inherit_to(leg->variables());
+        caller_.inherit_to(*leg);
         leg->set_position(caller_.position());
         if (options_.has('b')) {
             std::string routine(options_.argument('b').value_or(""));

@@ -86,7 +86,7 @@ Task<> page_one(PagingPtr paging, DialTarget target) {
     channel->dialled = channel->caller.number = paging->caller->position().exten;
     if (const auto endpoint = channel->endpoint(); endpoint && !endpoint->callerid.number.empty())
         channel->caller = {endpoint->callerid.number, endpoint->callerid.name};
-    paging->caller->variables().inherit_to(channel->variables());
+    paging->caller->inherit_to(*channel);
     channel->set_position(paging->caller->position());
     EventQueue queue(core.loop);
     channel->listen(&queue);

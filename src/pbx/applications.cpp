@@ -25,6 +25,8 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_access_applications(applications);
     add_talk_applications(applications);
     add_audio_socket_application(applications);
+    add_external_ivr_application(applications);
+    add_festival_application(applications);
     add_directory_application(applications);
     add_announce_park_application(applications, starter);
     add_availability_applications(applications, starter);
@@ -50,6 +52,11 @@ void add_channel_functions(dialplan::Functions& functions) {
     add_curl_functions(functions);
     add_shell_functions(functions);
     add_dns_functions(functions);
+    add_feature_functions(functions);
+    add_sound_functions(functions);
+    add_talk_functions(functions);
+    add_presence_functions(functions);
+    add_config_functions(functions);
 }
 
 void add_all_applications(dialplan::Applications& applications, Bridge::Starter starter) {

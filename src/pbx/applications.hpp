@@ -60,6 +60,10 @@ void add_talk_applications(dialplan::Applications& applications);
 void add_mp3_application(dialplan::Applications& applications);
 /// AudioSocket.
 void add_audio_socket_application(dialplan::Applications& applications);
+/// ExternalIVR.
+void add_external_ivr_application(dialplan::Applications& applications);
+/// Festival.
+void add_festival_application(dialplan::Applications& applications);
 /// System, TrySystem, UserEvent, DumpChan, SendText.
 void add_system_applications(dialplan::Applications& applications);
 
@@ -89,6 +93,16 @@ void add_curl_functions(dialplan::Functions& functions);
 /// QUEUE_MEMBER, QUEUE_MEMBER_LIST, QUEUE_MEMBER_PENALTY, QUEUE_WAITING_COUNT, QUEUE_VARIABLES,
 /// QUEUE_EXISTS, QUEUE_GET_CHANNEL.
 void add_queue_functions(dialplan::Functions& functions);
+/// FEATURE, FEATUREMAP.
+void add_feature_functions(dialplan::Functions& functions);
+/// VOLUME, AGC, DENOISE, JITTERBUFFER.
+void add_sound_functions(dialplan::Functions& functions);
+/// TALK_DETECT.
+void add_talk_functions(dialplan::Functions& functions);
+/// PRESENCE_STATE.
+void add_presence_functions(dialplan::Functions& functions);
+/// AST_CONFIG.
+void add_config_functions(dialplan::Functions& functions);
 /// SHELL.
 void add_shell_functions(dialplan::Functions& functions);
 /// SRVQUERY, SRVRESULT, ENUMLOOKUP, ENUMQUERY, ENUMRESULT, TXTCIDNAME.

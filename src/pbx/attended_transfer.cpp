@@ -57,7 +57,7 @@ private:
             const auto played = co_await by_->play_and_wait(std::move(files), std::move(any));
             if (played.digit && played.digit != '#') digits += played.digit;
         }
-        const Duration patience = std::chrono::seconds{core_.config->features.transferdigittimeout};
+        const Duration patience = std::chrono::seconds{by_->features()->transferdigittimeout};
         while (!by_->hung_up() && digits.size() < dialplan::max_exten) {
             if (plan->exists(context, digits, by_->query()) &&
                 !plan->could_match_longer(context, digits, by_->query()))
@@ -88,7 +88,7 @@ private:
         const auto channel = leg->channel();
         channel->connected = by_->caller;
         channel->caller.number = where.exten;
-        by_->variables().inherit_to(channel->variables());
+        by_->inherit_to(*channel);
         channel->set_position(where);
         channel->listen(&queue_);
         by_->listen(&queue_);
@@ -96,7 +96,7 @@ private:
         auto preferred = by_->codecs();
         const auto dialled = co_await leg->dial(starter_, std::move(preferred));
         const Time until =
-            core_.now() + std::chrono::seconds{core_.config->features.atxfernoanswertimeout};
+            core_.now() + std::chrono::seconds{by_->features()->atxfernoanswertimeout};
         const bool answered = dialled && co_await ring(channel, until);
         first_->watch(nullptr);
         by_->listen(nullptr);
@@ -105,7 +105,7 @@ private:
         if (answered) co_return channel;
         channel->hangup(Cause::normal_clearing);
         if (!by_->hung_up() && !left_) {
-            std::string failed = core_.config->features.xferfailsound;
+            std::string failed = by_->features()->xferfailsound;
             co_await play_and_wait(std::move(failed));
         }
         co_return nullptr;
@@ -126,8 +126,7 @@ private:
             } else if (item->channel == by_) {
                 const auto* digit = std::get_if<channel::Digit>(&item->event);
                 const auto asked =
-                    digit ? codes_.press(digit->digit, core_.config->features, consulting)
-                          : std::nullopt;
+                    digit ? codes_.press(digit->digit, *by_->features(), consulting) : std::nullopt;
                 if (asked == Feature::abort) co_return false;
                 if (gone || asked == Feature::complete) co_await leave_to_wait();
             } else if (gone && (left_ || by_->hung_up())) {
@@ -227,13 +226,14 @@ private:
             const bool joined = co_await first_->admit(target_);
             // Over the beginning of what is said: the bridge has their events now, so that nobody
             // could wait for its end.
-            if (const auto& sound = core_.config->features.xfersound; joined && !sound.empty()) {
+            if (const auto sound = by_->features()->xfersound; joined && !sound.empty()) {
                 std::string beep = sound;
                 co_await say(target_, std::move(beep));
             }
             co_return;
         }
-        const auto& features = core_.config->features;
+        const auto kept = by_->features();
+        const auto& features = *kept;
         if (!target_ && waiting && left_ && features.atxferdropcall == 0 &&
             co_await call_back(core_, starter_, first_, by_))
             co_return;

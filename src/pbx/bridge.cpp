@@ -318,24 +318,23 @@ void Bridge::digit(Member& member, char pressed) {
         target_digit(member, pressed);
         return;
     }
-    const auto config = core_.config;
     if (dynamic(member, pressed)) return;
-    if (const auto feature = member.digits.press(pressed, config->features, member.features)) {
+    const auto codes = member.channel->features();
+    if (const auto feature = member.digits.press(pressed, *codes, member.features)) {
         member.digit_timer.cancel();
         act(member, *feature);
         return;
     }
-    member.digit_timer =
-        core_.loop.after(std::chrono::milliseconds{config->features.featuredigittimeout},
-                         [weak = weak_from_this(), channel = member.channel] {
-                             const auto self = weak.lock();
-                             auto* late = self ? self->find(*channel) : nullptr;
-                             if (!late || late->collecting_target) return;
-                             if (self->dynamic(*late, std::nullopt)) return;
-                             if (const auto feature = late->digits.pause(
-                                     self->core_.config->features, late->features))
-                                 self->act(*late, *feature);
-                         });
+    member.digit_timer = core_.loop.after(
+        std::chrono::milliseconds{codes->featuredigittimeout},
+        [weak = weak_from_this(), channel = member.channel] {
+            const auto self = weak.lock();
+            auto* late = self ? self->find(*channel) : nullptr;
+            if (!late || late->collecting_target) return;
+            if (self->dynamic(*late, std::nullopt)) return;
+            if (const auto feature = late->digits.pause(*channel->features(), late->features))
+                self->act(*late, *feature);
+        });
 }
 
 bool Bridge::dynamic(Member& member, std::optional<char> pressed) {
@@ -393,7 +392,7 @@ void Bridge::begin_blind_transfer(Member& member) {
         }(peer));
     core_.tasks.spawn(say(channel, "pbx-transfer"));
     member.digit_timer =
-        core_.loop.after(std::chrono::seconds{core_.config->features.transferdigittimeout + 5},
+        core_.loop.after(std::chrono::seconds{channel->features()->transferdigittimeout + 5},
                          [weak = weak_from_this(), channel] {
                              if (const auto self = weak.lock()) self->finish_target(*channel);
                          });
@@ -416,7 +415,7 @@ void Bridge::target_digit(Member& member, char pressed) {
         return;
     }
     member.digit_timer =
-        core_.loop.after(std::chrono::seconds{core_.config->features.transferdigittimeout},
+        core_.loop.after(std::chrono::seconds{channel->features()->transferdigittimeout},
                          [weak = weak_from_this(), channel] {
                              if (const auto self = weak.lock()) self->finish_target(*channel);
                          });

@@ -209,6 +209,51 @@ Task<> Channel::stop_hearing() {
     (void)co_await core_.engine.stop_record(std::move(request));
 }
 
+Task<std::uint64_t> Channel::add_ear(std::function<void(std::span<const std::int16_t>)> ear) {
+    const auto where = party();
+    if (hung_up_ || !where) co_return 0;
+    const auto id = core_.channels.next_media_id(*this);
+    ears_[id] =
+        std::make_shared<std::function<void(std::span<const std::int16_t>)>>(std::move(ear));
+    media::RecordRequest request;
+    request.party = *where;
+    request.id = id;
+    request.live = true;
+    const auto started = co_await core_.engine.record(std::move(request));
+    if (started) co_return id;
+    ears_.erase(id);
+    LOG_WARNING(about(), "cannot be listened to: {}", started.error().text());
+    co_return 0;
+}
+
+Task<> Channel::remove_ear(std::uint64_t id) {
+    const auto where = party();
+    if (ears_.erase(id) == 0 || !where) co_return;
+    media::StopRecordRequest request{*where, id};
+    (void)co_await core_.engine.stop_record(std::move(request));
+}
+
+Task<bool> Channel::shape_sound() {
+    const auto where = party();
+    if (hung_up_ || !where) co_return false;
+    media::ShapeRequest request{*where, says, hears};
+    const auto shaped = co_await core_.engine.shape(std::move(request));
+    if (!shaped) LOG_WARNING(about(), "its sound stays as it is: {}", shaped.error().text());
+    co_return shaped.has_value();
+}
+
+void Channel::inherit_to(Channel& leg) const {
+    variables().inherit_to(leg.variables());
+    if (!passes_features_on) return;
+    leg.own_features = own_features;
+    leg.passes_features_on = true;
+}
+
+std::shared_ptr<const config::Features> Channel::features() const {
+    if (own_features) return own_features;
+    return {core_.config, &core_.config->features};
+}
+
 Task<bool> Channel::wait(Duration duration) {
     const Time until = core_.now() + duration;
     while (!hung_up_) {
@@ -286,6 +331,8 @@ void Channel::ended(Cause why) {
     transfer_came_to(sip_status(cause != Cause::none ? cause : why));
     publish(events::ChannelChanged::What::hangup);
     raise(channel::HungUp{why});
+    takes_digit = {};
+    std::exchange(attached, {}).clear();
     wake();
 }
 
@@ -378,12 +425,18 @@ void Channel::media_event(const media::Event& event) {
     if (const auto* digit = std::get_if<media::DtmfEvent>(&event)) {
         if (!digit->end) return;
         core_.events.publish(events::DtmfReceived{name_, uniqueid_, digit->digit, digit->duration});
+        if (takes_digit && takes_digit(digit->digit)) return;
         raise(channel::Digit{digit->digit, digit->duration});
     } else if (const auto* play = std::get_if<media::PlayFinished>(&event)) {
         if (play->id == music_.play_id) music_.heard += play->played;
         if (play->id != play_id_) return;
         raise(channel::PlayDone{play->id, play->completed, play->error, play->played});
     } else if (const auto* heard = std::get_if<media::Heard>(&event)) {
+        if (const auto ear = ears_.find(heard->id); ear != ears_.end()) {
+            const auto call = ear->second;
+            (*call)(heard->samples);
+            return;
+        }
         if (heard->id != hear_id_ || !hear_) return;
         auto hear = std::exchange(hear_, {});  // it may stop itself, or begin anew
         hear(heard->samples);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -94,6 +95,19 @@ public:
     /// What CONFBRIDGE() has set for the next ConfBridge(). Shared, because only the conference
     /// knows what it is.
     std::shared_ptr<ConferenceProfiles> conference_profiles;
+    /// Its own codes and times in calls (FEATUREMAP, FEATURE); null: those of features.conf.
+    /// Shared, because legs inherit them.
+    std::shared_ptr<const config::Features> own_features;
+    bool passes_features_on = false;  ///< FEATURE(inherit): to the legs that it dials
+    std::shared_ptr<const config::Features> features() const;
+    /// What a leg that it dials takes over: variables that go on, and codes.
+    void inherit_to(Channel& leg) const;
+    /// VOLUME, DENOISE and AGC: of what it says, and of what it hears.
+    media::SoundSettings says, hears;
+    /// What works beside its dialplan until the call ends (TALK_DETECT), by name.
+    std::map<std::string, std::shared_ptr<void>, std::less<>> attached;
+    /// Is asked first about each digit; true: nobody else gets it.
+    std::function<bool(char)> takes_digit;
     std::string userfield, tone_zone;
     io::Timer absolute_timeout;  ///< TIMEOUT(absolute)
     Time absolute_timeout_at = Time::max();
@@ -165,6 +179,11 @@ public:
     /// `stop_hearing`. Nothing else may be recorded live meanwhile.
     Task<bool> start_hearing(std::function<void(std::span<const std::int16_t>)> hear);
     Task<> stop_hearing();
+    /// The same beside it, for what listens for the whole call. Its number; 0: it cannot.
+    Task<std::uint64_t> add_ear(std::function<void(std::span<const std::int16_t>)> ear);
+    Task<> remove_ear(std::uint64_t id);
+    /// Has `says` and `hears` done from now on. False: it has no media yet.
+    Task<bool> shape_sound();
 
     // Waiting.
     Task<bool> wait(Duration duration);  ///< false: hung up
@@ -238,6 +257,9 @@ private:
     Music music_;
     std::uint64_t hear_id_ = 0;
     std::function<void(std::span<const std::int16_t>)> hear_;
+    /// Shared, because one may be removed while it is called.
+    std::map<std::uint64_t, std::shared_ptr<std::function<void(std::span<const std::int16_t>)>>>
+        ears_;
 };
 
 using ChannelPtr = std::shared_ptr<Channel>;

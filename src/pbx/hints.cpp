@@ -82,7 +82,7 @@ void Hints::configure() {
             }
         if (now == hints_.end())
             changed.push_back({hint.context, hint.exten, {}, DeviceState::invalid});
-        else if (now->second.state != hint.state)
+        else if (now->second.state != hint.state || now->second.says != hint.says)
             changed.push_back(now->second);
     }
     for (const auto& hint : changed) tell(hint);
@@ -96,8 +96,11 @@ Hints::Hint& Hints::add(std::string_view context, std::string_view exten, std::s
     hint.context = context;
     hint.exten = exten;
     hint.devices = std::move(devices);
-    const auto state = device_state_by_name(device_state(core_, hint.devices));
-    hint.state = state.value_or(DeviceState::unknown);
+    const auto found =
+        core_.environment.dialplan()->find_hint(context, exten, {{}, core_.environment.clock()});
+    if (found) hint.presence = with_exten(found->extension->hint->presence, exten);
+    if (!hint.presence.empty()) by_device_[to_lower(hint.presence)].push_back(name);
+    (void)refresh(hint);
     for (const auto device : split(hint.devices, '&'))
         by_device_[to_lower(trim(device))].push_back(name);
     return hint;
@@ -163,10 +166,17 @@ void Hints::recompute() {
     for (const auto& name : dirty) {
         const auto found = hints_.find(name);
         if (found == hints_.end()) continue;
-        const auto state = device_state_by_name(device_state(core_, found->second.devices))
-                               .value_or(DeviceState::unknown);
-        if (std::exchange(found->second.state, state) != state) tell(found->second);
+        if (refresh(found->second)) tell(found->second);
     }
+}
+
+bool Hints::refresh(Hint& hint) const {
+    const auto state = device_state_by_name(device_state(core_, hint.devices));
+    const auto said = std::exchange(
+        hint.says,
+        personal_presence(core_.environment.store, hint.presence).value_or(PersonalPresence{}));
+    const auto was = std::exchange(hint.state, state.value_or(DeviceState::unknown));
+    return was != hint.state || said != hint.says;
 }
 
 void Hints::tell(const Hint& hint) {

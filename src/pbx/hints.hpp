@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "pbx/core.hpp"
 #include "pbx/device_state.hpp"
+#include "pbx/personal_presence.hpp"
 
 namespace strowger::pbx {
 
@@ -38,6 +39,8 @@ public:
         std::string exten;
         std::string devices;
         DeviceState state = DeviceState::unknown;
+        std::string presence = {};  ///< the name behind the comma: "CustomPresence:alice"
+        PersonalPresence says = {};
     };
     using Handler = std::function<void(const Hint&)>;
 
@@ -68,6 +71,8 @@ private:
     void read(const events::Event& event);
     void touch_aor(std::string_view aor);
     void recompute();
+    /// Brings it up to date. True: something was different.
+    bool refresh(Hint& hint) const;
     void tell(const Hint& hint);
 
     using Names = std::vector<std::string>;

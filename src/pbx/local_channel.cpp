@@ -41,7 +41,7 @@ Result<> LocalChannel::start(const Bridge::Starter& starter) {
     running->dialled = exten_;
     // What the dialling channel passes on was inherited by this half; the dialplan runs on the
     // other.
-    variables().inherit_to(running->variables());
+    inherit_to(*running);
     running->set_state(ChannelState::ring);
     starter(running, {context_, exten_, 1});
     return {};

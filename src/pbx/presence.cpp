@@ -212,8 +212,8 @@ bool Presence::handle(const sip::TransactionEvent& event) {
 
 void Presence::notify(Subscription& subscription) {
     auto state = DeviceState::unknown;
-    if (const auto* hint = hints_.find(subscription.context, subscription.exten))
-        state = hint->state;
+    const auto* const hint = hints_.find(subscription.context, subscription.exten);
+    if (hint) state = hint->state;
     if (state == DeviceState::ringinuse && subscription.endpoint->notify_early_inuse_ringing)
         state = DeviceState::ringing;
     std::string body;
@@ -222,8 +222,9 @@ void Presence::notify(Subscription& subscription) {
     else if (subscription.package == Package::dialog)
         body = dialog_info(subscription.entity, state, subscription.version++);
     else
-        body = subscription.type == xpidf_type ? xpidf(subscription.entity, state)
-                                               : pidf(subscription.entity, state);
+        body = subscription.type == xpidf_type
+                   ? xpidf(subscription.entity, state)
+                   : pidf(subscription.entity, state, hint ? hint->says : PersonalPresence{});
     subscription.notifier->notify(body, subscription.type, core_.now());
     core_.signalling.touch();
 }

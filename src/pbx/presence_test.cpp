@@ -202,6 +202,19 @@ TEST(StateDocument, DialogInfoIsAsTheRfcHasIt) {
                   std::string::npos);
 }
 
+TEST(StateDocument, PidfSaysWhatThePersonSays) {
+    const auto away =
+        pidf("sip:200@example.com", DeviceState::inuse, {"away", "lunch", "Back at <two>"});
+    EXPECT_NE(away.find(" <dm:person id=\"person\">\n"
+                        "  <rpid:activities><rpid:on-the-phone/><rpid:away/></rpid:activities>\n"
+                        "  <dm:note>lunch</dm:note>\n  <dm:note>Back at &lt;two&gt;</dm:note>\n"
+                        " </dm:person>\n"),
+              std::string::npos)
+        << away;
+    EXPECT_EQ(pidf("sip:200@example.com", DeviceState::not_inuse).find("dm:person id"),
+              std::string::npos);
+}
+
 TEST(StateDocument, WhatWasSubscribedToCannotBreakOutOfTheXml) {
     const std::string_view hostile = "sip:\"/><evil a='1'>&\x01@example.com";
     EXPECT_EQ(xml_escape(hostile), "sip:&quot;/&gt;&lt;evil a=&apos;1&apos;&gt;&amp;?@example.com");

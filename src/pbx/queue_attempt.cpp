@@ -178,7 +178,7 @@ void QueueAttempt::introduce(Channel& leg, const QueueMember& member) const {
     leg.caller.number = caller_.position().exten;
     if (const auto endpoint = leg.endpoint(); endpoint && !endpoint->callerid.number.empty())
         leg.caller = {endpoint->callerid.number, endpoint->callerid.name};
-    caller_.variables().inherit_to(leg.variables());
+    caller_.inherit_to(leg);
     (void)leg.variables().set("QUEUENAME", queue_.name());
     (void)leg.variables().set("MEMBERINTERFACE", member.interface);
     leg.set_position(caller_.position());

@@ -70,6 +70,7 @@ void SipChannel::digit_by_info(const sip::session::RequestArrived& event, std::s
     // passes on what the other one wants as INFO, or where a Local half stands between.
     const auto peer = bridge ? bridge->peer_of(*this) : nullptr;
     if (peer && !peer->wants_digits_signalled()) peer->send_digit(digit, duration);
+    if (takes_digit && takes_digit(digit)) return;
     raise(channel::Digit{digit, duration});
 }
 

@@ -37,6 +37,14 @@ std::string_view note(DeviceState state) {
     }
 }
 
+// RFC 4480 section 3.2. Who is there and may be asked does nothing that would have a name.
+std::string_view activity(std::string_view presence) {
+    if (presence == "away") return "<rpid:away/>";
+    if (presence == "xa") return "<rpid:permanent-absence/>";
+    if (presence == "dnd") return "<rpid:busy/>";
+    return {};
+}
+
 bool is_on_the_phone(DeviceState state) { return dialog_state(state) != "terminated"; }
 
 }  // namespace
@@ -85,7 +93,7 @@ std::string dialog_info(std::string_view entity, DeviceState state, std::uint32_
     return text + " </dialog>\n</dialog-info>\n";
 }
 
-std::string pidf(std::string_view entity, DeviceState state) {
+std::string pidf(std::string_view entity, DeviceState state, const PersonalPresence& says) {
     const auto uri = xml_escape(entity);
     std::string text(declaration);
     fmt::format_to(std::back_inserter(text),
@@ -96,10 +104,13 @@ std::string pidf(std::string_view entity, DeviceState state) {
                    "  <contact priority=\"1\">{0}</contact>\n  <note>{2}</note>\n </tuple>\n",
                    uri, is_open(state) ? "open" : "closed", note(state));
     // Section 3 of RFC 4479: the person comes after the tuples.
-    if (is_on_the_phone(state))
-        text +=
-            " <dm:person id=\"person\">\n  "
-            "<rpid:activities><rpid:on-the-phone/></rpid:activities>\n </dm:person>\n";
+    std::string person;
+    if (is_on_the_phone(state)) person += "<rpid:on-the-phone/>";
+    person += activity(says.state);
+    if (!person.empty()) person = "  <rpid:activities>" + person + "</rpid:activities>\n";
+    for (const auto& note : {says.subtype, says.message})
+        if (!note.empty()) person += "  <dm:note>" + xml_escape(note) + "</dm:note>\n";
+    if (!person.empty()) text += " <dm:person id=\"person\">\n" + person + " </dm:person>\n";
     return text + "</presence>\n";
 }
 

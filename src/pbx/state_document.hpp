@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "pbx/device_state.hpp"
+#include "pbx/personal_presence.hpp"
 
 namespace strowger::pbx {
 
@@ -14,8 +15,9 @@ namespace strowger::pbx {
 /// application/dialog-info+xml (RFC 4235). `version` counts from 0 within a subscription.
 std::string dialog_info(std::string_view entity, DeviceState state, std::uint32_t version);
 
-/// application/pidf+xml (RFC 3863), the activity in RPID (RFC 4480) and as a note.
-std::string pidf(std::string_view entity, DeviceState state);
+/// application/pidf+xml (RFC 3863), the activity in RPID (RFC 4480) and as a note; and what the
+/// person says of himself (RFC 4479).
+std::string pidf(std::string_view entity, DeviceState state, const PersonalPresence& says = {});
 
 /// application/xpidf+xml, of before the RFCs, which some phones still ask for.
 std::string xpidf(std::string_view entity, DeviceState state);

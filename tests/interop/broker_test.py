@@ -323,6 +323,32 @@ def test_unreadable_messages_end_the_socket_alone(broker, line, code):
     assert broker.request("/healthz")[0] == 200
 
 
+def test_many_that_join_at_once_are_told_of_the_others_once(broker):
+    """Else a thousand would be told a million times."""
+    def joining(number):
+        peer = socket(broker, f"/api/provider/ws?id=crowd-{number}")
+        assert "open" in peer.next()
+        listing = json.loads(peer.next()["text"])
+        assert listing["payload"]["@type"].endswith("Filesystem.Listing.Request")
+        peer.say(envelope(listing["sequence"], "wasimoff.v1.Filesystem.Listing.Response", "Response", files=[]))
+        return peer
+
+    def news(peer):
+        message = json.loads(peer.next()["text"])
+        assert message["payload"]["@type"].endswith("Event.ClusterInfo"), message
+        return message["payload"]["providers"]
+
+    first = joining(0)
+    alone, began = news(first), time.monotonic()
+    others = [joining(number) for number in range(1, 8)]
+    told = [news(first)]
+    while told[-1] < alone + 7:
+        told.append(news(first))
+    assert len(told) <= time.monotonic() - began + 2, told  # once a second, while processes of Node start
+    for peer in [first, *others]:
+        peer.close()
+
+
 def test_without_a_common_subprotocol_the_socket_closes_with_1002(broker):
     peer = Lines(["node", peers() / "socket.mjs", broker.url.replace("http", "ws") + "/api/provider/ws"])
     assert peer.next() == {"open": ""}

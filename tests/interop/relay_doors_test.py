@@ -160,3 +160,12 @@ def test_version_and_help_and_codecs():
     for option, says in (("--version", "Version: "), ("--help", "--listen-ng"), ("--codecs", "PCMU")):
         done = subprocess.run([program, "relay", option], capture_output=True, text=True, timeout=10)
         assert done.returncode == 0 and says in done.stdout
+
+
+def test_under_the_names_of_what_it_stands_in_for_it_is_that(doors, tmp_path):
+    for name in ("rtpengine", "rtpengine-ctl"):
+        (tmp_path / name).symlink_to(program)
+    shown = subprocess.run([tmp_path / "rtpengine", "--version"], capture_output=True, text=True)
+    assert shown.stdout.startswith("Version: ")
+    asked = subprocess.run([tmp_path / "rtpengine-ctl", "-ip", f"127.0.0.1:{doors['cli']}", "list", "timeout"], capture_output=True, text=True)
+    assert asked.stdout.startswith("timeout="), asked

@@ -75,8 +75,10 @@ let started = false, paused = false;
 const button = element<HTMLButtonElement>("go");
 button.onclick = () => {
     if (!started) {
-        // One provider a browser: a second page waits until the first has gone.
-        void navigator.locks.request("provider", () => new Promise<void>(() => provider.start()));
+        // One provider a browser: a second page waits until the first has gone. Pages that came over neither
+        // TLS nor from localhost have no locks.
+        if (navigator.locks) void navigator.locks.request("provider", () => new Promise<void>(() => provider.start()));
+        else provider.start();
         started = true;
     } else {
         provider.setPaused(paused = !paused);

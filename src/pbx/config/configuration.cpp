@@ -34,6 +34,7 @@ std::shared_ptr<Configuration> load(ini::FileSource& files, const std::string& d
     auto& c = *configuration;
     auto& d = c.diagnostics;
     // First, because it says whether the others may run commands.
+    c.directory = directory;
     read_asterisk(read(files, directory, "asterisk.conf", false, d), c);
     const auto take = [&](const std::string& name,
                           void (*reader)(const ini::Document&, Configuration&)) {
@@ -59,6 +60,7 @@ std::shared_ptr<Configuration> load(ini::FileSource& files, const std::string& d
     take("followme.conf", read_follow_me);
     take("voicemail.conf", read_mailboxes);
     take("amd.conf", read_amd);
+    take("festival.conf", read_festival);
     take("privacy.conf", read_privacy);
     take("acl.conf", read_acl);
     c.pjsip = read(files, directory, "pjsip.conf", c.asterisk.execincludes, d);

@@ -78,6 +78,7 @@ struct Configuration {
     Objects<DomainAlias> domain_aliases;
     std::vector<WizardHint> hints;
 
+    std::string directory;  ///< where its files are
     Asterisk asterisk;
     Rtp rtp;
     Logger logger;
@@ -94,6 +95,7 @@ struct Configuration {
     Objects<FollowMe> follow_me;
     std::vector<Mailbox> mailboxes;
     Amd amd;
+    Festival festival;
     Privacy privacy;
     Modules modules;
 

@@ -26,6 +26,7 @@ void read_queues(const ini::Document& document, Configuration& configuration);
 void read_queue_rules(const ini::Document& document, Configuration& configuration);
 void read_follow_me(const ini::Document& document, Configuration& configuration);
 void read_mailboxes(const ini::Document& document, Configuration& configuration);
+void read_festival(const ini::Document& document, Configuration& configuration);
 void read_amd(const ini::Document& document, Configuration& configuration);
 void read_privacy(const ini::Document& document, Configuration& configuration);
 void read_acl(const ini::Document& document, Configuration& configuration);

@@ -301,6 +301,17 @@ void read_amd(const ini::Document& document, Configuration& configuration) {
     apply(configuration.amd, "general", schema, document, configuration);
 }
 
+void read_festival(const ini::Document& document, Configuration& configuration) {
+    using F = Festival;
+    static const auto schema = Schema<F>()
+                                   .text("host", &F::host)
+                                   .number<std::uint16_t>("port", &F::port, 1, 65535)
+                                   .boolean("usecache", &F::usecache)
+                                   .text("cachedir", &F::cachedir)
+                                   .text("festivalcommand", &F::command);
+    apply(configuration.festival, "general", schema, document, configuration);
+}
+
 void read_privacy(const ini::Document& document, Configuration& configuration) {
     using P = Privacy;
     static const auto schema = Schema<P>()

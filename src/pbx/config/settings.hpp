@@ -138,6 +138,16 @@ struct Amd {
     unsigned silence_threshold = 256;  ///< mean amplitude of 16-bit samples
 };
 
+/// festival.conf: the server that speaks for Festival().
+struct Festival {
+    std::string host = "localhost";
+    std::uint16_t port = 1314;
+    std::string command =  ///< "%s" is the text, escaped
+        "(tts_textasterisk \"%s\" 'file)(quit)\n";
+    bool usecache = false;
+    std::string cachedir = "/tmp/";
+};
+
 /// privacy.conf: PrivacyManager's defaults.
 struct Privacy {
     unsigned maxretries = 3;

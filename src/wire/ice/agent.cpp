@@ -215,7 +215,7 @@ void Agent::lose_patience(Time now) {
 Time Agent::deadline() const {
     Time at = Time::max();
     for (const auto& path : selected_) {
-        if (path) at = std::min(at, path->consent.deadline());
+        if (path) at = std::min({at, path->consent.deadline(), move_deadline(*path)});
     }
     if (failed_ || !current_.knows_remote()) return at;
     if (!all_selected()) at = std::min(at, gives_up_.value_or(Time{}));

@@ -36,7 +36,9 @@ namespace strowger::ice {
 ///     while (agent.poll(event)) ...
 ///
 /// Checks of the peer are answered from the first moment. Data goes over `path(component)` as soon
-/// as there is one, and over no path whose consent is lost.
+/// as there is one, and over no path whose consent is lost. A controlled side follows its peer to
+/// an address that a NAT has newly given it: once checks come from there, one of ours is answered
+/// from there, and the old path is silent.
 ///
 /// A check, its answer and consent allocate nothing once the agent is set up.
 class Agent {
@@ -201,6 +203,12 @@ private:
     void select_between_lites(Time now);
     Consent new_consent(Time now);
     void keep_consent(Time now);
+    void ask_consent(SelectedPath& path);
+    void notice_move(CandidatePair& pair, Time now);
+    void confirm_move(const CandidatePair& pair);
+    void follow(std::uint16_t component, Time now);
+    Duration move_takes() const;
+    Time move_deadline(const SelectedPath& path) const;
     void note_tuple(CandidatePair& pair);
     Time nomination_deadline() const;
 

@@ -75,6 +75,7 @@ void Agent::on_check(const Datagram& datagram, const stun::Message& request, con
         if (!pair) return;
     }
     note_tuple(*pair);
+    notice_move(*pair, now);
     if (config_.lite) {
         if (!pair->valid) made_valid(*pair, now);
     } else {

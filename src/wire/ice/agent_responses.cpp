@@ -38,6 +38,7 @@ bool Agent::on_consent_response(const Datagram& datagram, const stun::Message& r
             if (error->code == 487 && !path->of_previous) switch_role(opposite(role_));
         } else if (datagram.socket == path->socket && datagram.from == path->remote) {
             path->consent.answered(now);
+            path->move.reset();
         }
         return true;
     }
@@ -57,6 +58,7 @@ void Agent::on_error(CandidatePair& pair, const stun::Message& response) {
 void Agent::on_success(CandidatePair& pair, const stun::Message& response, Time now) {
     const bool is_current = response.transaction() == pair.transaction.id();
     note_tuple(pair);
+    confirm_move(pair);
     if (!pair.valid) made_valid(pair, now);
     if (pair.nominating && !is_current) return;  // the answer to the nomination is still to come
     pair.state = PairState::succeeded;

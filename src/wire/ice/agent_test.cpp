@@ -320,6 +320,75 @@ TEST(IceAgent, APeerThatMovesLaterIsFollowed) {
     EXPECT_EQ(table.agent.path()->remote, peer_a);
 }
 
+/// Runs to `end`, answering what is asked of the addresses that answer.
+void run_answering(Table& table, Time end, std::initializer_list<SocketAddress> alive) {
+    while (table.agent.deadline() <= end) {
+        table.now = std::max(table.now, table.agent.deadline());
+        table.agent.tick(table.now);
+        for (const auto& each : table.sent()) {
+            const bool answers = std::find(alive.begin(), alive.end(), each.to) != alive.end();
+            if (answers && each.message().message_class() == Class::request) table.answer(each);
+        }
+    }
+    table.now = end;
+}
+
+/// A session on peer_a for ten seconds, and then a check from peer_b that nominates nothing.
+void check_from_elsewhere(Table& table, std::initializer_list<SocketAddress> alive) {
+    table.meet();
+    open_path(table, peer_a, true);
+    run_answering(table, table.now + 10s, {peer_a});
+    table.receive(peer_b, table.check({}));
+    for (const auto& each : table.sent()) {
+        const bool answers = std::find(alive.begin(), alive.end(), each.to) != alive.end();
+        if (answers && each.message().message_class() == Class::request) table.answer(each);
+    }
+    run_answering(table, table.now + 3s, alive);
+}
+
+TEST(IceAgent, APeerWhosePortChangedIsFollowedOnceTheOldPathIsSilent) {
+    Table table;
+    check_from_elsewhere(table, {peer_b});
+    EXPECT_EQ(table.agent.path()->remote, peer_b);
+    run_answering(table, table.now + 120s, {peer_b});
+    EXPECT_TRUE(table.agent.path()) << "consent is asked of the new path";
+}
+
+TEST(IceAgent, AChangedPortMayChangeBack) {
+    Table table;
+    check_from_elsewhere(table, {peer_b});
+    ASSERT_EQ(table.agent.path()->remote, peer_b);
+    table.receive(peer_a, table.check({}));
+    run_answering(table, table.now + 3s, {peer_a});
+    EXPECT_EQ(table.agent.path()->remote, peer_a);
+}
+
+TEST(IceAgent, ASecondPathOfAPeerWhoseFirstStillAnswersIsNotFollowed) {
+    Table table;
+    check_from_elsewhere(table, {peer_a, peer_b});
+    EXPECT_EQ(table.agent.path()->remote, peer_a);
+}
+
+TEST(IceAgent, AReplayedCheckFromWhereNobodyAnswersMovesNothing) {
+    Table table;
+    check_from_elsewhere(table, {});
+    EXPECT_EQ(table.agent.path()->remote, peer_a);
+}
+
+TEST(IceAgent, ALiteSideFollowsAPeerThatHasChecksFromElsewhereOnly) {
+    Table table(Role::controlled, true);
+    table.meet();
+    table.check_from(peer_a, {.nominates = true});
+    table.now += 10s;
+    table.check_from(peer_b);
+    table.now += 5s;
+    table.check_from(peer_b);
+    EXPECT_EQ(table.agent.path()->remote, peer_a);
+    table.now += 5s;
+    table.check_from(peer_b);
+    EXPECT_EQ(table.agent.path()->remote, peer_b);
+}
+
 TEST(IceAgent, ALiteSideSelectsWhatIsNominated) {
     Table table(Role::controlled, true);
     table.meet();

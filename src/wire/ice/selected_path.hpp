@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/random.hpp"
 #include "base/time.hpp"
@@ -25,6 +26,21 @@ struct SelectedPath {
     /// says too little about now.
     std::array<stun::TransactionId, 4> outstanding{};
     std::size_t checks = 0;
+
+    /// Authentic checks come from elsewhere: the peer has another path as well, or a NAT has given
+    /// it another port and this path is dead. Which of the two, the old path is asked.
+    struct Move {
+        SocketId socket = 0;
+        SocketAddress remote;
+        Time since{};
+        Time next_question{};
+        bool confirmed = false;  ///< the peer has answered a check of ours from there
+    };
+    std::optional<Move> move;
+
+    bool is(SocketId other_socket, const SocketAddress& other) const {
+        return socket == other_socket && remote == other;
+    }
 
     stun::TransactionId new_check(Random& random) {
         return outstanding[checks++ % outstanding.size()] = stun::TransactionId::make(random);

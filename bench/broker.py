@@ -1,0 +1,81 @@
+"""The broker under 100 providers that compute nothing, on loopback; no other broker is to be had in Debian or npm."""
+import json
+import re
+import subprocess
+import time
+import urllib.request
+
+from servers import Processes, free_port, program
+
+PROVIDERS, SLOTS = 100, 4
+PAGE = b"\0asm\1\0\0\0"  # the smallest module there is
+
+
+class Broker(Processes):
+    def __init__(self, folder):
+        self.port = free_port()
+        self.log = open(folder / "broker.log", "wb")
+        self.process = subprocess.Popen([program, "broker", "--listen", f"127.0.0.1:{self.port}", "--metrics"], cwd=folder,
+                                        stdout=self.log, stderr=self.log)
+        super().__init__(self.process.pid)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1).read()
+                break
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("the broker does not start") from None
+                time.sleep(0.05)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/storage/upload?name=nothing", data=PAGE, method="POST",
+                                         headers={"Content-Type": "application/wasm"})
+        self.ref = re.search(r"sha256:[0-9a-f]{64}", urllib.request.urlopen(request, timeout=5).read().decode())[0]
+
+    def load(self, seconds, rate=None, providers=PROVIDERS):
+        """What broker_load tells, and the broker's CPU per task in microseconds."""
+        command = [program.parent / "bench" / "broker_load", "127.0.0.1", str(self.port), self.ref, str(providers), str(SLOTS),
+                   str(seconds), *([str(rate)] if rate else [])]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+            if running.stdout.readline() != "ready\n":
+                raise RuntimeError("broker_load: no provider got through")
+            before = self.cpu()
+            running.stdin.write("\n")
+            running.stdin.flush()
+            told = json.loads(running.stdout.readline())
+            told["cpu"] = (self.cpu() - before) / max(told["tasks"], 1) * 1e6
+        return told
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.log.close()
+
+
+def measure(folder, options, row, say):
+    seconds = 3 if options.quick else 10
+    broker = Broker(folder)
+    try:
+        most = broker.load(seconds)
+        rate = most["tasks"] / most["seconds"]
+        half = broker.load(seconds, rate=int(rate / 2))
+        empty = broker.memory()
+        # What 1000 providers cost that have nothing to do: memory, and CPU while they wait.
+        command = [program.parent / "bench" / "broker_load", "127.0.0.1", str(broker.port), broker.ref, "1000", "1", "0.1", "1"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as waiting:
+            if waiting.stdout.readline() != "ready\n":
+                raise RuntimeError("broker_load: no provider got through")
+            memory, before = broker.memory(), broker.cpu()
+            time.sleep(4)
+            idle = (broker.cpu() - before) / 4 * 100
+            waiting.communicate("\n")
+    finally:
+        broker.stop()
+    say(f"    flat out: {most}")
+    say(f"    half: {half}")
+    failed = most["failed"] + most["lost"] + half["failed"] + half["lost"]
+    row(f"tasks through {PROVIDERS} providers", "/s", rate, goal=">= 30000/s", met=rate >= 30000, note=f"{failed} failed or lost")
+    row("CPU of a task", "µs", most["cpu"], goal="<= 25 µs", met=most["cpu"] <= 25)
+    row(f"99th percentile at {rate / 2:.0f} tasks/s", "ms", half["p99"], goal="<= 5 ms", met=half["p99"] <= 5,
+        note=f"median {half['p50']} ms")
+    row("memory of an idle provider", "KiB", (memory - empty) * 1024 / 1000, goal="<= 2 KiB", met=(memory - empty) * 1.024 <= 2)
+    row("1000 idle providers, CPU", "%", idle, goal="<= 1 %", met=idle <= 1)
