@@ -399,3 +399,9 @@ def test_options_come_from_the_file_the_environment_and_the_command_line(spool, 
                         ("--output-chmod=999", "octal"), ("--num-threads=x", "no number")):
         done = subprocess.run([program, "recorder", "--config-file=none", wrong], capture_output=True, text=True)
         assert done.returncode == 255 and told in done.stderr
+
+
+def test_by_the_name_of_what_it_stands_in_for_it_is_the_recorder(tmp_path):
+    (tmp_path / "rtpengine-recording").symlink_to(os.path.abspath(program))
+    done = subprocess.run([tmp_path / "rtpengine-recording", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "--spool-dir" in done.stdout
