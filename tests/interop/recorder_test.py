@@ -11,9 +11,9 @@ import wave
 import pytest
 from exchange import program, wait_for
 from relaying import a, b  # noqa: F401
-from relaying import Call, End, Refused, Relay
+from relaying import Call, End, Refused, Relay, sections
 from recording import Recorder, Talk, level_db, onset, pcm, pure
-from relay_srtp_test import plain_to_secure
+from relay_srtp_test import plain_to_secure, Secure
 
 SECONDS = 3
 
@@ -323,3 +323,85 @@ def test_forwarded_packets_go_to_a_socket_without_being_recorded(spool, out, tmp
         wait_for(lambda: not list(spool.glob("*.meta")), what="the end of the feed")
         assert not files_of(out)
         call.delete()
+
+
+def test_two_secure_phones_that_share_their_keys_are_recorded_in_the_clear(spool, out, a, b):
+    caller, callee = Secure(tag=3), Secure()
+
+    def answer(offered):
+        callee.hear(sections(offered)[0].attributes("crypto")[0])
+        callee.tag = 3
+        return b.sdp(protocol="RTP/SAVP", lines=[callee.line])
+    with recording_relay(spool, method="all") as relay, Recorder(spool, out, "--output-mixed", "--mix-method=channels") as recorder:
+        call = Call(relay, a, b, offer_sdp=a.sdp(protocol="RTP/SAVP", lines=[caller.line]), answer_sdp=answer)
+        assert "passthrough" in call.query()["tags"]["from"]["medias"][0]["flags"]
+        relay.ng.call("start recording", call_id=call.id)
+        talk(call, seconds=1, a_seal=caller.sending.protect, b_seal=callee.sending.protect)
+        call.delete()
+        (path,) = wait_for_files(out, 1)
+        rate, (left, right) = pcm(path)
+        assert pure(left, 440, rate) and pure(right, 1000, rate)
+        (capture,) = (spool / "pcaps").iterdir()
+        payloads = [bytes.fromhex(payload)[12:] for (payload,) in capture_rows(capture, "udp.payload")]
+        sent = {Talk(end, None, hertz, 1).frame(number) for end, hertz in ((a, 440), (b, 1000)) for number in range(50)}
+        assert len(payloads) > 90 and set(payloads) <= sent
+        assert not recorder.troubles()
+
+
+@pytest.mark.parametrize("option,count", [("--record-egress", 2), ("--record-both", 4)])
+def test_what_is_sent_to_the_parties_is_recorded_by(option, count, spool, out, a, b):
+    with recording_relay(spool, option) as relay, Recorder(spool, out):
+        call = Call(relay, a, b, offer={"record_call": "on"})
+        talk(call, seconds=1)
+        call.delete()
+        paths = wait_for_files(out, count + 1)
+        assert len(paths) == count + 1
+        rate, (mix,) = pcm(next(path for path in paths if path.stem.endswith("-mix")))
+        assert pure(mix, 440, rate, others=[1000]) and pure(mix, 1000, rate, others=[440])
+
+
+def test_three_parties_are_all_heard_and_one_that_is_excluded_is_not(spool, out, a, b):
+    with recording_relay(spool) as relay, Recorder(spool, out, "--output-mixed") as recorder, End() as c, End() as d:
+        first = Call(relay, a, b, offer={"record_call": "on"})
+        second = Call(relay, c, d, answer={"flags": ["exclude recording"]})
+        relay.ng.call("offer", call_id=first.id, from_tag="third", sdp=c.sdp(), flags=["new branch"])
+        answered = relay.ng.call("answer", call_id=first.id, from_tag="third", to_tag="fourth", sdp=d.sdp(),
+                                 flags=["exclude recording"])["sdp"]
+        at_c = sections(answered)[0].at
+        third = Talk(c, at_c, 2000, 2)
+        third.start()
+        talk(first, seconds=2)
+        third.join()
+        first.delete(), second.delete()
+        relay.ng.call("delete", call_id=first.id, delete_delay=0, fatal=None)
+        (path,) = wait_for_files(out, 1)
+        rate, (mix,) = pcm(path)
+        for hertz in (440, 1000, 2000):
+            assert pure(mix, hertz, rate, others={440, 1000, 2000} - {hertz}), hertz
+        assert not recorder.troubles()
+
+
+def test_options_come_from_the_file_the_environment_and_the_command_line(spool, out, tmp_path):
+    file = tmp_path / "recording.conf"
+    file.write_text(f"[rtpengine-recording]\ntable = 42\nspool-dir = {spool}\noutput-dir = {tmp_path}/other\noutput-format = mp3\n"
+                    "made-up = 1\nmysql-host = db\n")
+    environment = dict(os.environ, RTPENGINE_RECORDING_OUTPUT_DIR=str(out), RTPENGINE_RECORDING_OUTPUT_FORMAT="oops")
+    process = subprocess.Popen([program, "recorder", f"--config-file={file}", "--output-format=wav"], env=environment,
+                               stderr=subprocess.PIPE, text=True)
+    wait_for((out / "recordings.sqlite").exists, what="the database")
+    time.sleep(0.2)
+    process.terminate()
+    log = process.communicate(timeout=10)[1]
+    assert process.returncode == 0 and f"recording what comes to {spool}" in log and not (tmp_path / "other").exists()
+    for name in ("'table'", "made-up", "'mysql-host'"):
+        assert name in log
+    for wrong, told in (("--output-fromat=wav", "Unknown option"), ("--output-format=ogg", "none of wav, mp3, none"),
+                        ("--output-chmod=999", "octal"), ("--num-threads=x", "no number")):
+        done = subprocess.run([program, "recorder", "--config-file=none", wrong], capture_output=True, text=True)
+        assert done.returncode == 255 and told in done.stderr
+
+
+def test_by_the_name_of_what_it_stands_in_for_it_is_the_recorder(tmp_path):
+    (tmp_path / "rtpengine-recording").symlink_to(os.path.abspath(program))
+    done = subprocess.run([tmp_path / "rtpengine-recording", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "--spool-dir" in done.stdout

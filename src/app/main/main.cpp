@@ -118,6 +118,7 @@ int main(int argc, char** argv) {
     const auto name = std::filesystem::path(argc > 0 ? argv[0] : "").filename();
     if (name == "rtpengine") return app::run_relay({argv + 1, argv + argc});
     if (name == "rtpengine-ctl") return app::ask_relay({argv + 1, argv + argc});
+    if (name == "rtpengine-recording") return app::run_recorder({argv + 1, argv + argc});
     // Its options are those of rtpengine, letter for letter, which are not read as the others are.
     if (argc > 1 && std::string_view(argv[1]) == "relay")
         return app::run_relay({argv + 2, argv + argc});
