@@ -1,4 +1,5 @@
 """Recording: captures that tshark reads, and files of sound that ffmpeg reads, of calls through the relay."""
+import math
 import os
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import time
 import wave
 
 import pytest
+from coded import CODECS, amplitude, payloads_of
 from exchange import program, wait_for
 from relaying import a, b  # noqa: F401
 from relaying import Call, End, Refused, Relay, sections
@@ -85,6 +87,31 @@ def test_single_files_and_a_mix_are_made_when_nothing_else_is_asked_for(spool, o
             assert pure(samples, hertz, rate) and abs(level_db(samples) - Talk.LEVEL_DB) < 1
         rate, (mix,) = pcm(kinds["mix"])
         assert pure(mix, 440, rate, others=[1000]) and pure(mix, 1000, rate, others=[440])
+
+
+@pytest.mark.parametrize("name", ["G722", "opus", "GSM"])
+def test_a_voice_in_another_codec_is_recorded_too(spool, out, a, b, tmp_path, name):
+    kind, rtpmap, clock, own_rate, _ = CODECS[name]
+    frames = payloads_of(name, 440, tmp_path, length=SECONDS)
+    sdp = dict(formats=str(kind), lines=[f"a=rtpmap:{kind} {rtpmap}"])
+    with recording_relay(spool) as relay, Recorder(spool, out, "--output-mixed") as recorder:
+        call = Call(relay, a, b, offer_sdp=a.sdp(**sdp), answer_sdp=lambda _: b.sdp(**sdp))
+        relay.ng.call("start recording", call_id=call.id)
+        begun = time.monotonic()
+        for number, frame in enumerate(frames):
+            time.sleep(max(0, begun + number * 0.02 - time.monotonic()))
+            packet = bytearray(a.packet(frame, kind))
+            packet[4:8] = struct.pack("!I", number * clock // 50)
+            a.send(call.at_a[0].at, bytes(packet))
+        call.delete()
+        (path,) = wait_for_files(out, 1)
+        rate, (samples,) = pcm(path)
+        assert rate == own_rate
+        middle = samples[rate // 2:-rate // 2]
+        # The tune is an eighth of full scale, as ffmpeg makes it.
+        assert abs(20 * math.log10(amplitude(middle, rate, 440) / 4096)) < 1
+        assert abs(len(samples) / rate - SECONDS) < 0.1
+        assert not recorder.troubles()
 
 
 def test_mp3_has_the_same_voices(spool, out, a, b):
