@@ -76,7 +76,7 @@ TEST(Request, TemplatesCountBeforeWhatTheMessageSays) {
 }
 
 TEST(Request, WhatIsNotUnderstoodIsKeptForTheLog) {
-    const Read read(R"({"frobnicate": "x", "flags": ["sideways"], "ICE": "force"})");
+    const Read read(R"({"frobnicate": "x", "flags": ["sideways"], "T.38": "force"})");
     EXPECT_EQ(read.request.unknown,
               (std::vector<std::string>{"frobnicate=x", "sideways", "ice=force"}));
 }
