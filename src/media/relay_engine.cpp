@@ -77,6 +77,43 @@ void RelaySide::inherit(RelaySide& before) {
     engine_.shard(*this).put([stream = stream_, old = before.stream_] { stream->inherit(*old); });
 }
 
+void RelaySide::begin_path(RelayPath::Start start) {
+    engine_.shard(*this).put([stream = stream_, figures = figures_, start = std::move(start)] {
+        stream->set_path(std::make_unique<RelayPath>(start, stream->transport_for_path(), figures));
+    });
+}
+
+void RelaySide::end_path() {
+    engine_.shard(*this).put([stream = stream_] { stream->set_path(nullptr); });
+}
+
+void RelaySide::set_peer(WebrtcPeer peer) {
+    engine_.shard(*this).put([stream = stream_, peer = std::move(peer)] {
+        if (auto* path = stream->path()) path->set_peer(peer);
+    });
+}
+
+void RelaySide::restart(ice::Credentials local, WebrtcPeer peer) {
+    engine_.shard(*this).put([stream = stream_, local = std::move(local), peer = std::move(peer)] {
+        if (auto* path = stream->path()) path->restart(local, peer);
+    });
+}
+
+void RelaySide::add_candidates(std::vector<ice::Candidate> candidates, bool last) {
+    engine_.shard(*this).put([stream = stream_, candidates = std::move(candidates), last] {
+        if (auto* path = stream->path()) path->add_candidates(candidates, last);
+    });
+}
+
+void RelaySide::carry(const std::vector<Rider>& riders) {
+    std::vector<RelayStream::Rider> streams;
+    for (const auto& rider : riders)
+        streams.push_back({rider.side->stream_, rider.mid_extension, rider.mid, rider.types});
+    engine_.shard(*this).put([stream = stream_, streams = std::move(streams)]() mutable {
+        stream->carry(std::move(streams));
+    });
+}
+
 void RelaySide::gate(std::optional<RelayStream::Gate> gate) {
     auto made = gate ? std::make_unique<RelayStream::Gate>(*gate) : nullptr;
     engine_.shard(*this).put(

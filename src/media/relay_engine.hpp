@@ -42,6 +42,21 @@ public:
     Result<> set_sending_key(std::optional<Key> key);
     /// Takes keys, gate and figures over from a side that this one takes the place of.
     void inherit(RelaySide& before);
+    /// Speaks ICE and DTLS at its port from now on, or begins anew with both. The peer comes with
+    /// `set_peer`.
+    void begin_path(RelayPath::Start start);
+    void end_path();
+    void set_peer(WebrtcPeer peer);
+    void restart(ice::Credentials local, WebrtcPeer peer);
+    void add_candidates(std::vector<ice::Candidate> candidates, bool last);
+    struct Rider {
+        RelaySide* side = nullptr;
+        std::uint8_t mid_extension = 0;
+        std::string mid;
+        std::bitset<128> types;
+    };
+    /// The sections of a bundle, this one first, go over its path; none: each over its own.
+    void carry(const std::vector<Rider>& riders);
     void gate(std::optional<RelayStream::Gate> gate);
     void feed(const std::vector<RelaySide*>& sinks);
 

@@ -35,12 +35,26 @@ std::size_t without_feedback(MutableBytes packet) {
 
 }  // namespace
 
+RelayStream::~RelayStream() {
+    if (path_) path_->close();
+    detach();
+}
+
 void RelayStream::detach() {
     for (RelayStream* feeder : feeders_) std::erase(feeder->sinks_, this);
     for (RelayStream* sink : sinks_) std::erase(sink->feeders_, this);
     feeders_.clear();
     sinks_.clear();
     tap_.reset();  // its ring is the thread's
+    carry({});
+    if (carrier_) std::erase_if(carrier_->riders_, [&](const auto& r) { return r.stream == this; });
+    carrier_ = nullptr;
+    if (path_) path_->leave();
+}
+
+void RelayStream::attach(Shard& shard) {
+    shard_ = &shard;
+    if (path_) path_->enter(shard);
 }
 
 void RelayStream::aim(const Place& place) {
@@ -69,6 +83,7 @@ void RelayStream::rtp_readable(Time now) {
         figures_->rtp_in.errors.add(1);
         return;
     }
+    if (path_) return path_packet(*packet, now);
     if (place_.kind == Kind::opaque) return other_packet(*packet, now);
     switch (rtp::kind_of(*packet)) {
         case rtp::Kind::rtp: return rtp_packet(*packet, now);
@@ -102,6 +117,10 @@ void RelayStream::rtp_packet(MutableBytes packet, Time now) {
     const bool known = transport_.connected();
     if (!transport_.accept(header, now)) return;
     if (!known) tell_remote();
+    take_rtp(header, packet, now);
+}
+
+void RelayStream::take_rtp(const rtp::Header& header, MutableBytes packet, Time now) {
     figures_->rtp_in.packet(packet.size());
     figures_->last_rtp.set(StreamFigures::stamp(now));
     figures_->heard(header.ssrc);
@@ -136,7 +155,9 @@ void RelayStream::other_packet(MutableBytes packet, Time now) {
 
 void RelayStream::rtcp_readable(Time now) {
     const auto packet = transport_.receive_rtcp(shard_->buffer().first(longest));
-    if (packet) rtcp_packet(*packet, now);
+    if (!packet) return;
+    if (carrying()) return figures_->rtcp_in.errors.add(1);  // it has no business at this port
+    rtcp_packet(*packet, now);
 }
 
 void RelayStream::rtcp_packet(MutableBytes packet, Time now) {
@@ -148,6 +169,10 @@ void RelayStream::rtcp_packet(MutableBytes packet, Time now) {
         figures_->rtcp_in.errors.add(1);
         return;
     }
+    take_rtcp(packet, now);
+}
+
+void RelayStream::take_rtcp(MutableBytes packet, Time now) {
     figures_->rtcp_in.packet(packet.size());
     figures_->last_rtcp.set(StreamFigures::stamp(now));
     if (gate_ && gate_->media) return;
@@ -199,6 +224,15 @@ void RelayStream::send_rtp(MutableBytes buffer, std::size_t size) {
 void RelayStream::transmit_rtp(MutableBytes buffer, std::size_t size) {
     if (size >= last_.size()) std::copy_n(buffer.begin(), last_.size(), last_.begin());
     if (tap_) copy_out(buffer.first(size), false, true);
+    if (RelayPath* path = carrying()) {
+        if (const auto ssrc = load32(buffer, 8); carrier_ && !sends_ssrc(ssrc))
+            sent_ssrcs_[next_sent_ssrc_++ % sent_ssrcs_.size()] = ssrc;
+        if (const auto sent = path->send_rtp(buffer, size))
+            figures_->rtp_out.packet(sent);
+        else if (path->connected())
+            figures_->rtp_out.errors.add(1);
+        return;
+    }
     if (encrypt_) {
         const auto sealed = encrypt_->protect(buffer, size);
         if (!sealed) return figures_->rtp_out.errors.add(1);
@@ -213,6 +247,13 @@ void RelayStream::transmit_rtp(MutableBytes buffer, std::size_t size) {
 void RelayStream::send_rtcp(MutableBytes buffer, std::size_t size) {
     if (!place_.feedback) size = without_feedback(buffer.first(size));
     if (size == 0) return;
+    if (RelayPath* path = carrying()) {
+        if (const auto sent = path->send_rtcp(buffer, size))
+            figures_->rtcp_out.packet(sent);
+        else if (path->connected())
+            figures_->rtcp_out.errors.add(1);
+        return;
+    }
     if (encrypt_) {
         const auto sealed = encrypt_->protect_rtcp(buffer, size);
         if (!sealed) return figures_->rtcp_out.errors.add(1);
@@ -250,6 +291,7 @@ void RelayStream::stop_playing() {
 void RelayStream::press(const StreamSpeaker::Keys& keys) { speaker().press(keys); }
 
 void RelayStream::tell_remote() {
+    if (carrying()) return;  // which tells it itself
     if (transport_.remote() != told_) {
         told_ = transport_.remote();
         figures_->set_remote(told_.value_or(SocketAddress{}));

@@ -9,9 +9,11 @@
 
 #include "media/packet_ring.hpp"
 #include "media/readable.hpp"
+#include "media/relay_path.hpp"
 #include "media/stream_figures.hpp"
 #include "media/stream_speaker.hpp"
 #include "media/transport.hpp"
+#include "wire/rtcp/packet.hpp"
 #include "wire/srtp/receiver.hpp"
 #include "wire/srtp/sender.hpp"
 
@@ -26,8 +28,8 @@ class Shard;
 /// stay. A packet costs one read, one look at its header and one write for each side it goes to.
 /// Made by the engine's owner; from `attach` on it belongs to its shard.
 ///
-/// The seam for WebRTC: a side that speaks ICE and DTLS takes the datagrams that are no RTP in
-/// `other_packet`, and sets the keys when it has them.
+/// Towards a browser all goes through a `RelayPath` instead: its own, or that of the first stream
+/// of its bundle (RFC 9143), which knows by SSRC, MID or payload type whose a packet is.
 class RelayStream final : public Readable {
 public:
     enum class Kind : std::uint8_t {
@@ -62,14 +64,24 @@ public:
         std::unique_ptr<srtp::Receiver> key = nullptr;
     };
 
+    /// One section of a bundle.
+    struct Rider {
+        RelayStream* stream = nullptr;
+        std::uint8_t mid_extension = 0;  ///< id of the header extension that carries `mid`; 0: none
+        std::string mid;
+        std::bitset<128> types;
+    };
+
+    static constexpr std::size_t max_riders = 64;  ///< as sections in a description
+
     RelayStream(SocketPair sockets, std::shared_ptr<StreamFigures> figures)
         : transport_(std::move(sockets)), figures_(std::move(figures)) {}
-    ~RelayStream() { detach(); }
+    ~RelayStream();
     RelayStream(const RelayStream&) = delete;
     RelayStream& operator=(const RelayStream&) = delete;
 
     const SocketPair& sockets() const { return transport_.sockets(); }
-    void attach(Shard& shard) { shard_ = &shard; }
+    void attach(Shard& shard);
     void detach();  ///< before another shard takes it: neither feeds nor is fed
 
     void aim(const Place& place);
@@ -80,6 +92,13 @@ public:
     void inherit(RelayStream& before);
     void gate(std::unique_ptr<Gate> gate) { gate_ = std::move(gate); }
     void tap(std::unique_ptr<Tap> tap) { tap_ = std::move(tap); }
+    /// Speaks ICE and DTLS from now on, or begins anew with both; null: no longer.
+    void set_path(std::unique_ptr<RelayPath> path);
+    RelayPath* path() { return path_.get(); }
+    Transport& transport_for_path() { return transport_; }
+    /// Carries these, itself among them, over its path; an empty list: itself alone.
+    void carry(std::vector<Rider> riders);
+
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<RelayStream*> sinks);
 
@@ -99,6 +118,14 @@ public:
 
 private:
     void rtp_packet(MutableBytes packet, Time now);
+    void path_packet(MutableBytes packet, Time now);
+    void path_report(MutableBytes packet, Time now);
+    RelayStream* whose(Bytes packet);
+    bool concerns(const rtcp::Compound& compound) const;
+    void take_rtp(const rtp::Header& header, MutableBytes packet, Time now);
+    void take_rtcp(MutableBytes packet, Time now);
+    bool sends_ssrc(std::uint32_t ssrc) const;
+    RelayPath* carrying() const { return carrier_ ? carrier_->path_.get() : path_.get(); }
     void rtcp_packet(MutableBytes packet, Time now);
     void other_packet(MutableBytes packet, Time now);
     bool pass(const rtp::Header& header, MutableBytes packet) const;
@@ -121,6 +148,12 @@ private:
     std::unique_ptr<srtp::Sender> encrypt_;
     std::unique_ptr<Gate> gate_;
     std::unique_ptr<Tap> tap_;
+    std::unique_ptr<RelayPath> path_;
+    std::vector<Rider> riders_;       // of our path; empty: none but ourselves
+    RelayStream* carrier_ = nullptr;  // whose path we ride on, where it is not our own
+    std::array<std::uint32_t, StreamFigures::max_ssrcs>
+        sent_ssrcs_{};  // the newest, round and round
+    std::size_t next_sent_ssrc_ = 0;
     std::unique_ptr<StreamSpeaker> speaker_;             // once it has spoken, for good
     std::array<std::uint8_t, rtp::header_size> last_{};  // header of what was sent last
     Place place_;

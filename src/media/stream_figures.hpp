@@ -46,7 +46,14 @@ public:
     std::array<Figure<std::uint32_t>, max_ssrcs> ssrcs_in;
     Figure<std::uint8_t> payload_type;  ///< of the last packet
     Figure<std::uint64_t> played;       ///< samples of the file that plays to the party, or did
-    Figure<bool> confirmed;             ///< the source is known and nobody else is heard
+    /// Of a stream that speaks ICE and DTLS.
+    enum class Ice : std::uint8_t { none, waiting, checking, connected, completed, failed };
+    enum class Dtls : std::uint8_t { none, handshake, connected, ended };
+    Figure<Ice> ice;
+    Figure<Dtls> dtls;
+    Figure<bool> ice_controls;
+    Figure<std::uint8_t> srtp_suite;  ///< that DTLS agreed on, when connected
+    Figure<bool> confirmed;           ///< the source is known and nobody else is heard
 
     /// Where packets to the party go now; port 0: nobody knows. Read while it changes it may be
     /// half the old one.

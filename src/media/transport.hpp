@@ -21,7 +21,7 @@ public:
         std::optional<SocketAddress> rtp, rtcp;  ///< as signalled; nothing: not known, or on hold
         std::optional<IpAddress> likely;         ///< where the signalling came from
         bool symmetric = false;
-        bool muxed = false;  ///< RTCP comes and goes at the RTP ports (RFC 5761)
+        bool muxed = false;       ///< RTCP comes and goes at the RTP ports (RFC 5761)
         bool may_connect = true;  ///< once the source is sure, the kernel may drop what others send
         SourceLock::Learning learning = {};
     };
@@ -54,6 +54,8 @@ public:
     bool connected() const { return sockets_.rtp.connected(); }
     bool locked() const { return lock_.locked(); }
     const SocketPair& sockets() const { return sockets_; }
+    /// For what speaks at the RTP port besides RTP.
+    io::MediaSocket& rtp_socket() { return sockets_.rtp; }
 
 private:
     bool accept(std::uint32_t ssrc, std::uint16_t sequence, Time now);

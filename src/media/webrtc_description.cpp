@@ -6,8 +6,6 @@
 
 namespace strowger::media {
 
-namespace {
-
 std::vector<ice::Candidate> read_candidates(const sdp::Media& media) {
     std::vector<ice::Candidate> found;
     std::size_t looked_at = 0;
@@ -23,6 +21,8 @@ std::vector<ice::Candidate> read_candidates(const sdp::Media& media) {
     }
     return found;
 }
+
+namespace {
 
 /// Those of the section count, if there are any (RFC 8122 section 5).
 Result<std::vector<dtls::Fingerprint>> read_fingerprints(const sdp::Session& session,
@@ -72,6 +72,23 @@ Result<WebrtcPeer> read_peer(const sdp::Session& session, const sdp::Media& medi
     peer.credentials = std::move(*credentials);
     peer.lite = session.attribute("ice-lite").has_value();
     peer.candidates = read_candidates(media);
+    auto fingerprints = read_fingerprints(session, media);
+    if (!fingerprints) return std::unexpected(fingerprints.error());
+    peer.fingerprints = std::move(*fingerprints);
+    return peer;
+}
+
+Result<WebrtcPeer> read_dtls_peer(const sdp::Session& session, const sdp::Media& media) {
+    if (session.attribute_for(media, "ice-ufrag")) {
+        auto peer = read_peer(session, media);
+        const auto options = session.attribute_for(media, "ice-options");
+        if (peer)
+            peer->trickles = options && options->find("trickle") != std::string_view::npos &&
+                             !media.attribute("end-of-candidates");
+        return peer;
+    }
+    WebrtcPeer peer;
+    peer.address = media.address();
     auto fingerprints = read_fingerprints(session, media);
     if (!fingerprints) return std::unexpected(fingerprints.error());
     peer.fingerprints = std::move(*fingerprints);

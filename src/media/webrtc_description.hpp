@@ -24,9 +24,15 @@ const sdp::Media* transport_section(const sdp::Session& session);
 /// Refused is port 0; in a bundle it is only that without `bundle-only` (RFC 9143 section 6).
 bool is_refused(const sdp::Media& media);
 
+/// Those of its candidates that can be used.
+std::vector<ice::Candidate> read_candidates(const sdp::Media& media);
+
 /// What that section, or the session for all, says about the peer's end. Candidates that we cannot
 /// use are left out; it fails without credentials or without a fingerprint that we know.
 Result<WebrtcPeer> read_peer(const sdp::Session& session, const sdp::Media& media);
+
+/// The same of a peer that may have no ICE; then it is at the section's address.
+Result<WebrtcPeer> read_dtls_peer(const sdp::Session& session, const sdp::Media& media);
 
 /// a=setup; actpass when it is not there.
 Result<dtls::Setup> read_setup(const sdp::Session& session, const sdp::Media& media);

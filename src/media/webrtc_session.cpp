@@ -16,18 +16,48 @@ WebrtcSession::~WebrtcSession() = default;
 
 Result<> WebrtcSession::set_peer(const WebrtcPeer& peer, Time now) {
     if (dtls_) return fail("WebRTC session: the peer is known already");
-    if (auto right = ice_.set_remote(peer.credentials, peer.lite); !right) return right;
-    for (const auto& candidate : peer.candidates) (void)ice_.add_remote(candidate);
-    ice_.end_of_candidates();
+    if (peer.credentials.empty()) {
+        if (!peer.address) return fail("WebRTC session: expected credentials of ICE or an address");
+        plain_path_ = ice::Tuple{0, *peer.address};
+    } else {
+        if (auto right = ice_.set_remote(peer.credentials, peer.lite); !right) return right;
+        for (const auto& candidate : peer.candidates) (void)ice_.add_remote(candidate);
+        if (!peer.trickles) ice_.end_of_candidates();
+    }
     peer_ = peer;
     config_.dtls.role = peer.our_role;
     config_.dtls.fingerprints = peer.fingerprints;
     dtls_.emplace(config_.identity, config_.dtls);
-    ice_.tick(now);
-    take_ice_events(now);
+    if (plain_path_) on_path(now);
+    if (has_ice()) {
+        ice_.tick(now);
+        take_ice_events(now);
+    }
     for (const auto& datagram : std::exchange(early_, {})) dtls_->receive(datagram, now);
     take_dtls_events(now);
     return {};
+}
+
+Result<> WebrtcSession::restart(const ice::Credentials& local, const WebrtcPeer& peer, Time now) {
+    if (!dtls_ || peer_.credentials.empty() || peer.credentials.empty())
+        return fail("WebRTC session: only ICE that has begun can be restarted");
+    if (auto right = ice::Credentials::check(peer.credentials.ufrag, peer.credentials.pwd); !right)
+        return std::unexpected(right.error());
+    ice_.restart(local);
+    if (auto right = ice_.set_remote(peer.credentials, peer.lite); !right) return right;
+    for (const auto& candidate : peer.candidates) (void)ice_.add_remote(candidate);
+    if (!peer.trickles) ice_.end_of_candidates();
+    peer_.credentials = peer.credentials;
+    ice_.tick(now);
+    take_ice_events(now);
+    return {};
+}
+
+std::optional<ice::Tuple> WebrtcSession::path() const {
+    if (!has_ice()) return plain_path_;
+    const auto path = ice_.path();
+    if (!path) return std::nullopt;
+    return ice::Tuple{path->socket, path->remote};
 }
 
 WebrtcSession::Media WebrtcSession::receive(ice::SocketId socket, const SocketAddress& from,
@@ -63,10 +93,11 @@ void WebrtcSession::take_ice_events(Time now) {
                 on_path(now);
                 break;
             case ice::Agent::Event::Kind::failed:
-                finish(End::no_path, "no path to the peer was found");
+                if (!config_.outlives_path) finish(End::no_path, "no path to the peer was found");
                 break;
             case ice::Agent::Event::Kind::consent_lost:
-                finish(End::consent_lost, "the peer has not answered for 30 s");
+                if (!config_.outlives_path)
+                    finish(End::consent_lost, "the peer has not answered for 30 s");
                 break;
         }
     }
@@ -83,6 +114,8 @@ bool WebrtcSession::is_known(ice::SocketId socket, const SocketAddress& from) co
     const auto end = tuples_.begin() +
                      static_cast<std::ptrdiff_t>(std::min<std::size_t>(tuple_count_, max_tuples));
     if (std::find(tuples_.begin(), end, ice::Tuple{socket, from}) != end) return true;
+    // Without ICE it is the certificate, and then the keys, that tell the peer from others.
+    if (!has_ice()) return true;
     const auto path = ice_.path();  // selected long ago, while others came and went
     return path && path->socket == socket && path->remote == from;
 }
@@ -99,6 +132,7 @@ void WebrtcSession::on_dtls(ice::SocketId socket, const SocketAddress& from, Byt
         return;
     }
     ++counters_.records_in;
+    if (!has_ice() && !connected()) plain_path_ = ice::Tuple{socket, from};
     if (!dtls_) {
         if (early_.size() < max_early && datagram.size() <= dtls::max_datagram) {
             early_.emplace_back(datagram.begin(), datagram.end());
@@ -129,7 +163,7 @@ void WebrtcSession::on_connected(const dtls::Connected& connected, Time now) {
     heard(now);
     if (connected.srtp) {
         const auto& keys = *connected.srtp;
-        auto sender = srtp::Sender::make({.suite = keys.suite}, {keys.local, {}});
+        auto sender = srtp::Sender::make({.suite = keys.suite}, {keys.local, {}}, config_.repeats);
         auto receiver = srtp::Receiver::make({.suite = keys.suite}, {keys.remote, {}});
         if (sender && receiver) {
             sender_ = std::move(*sender);
@@ -173,6 +207,7 @@ WebrtcSession::Media WebrtcSession::open(Media::Kind kind, ice::SocketId socket,
         return {};
     }
     heard(now);
+    if (!has_ice()) plain_path_ = ice::Tuple{socket, from};  // a NAT may have chosen another
     ++(rtp ? counters_.rtp_in : counters_.rtcp_in);
     if (rtp) counters_.rtp_bytes_in += *size;
     return {kind, *size};
@@ -182,11 +217,11 @@ template <typename Protect>
 std::optional<WebrtcSession::Protected> WebrtcSession::protect(MutableBytes buffer,
                                                                Protect protect) {
     if (!sender_ || ended()) return std::nullopt;
-    const auto path = ice_.path();
+    const auto path = this->path();
     if (!path) return std::nullopt;
     const auto size = protect(*sender_);
     if (!size) return std::nullopt;
-    return Protected{path->socket, path->remote, Bytes(buffer).first(*size)};
+    return Protected{path->socket, path->from, Bytes(buffer).first(*size)};
 }
 
 std::optional<WebrtcSession::Protected> WebrtcSession::protect_rtp(MutableBytes buffer,
@@ -215,15 +250,18 @@ Time WebrtcSession::patience_ends() const {
 
 Time WebrtcSession::deadline() const {
     if (ended()) return Time::max();
-    Time at = std::min(ice_.deadline(), patience_ends());
+    Time at = patience_ends();
+    if (has_ice()) at = std::min(at, ice_.deadline());
     if (dtls_) at = std::min(at, dtls_->deadline());
     return at;
 }
 
 void WebrtcSession::tick(Time now) {
     if (ended()) return;
-    ice_.tick(now);
-    take_ice_events(now);
+    if (has_ice()) {
+        ice_.tick(now);
+        take_ice_events(now);
+    }
     if (dtls_ && !ended()) {
         dtls_->tick(now);
         take_dtls_events(now);
@@ -252,7 +290,7 @@ bool WebrtcSession::poll(Transmit& transmit) {
         transmit.bytes = transmit.stun.bytes();
         return true;
     }
-    const auto path = dtls_ ? ice_.path() : std::nullopt;
+    const auto path = dtls_ ? this->path() : std::nullopt;
     if (!path) return false;  // what DTLS has to say waits until there is one
     while (!dtls_->poll(transmit.bytes)) {
         const Bytes packet = association_ ? association_->next_packet() : Bytes{};
@@ -261,7 +299,7 @@ bool WebrtcSession::poll(Transmit& transmit) {
     }
     ++counters_.records_out;
     transmit.socket = path->socket;
-    transmit.to = path->remote;
+    transmit.to = path->from;
     return true;
 }
 

@@ -23,9 +23,12 @@ namespace strowger::media {
 
 /// The peer's end of a transport, as its description tells it.
 struct WebrtcPeer {
-    ice::Credentials credentials;
+    ice::Credentials
+        credentials;  ///< empty: no ICE; the peer is at `address`, or where it speaks from
+    std::optional<SocketAddress> address;
     bool lite = false;
     std::vector<ice::Candidate> candidates;
+    bool trickles = false;  ///< more of them may come
     std::vector<dtls::Fingerprint> fingerprints;
     dtls::Role our_role = dtls::Role::server;  ///< what the two values of a=setup come to
     std::uint16_t sctp_port = 5000;
@@ -59,6 +62,10 @@ public:
         std::shared_ptr<const dtls::Identity> identity;
         dtls::Connection::Config dtls;  ///< role and fingerprints come with the peer
         bool media = true;              ///< fails without SRTP keys
+        /// A path that is lost does not end the session: a restart may find another.
+        bool outlives_path = false;
+        /// What is forwarded may be sent again as it was.
+        srtp::Sender::Repeats repeats = srtp::Sender::Repeats::refused;
         std::optional<sctp::Association::Config> sctp;      ///< with channels
         Duration stun_patience = std::chrono::seconds{15};  ///< for the first authentic check
         Duration connect_patience = std::chrono::seconds{30};
@@ -128,6 +135,11 @@ public:
     const ice::Agent& ice() const { return ice_; }
     /// Once. Candidates that cannot be used are skipped.
     Result<> set_peer(const WebrtcPeer& peer, Time now);
+    /// The peer of before with other credentials (RFC 8445 section 9): ICE begins anew, with ours
+    /// for it, while the old path serves; keys and counters stay.
+    Result<> restart(const ice::Credentials& local, const WebrtcPeer& peer, Time now);
+    /// Where data goes now.
+    std::optional<ice::Tuple> path() const;
 
     Media receive(ice::SocketId socket, const SocketAddress& from, MutableBytes datagram, Time now);
     void tick(Time now);
@@ -158,6 +170,7 @@ public:
     Time last_heard() const { return last_heard_; }  ///< anything authentic
 
 private:
+    bool has_ice() const { return !dtls_ || !peer_.credentials.empty(); }
     void take_ice_events(Time now);
     void on_path(Time now);
     void on_dtls(ice::SocketId socket, const SocketAddress& from, Bytes datagram, Time now);
@@ -176,6 +189,7 @@ private:
     Config config_;
     ice::Agent ice_;
     WebrtcPeer peer_;
+    std::optional<ice::Tuple> plain_path_;  ///< of a peer without ICE
     std::optional<dtls::Connection> dtls_;
     bool dtls_started_ = false;
     std::vector<std::vector<std::uint8_t>> early_;

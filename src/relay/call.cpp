@@ -77,7 +77,30 @@ void Call::subscribe(Party& listener, Party& source) {
     listener.sources.push_back({&source, false});
 }
 
+// Each path carries its own section and those that ride on it.
+void Call::carry(Party& party) {
+    std::vector<media::RelaySide::Rider> riders;
+    for (std::size_t i = 0; i < party.sections.size(); ++i) {
+        Section& first = party.sections[i];
+        if (!first.side || !first.webrtc.on || first.carrier) continue;
+        riders.clear();
+        for (std::size_t j = 0; j < party.sections.size(); ++j) {
+            Section& section = party.sections[j];
+            if (!section.side || section.refused || (j != i && section.carrier != i)) continue;
+            std::bitset<128> types;
+            for (const auto& payload : section.payloads)
+                if (payload.type < types.size()) types.set(payload.type);
+            riders.push_back({section.side.get(), section.mid_extension, section.mid, types});
+        }
+        if (riders.size() < 2) riders.clear();
+        if (riders.empty() && !first.bundle_carrier) continue;
+        first.bundle_carrier = !riders.empty();
+        first.side->carry(riders);
+    }
+}
+
 void Call::route() {
+    for (const auto& party : parties) carry(*party);
     std::vector<media::RelaySide*> sinks;
     for (const auto& source : parties) {
         for (std::size_t i = 0; i < source->sections.size(); ++i) {

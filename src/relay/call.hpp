@@ -12,6 +12,7 @@
 #include "media/relay_engine.hpp"
 #include "relay/interfaces.hpp"
 #include "relay/sdes.hpp"
+#include "relay/webrtc.hpp"
 #include "wire/sdp/codec.hpp"
 
 namespace strowger::relay {
@@ -40,6 +41,11 @@ struct Section {
     bool mux_offered = false;  ///< we offered it to the party
     bool mux = false;          ///< agreed
 
+    Webrtc webrtc;
+    std::optional<std::size_t> carrier;  ///< bundled: the section whose path carries this one
+    std::uint8_t mid_extension = 0;      ///< header extension that carries the MID; 0: none
+    bool bundle_carrier = false;         ///< others ride on this one's path
+
     Sdes sdes;
     bool passthrough = false;  ///< SRTP goes through under the parties' own keys
 
@@ -50,7 +56,8 @@ struct Section {
     std::bitset<128> events;  ///< payload types of telephone-event that the party sends
     std::vector<sdp::Payload> payloads;
 
-    bool secure() const { return protocol.find("SAVP") != std::string::npos; }
+    /// SRTP with keys in the SDP.
+    bool secure() const { return !webrtc.on && protocol.find("SAVP") != std::string::npos; }
     bool knows_feedback() const { return protocol.ends_with('F'); }  ///< AVPF, SAVPF (RFC 4585)
 };
 
@@ -82,6 +89,10 @@ struct Party {
     bool asymmetric = false, strict_source = false, media_handover = false, sip_source = false;
     std::vector<std::string> aliases;  ///< further tags that answered for it
 
+    std::vector<std::string> bundle;  ///< MIDs that its last description groups
+    bool bundle_accept = false;       ///< is answered bundled, if it offers so
+    bool bundle_offered = false;      ///< by us to it
+
     bool block_media = false, block_dtmf = false, silence = false;
     SdpMemory memory;  ///< of the SDP that is sent to it
 
@@ -108,8 +119,9 @@ public:
     /// Both hear each other, and of earlier dialogues nobody.
     void join(Party& a, Party& b);
     void subscribe(Party& listener, Party& source);
-    /// Tells the streams who feeds whom.
+    /// Tells the streams who feeds whom, and which path carries them.
     void route();
+    void carry(Party& party);
     /// Tells the streams what is not to go through.
     void gate(Party& party);
 

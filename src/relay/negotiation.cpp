@@ -33,8 +33,6 @@ bool names_format(const std::vector<std::string_view>& rules, const sdp::Format&
     return std::ranges::any_of(rules, [&](auto rule) { return names_format(rule, format); });
 }
 
-bool is_dtls(std::string_view protocol) { return istarts_with(protocol, "UDP/TLS/"); }
-
 }  // namespace
 
 Result<std::string> Negotiation::offer(Party& from, Party& to) { return run(from, to, true); }
@@ -45,7 +43,9 @@ Result<std::string> Negotiation::run(Party& from, Party& to, bool is_offer) {
     if (!sdp) return fail("Failed to parse SDP: {}", sdp.error().text());
     if (request_.loop_protect && sdp->attribute("rtpengine") == house_.instance)
         return std::string(request_.sdp);
+    sdp_ = &*sdp;
     remember(from, to, is_offer);
+    remember_webrtc(from, to, is_offer);
 
     std::vector<SectionOutput> outputs;
     std::size_t place = 0;  // of the section in the call; those kept from the party take part
@@ -70,9 +70,11 @@ Result<std::string> Negotiation::run(Party& from, Party& to, bool is_offer) {
             ours.literal += "\r\n";
             continue;
         }
-        theirs.refused = media.is_refused();
+        // In a bundle port 0 is not always a refusal.
+        theirs.refused = from.bundle_accept ? media::is_refused(media) : media.is_refused();
         if (theirs.refused) {
             ours.refused = true;
+            ours.carrier.reset();
             outputs.push_back({.source = &media, .index = index, .untouched = true});
             continue;
         }
@@ -93,7 +95,12 @@ Result<std::string> Negotiation::run(Party& from, Party& to, bool is_offer) {
     call_.route();
     call_.gate(from);
     call_.gate(to);
-    return versioned(to, write_sdp(*sdp, session(to, *sdp, address), outputs, request_));
+    auto head = session(to, *sdp, address);
+    head.keep_dtls = std::ranges::any_of(outputs, [](const auto& out) { return out.keep_dtls; });
+    head.lite = std::ranges::any_of(
+        to.sections, [](const auto& s) { return s.webrtc.on && s.webrtc.ice && s.webrtc.lite; });
+    head.bundle = bundle_of(to, outputs, is_offer);
+    return versioned(to, write_sdp(*sdp, head, outputs, request_));
 }
 
 // What a request says of the parties holds until another says otherwise.
@@ -129,12 +136,17 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
 // What the sender says about itself.
 Result<> Negotiation::learn(Party& from, Section& section, const sdp::Media& media) {
     if (!media.mid.empty()) section.mid = media.mid;
-    section.opaque = !media.is_rtp() || is_dtls(media.protocol);
-    section.direction = media.effective_direction();
+    section.mid_extension = mid_extension(media);
+    section.opaque = !media.is_rtp() || (is_dtls(media.protocol) && !section.webrtc.on);
+    // With ICE the address of the connection says nothing (RFC 8839 section 5.4).
+    const bool has_ice = sdp_ && sdp_->attribute_for(media, "ice-ufrag").has_value();
+    section.direction = has_ice ? media.direction : media.effective_direction();
     if (media.ptime) section.ptime = media.ptime;
     section.mux_theirs = media.rtcp_mux;
     section.signalled = media.address();
     section.signalled_rtcp = media.rtcp_address(media.rtcp_mux);
+    if (!section.signalled && has_ice)
+        section.signalled = SocketAddress{IpAddress::v4({0, 0, 0, 0}), 9};
     if (!section.signalled)
         return fail("Failed to parse SDP: m={} {}: no address of the connection", media.kind,
                     media.port);
@@ -165,15 +177,19 @@ Result<> Negotiation::prepare(Party& from, Party& to, Section& theirs, Section& 
             ours.protocol = theirs.protocol;
         if (request_.osrtp_offer && ours.protocol == "RTP/SAVP") ours.protocol = "RTP/AVP";
     }
-    if (is_dtls(ours.protocol) != is_dtls(theirs.protocol))
-        return fail(
-            "{} cannot be converted to {}: DTLS-SRTP only goes through between two that "
-            "both speak it",
-            theirs.protocol, ours.protocol);
+    if (is_offer) {
+        if (request_.dtls_off && is_dtls(ours.protocol))
+            ours.protocol.erase(0, std::string_view("UDP/TLS/").size());
+        const bool through = goes_through(theirs, ours, media);
+        theirs.webrtc.on = is_dtls(theirs.protocol) && !through;
+        ours.webrtc.on = is_dtls(ours.protocol) && !through;
+        theirs.opaque = !media.is_rtp() || through;
+    }
     ours.opaque = theirs.opaque;
 
-    const bool v6 = theirs.signalled->ip.is_v6();
     const bool nowhere = theirs.signalled->ip.is_unspecified();
+    const bool v6 =
+        nowhere && theirs.local ? theirs.local->bind.is_v6() : theirs.signalled->ip.is_v6();
     if (!theirs.side)
         if (auto opened = open(from, theirs, v6, std::nullopt); !opened) return opened;
     const bool to_v6 = to.v6.value_or(ours.signalled ? ours.signalled->ip.is_v6() : v6);
@@ -181,12 +197,14 @@ Result<> Negotiation::prepare(Party& from, Party& to, Section& theirs, Section& 
     // stream is taken for the new. Not in answers: those of all forks, and of one that comes again,
     // must name the same.
     const bool moved = is_offer && ours.side && ours.opened_for && !nowhere &&
-                       *ours.opened_for != *theirs.signalled && !request_.port_latching;
+                       *ours.opened_for != *theirs.signalled && !request_.port_latching &&
+                       !ours.webrtc.begun() && !theirs.webrtc.begun();
     if (!ours.side || moved)
         if (auto opened = open(to, ours, to_v6, theirs.signalled); !opened) return opened;
     if (!nowhere) ours.opened_for = theirs.signalled;
 
     agree_mux(theirs, ours, is_offer);
+    if (auto agreed = agree_webrtc(from, to, theirs, ours, media, is_offer); !agreed) return agreed;
     if (auto agreed = agree_keys(theirs, ours, is_offer); !agreed) return agreed;
     // Feedback goes wherever the parties want it, but not from a profile that has it to one
     // without.
@@ -305,17 +323,21 @@ void Negotiation::aim(Party& party, Section& section) {
 
 SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
                                   const sdp::Media& media, std::size_t index, bool is_offer) {
-    (void)to;
     SectionOutput out{.source = &media, .index = index};
     out.port = ours.side->port();
     out.address = request_.media_address.value_or(ours.local->advertised);
-    const bool zero = theirs.signalled->ip.is_unspecified() && !request_.replace_zero;
+    const bool zero = theirs.signalled->ip.is_unspecified() && !request_.replace_zero &&
+                      !theirs.webrtc.party_has_ice() && !ours.webrtc.on;
     if (zero) out.address = theirs.signalled->ip;
     out.protocol = ours.protocol;
     out.formats = formats(media, is_offer);
     out.mid = media.mid;
-    if (out.mid.empty() && !is_offer) out.mid = ours.mid;
-    out.keep_dtls = is_dtls(ours.protocol);
+    if (!ours.mid.empty() && (!is_offer || out.mid.empty())) out.mid = ours.mid;
+    out.keep_dtls = is_dtls(ours.protocol) && ours.opaque;
+    if (ours.webrtc.on) {
+        out.transport = transport_lines(to, ours);
+        if (ours.carrier) out.port = to.sections[*ours.carrier].side->port();
+    }
     out.feedback = ours.place.feedback;
     if (!request_.original_sendrecv) out.direction = theirs.direction;
     if (media.is_rtp()) {
@@ -407,8 +429,6 @@ SessionOutput Negotiation::session(Party& to, const sdp::Session& sdp, const IpA
     out.name = request_.replace_session_name ? std::string_view(memory.session_name) : sdp.name;
     if (request_.loop_protect) out.mark = house_.instance;
     out.keep_direction = request_.original_sendrecv;
-    out.keep_dtls =
-        std::ranges::any_of(sdp.media, [](const auto& media) { return is_dtls(media.protocol); });
     return out;
 }
 

@@ -20,7 +20,8 @@ public:
         media::RelayEngine& engine;
         Interfaces& interfaces;
         const Settings& settings;
-        std::string_view instance;  ///< the mark against loops
+        std::string_view instance;                              ///< the mark against loops
+        const std::shared_ptr<const dtls::Identity>& identity;  ///< of today
     };
 
     Negotiation(House house, Call& call, const Request& request)
@@ -38,6 +39,9 @@ public:
     /// The party's answer to either.
     Result<> take_answer(Party& party);
 
+    /// More candidates of the sender's (RFC 8840), in no whole description.
+    Result<> trickle(Party& from);
+
 private:
     Result<std::string> run(Party& from, Party& to, bool is_offer);
     void remember(Party& from, Party& to, bool is_offer);
@@ -46,6 +50,16 @@ private:
                      const sdp::Media& media, bool is_offer);
     Result<> open(Party& party, Section& section, bool v6, std::optional<SocketAddress> opened_for);
     void agree_mux(Section& theirs, Section& ours, bool is_offer);
+    // negotiation_webrtc.cpp
+    bool goes_through(const Section& theirs, const Section& ours, const sdp::Media& media) const;
+    Result<> agree_webrtc(Party& from, Party& to, Section& theirs, Section& ours,
+                          const sdp::Media& media, bool is_offer);
+    void remember_webrtc(Party& from, Party& to, bool is_offer);
+    void group(Party& party, Section& section);
+    Webrtc::Local local_of(const Section& section) const;
+    std::vector<std::string> transport_lines(Party& to, const Section& ours) const;
+    std::string bundle_of(Party& to, const std::vector<SectionOutput>& outputs,
+                          bool is_offer) const;
     Result<> agree_keys(Section& theirs, Section& ours, bool is_offer);
     void aim(Party& party, Section& section);
     SectionOutput output(Party& to, Section& theirs, Section& ours, const sdp::Media& media,
@@ -58,6 +72,7 @@ private:
     House house_;
     Call& call_;
     const Request& request_;
+    const sdp::Session* sdp_ = nullptr;  ///< that `run` is at
 };
 
 }  // namespace strowger::relay

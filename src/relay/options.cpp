@@ -94,6 +94,24 @@ Result<> control_allow(Settings& settings, Text value) {
     });
 }
 
+Result<> certificate_key(Settings& settings, Text value) {
+    if (iequals(value, "prime256v1"))
+        settings.dtls_key = dtls::Certificate::Key::ecdsa_p256;
+    else if (iequals(value, "RSA"))
+        settings.dtls_key = dtls::Certificate::Key::rsa_2048;
+    else
+        return fail("expected prime256v1 or RSA, got '{}'", value);
+    return {};
+}
+
+Result<> dtls_mtu(Settings& settings, Text value) {
+    const auto bytes = parse_number<std::size_t>(value);
+    if (!bytes || *bytes < 576 || *bytes > 1500)
+        return fail("expected 576 to 1500, got '{}'", value);
+    settings.dtls_mtu = *bytes;
+    return {};
+}
+
 Result<> learning(Settings& settings, Text value) {
     const auto plain = plain_word(value);
     if (means_off(plain))
@@ -183,6 +201,10 @@ constexpr Option table[] = {
     {"record-both", 0, true, record_both, "records what parties send and what is sent to them"},
     {"record-egress", 0, true, record_egress,
      "records what is sent to parties, not what they send"},
+    {"dtls-passive", 0, true, yes_or_no<&Settings::dtls_passive>,
+     "others begin DTLS, where it is ours to choose"},
+    {"dtls-cert-cipher", 0, false, certificate_key, "prime256v1 or RSA (prime256v1)"},
+    {"dtls-mtu", 0, false, dtls_mtu, "longest datagram of DTLS, 576 to 1500 (1200)"},
     {"log-level", 'L', false, whole_number<&Settings::log_level>, "0 (least) to 7 (debug) (6)"},
     {"pidfile", 'p', false, text_pidfile, "file to write the process id to"},
     // Where they are read, there is more to do than to set a value.
@@ -242,11 +264,8 @@ constexpr Option accepted[] = {
     {"iptables-chain"},
     {"jitter-buffer"},
     {"jb-clock-drift", 0, true},
-    {"dtls-passive", 0, true},
     {"reject-invalid-sdp", 0, true},
-    {"dtls-cert-cipher"},
     {"dtls-rsa-key-size"},
-    {"dtls-mtu"},
     {"dtls-signature"},
     {"dtls-ciphers"},
     {"software-id"},

@@ -24,6 +24,7 @@ Relay::Relay(Settings settings, Interfaces interfaces, Clock clock)
     : settings_(std::move(settings)),
       clock_(std::move(clock)),
       random_(Random::system()),
+      identity_(settings_.dtls_key, clock_.now(), clock_.wall()),
       instance_(fmt::format("{:012x}", random_.next() >> 16)),
       interfaces_(std::move(interfaces)),
       engine_(settings_.threads ? settings_.threads : std::thread::hardware_concurrency()),
@@ -168,6 +169,13 @@ Result<> Relay::offer(const Request& request, ng::Writer& out) {
     if (request.sdp.empty()) return fail("No SDP body in message");
     if (request.call_id.empty()) return fail("No call-id in message");
     if (request.from_tag.empty()) return fail("No from-tag in message");
+    if (request.fragment) {
+        const auto known = call_of(request);
+        if (!known) return std::unexpected(known.error());
+        Party* sender = (*known)->find(request.from_tag);
+        if (!sender) return fail("From-tag not found");
+        return Negotiation(house(), **known, request).trickle(*sender);
+    }
     auto call = call_for_offer(request);
     if (!call) return std::unexpected(call.error());
     const bool fresh = (*call)->parties.empty();
@@ -179,17 +187,21 @@ Result<> Relay::offer(const Request& request, ng::Writer& out) {
         (*call)->last_signal = wall();
         (*call)->delete_at.reset();
         if (!request.metadata.empty()) (*call)->metadata = request.metadata;
-        Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
+        Negotiation negotiation(house(), **call, request);
         auto sdp = negotiation.offer(**caller, **callee);
         if (!sdp) return std::unexpected(sdp.error());
         recordings_.negotiated(**call, **caller, request, *sdp, true);
         out.pair("sdp", *sdp);
         return {};
     }();
+    return undo(**call, fresh, result);
+}
+
+Result<> Relay::undo(Call& call, bool fresh, Result<> result) {
     if (!result && fresh) {
         --totals_.sessions;
         ++totals_.rejected;
-        calls_.erase(calls_.find((*call)->id));
+        calls_.erase(calls_.find(call.id));
     }
     return result;
 }
@@ -220,10 +232,15 @@ Result<> Relay::answer(const Request& request, ng::Writer& out) {
     if (!call) return std::unexpected(call.error());
     Party* caller = (*call)->find(request.from_tag);
     if (!caller) return fail("From-tag not found");
+    if (request.fragment) {
+        Party* sender = (*call)->find(request.to_tag);
+        if (!sender) return fail("To-tag not found");
+        return Negotiation(house(), **call, request).trickle(*sender);
+    }
     const auto answerer = answerer_of(**call, *caller, request);
     if (!answerer) return std::unexpected(answerer.error());
     (*call)->last_signal = wall();
-    Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
+    Negotiation negotiation(house(), **call, request);
     auto sdp = negotiation.answer(**answerer, *caller);
     if (!sdp) return std::unexpected(sdp.error());
     (*call)->answered = true;

@@ -134,12 +134,18 @@ private:
     Result<Party*> selected(Call& call, const Request& request);
     Result<> gate(const Request& request, bool Party::* party, bool Call::* call, bool on);
     void end(Call& call);
+    Negotiation::House house() {
+        return {engine_, interfaces_, settings_, instance_, identity_.current()};
+    }
+    /// A call that a failed request has made is undone.
+    Result<> undo(Call& call, bool fresh, Result<> result);
     void tell_unknown(const Request& request);
     WallTime wall() const { return clock_.wall(); }
 
     Settings settings_;
     Clock clock_;
     Random random_;
+    dtls::DailyIdentity identity_;  ///< our certificate, renewed while calls go on
     std::string instance_;
     Interfaces interfaces_;
     media::RelayEngine engine_;

@@ -71,12 +71,13 @@ Result<> Relay::publish(const Request& request, ng::Writer& out) {
     std::string made_id;
     auto call = call_to_make(request, made_id);
     if (!call) return std::unexpected(call.error());
+    const bool fresh = (*call)->parties.empty();
     const std::string tag = tag_or_made(request.from_tag);
     const auto found = (*call)->find_or_add(tag, wall());
-    if (!found) return std::unexpected(found.error());
+    if (!found) return undo(**call, fresh, std::unexpected(found.error()));
     Party& party = **found;
-    Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
-    if (auto taken = negotiation.take_offer(party); !taken) return taken;
+    Negotiation negotiation(house(), **call, request);
+    if (auto taken = negotiation.take_offer(party); !taken) return undo(**call, fresh, taken);
     (*call)->answered = true;
     (*call)->last_signal = wall();
     (*call)->route();
@@ -108,13 +109,17 @@ Result<> Relay::subscribe_request(const Request& request, ng::Writer& out) {
                                     [](const auto& s) { return s.signalled && !s.refused; });
     });
     if (sources.empty()) return fail("No call participant specified that sends anything");
+    const bool fresh = listener == nullptr;
     if (!listener) {
         auto added = (*call)->add(tag, wall());
         if (!added) return std::unexpected(added.error());
         listener = *added;
     }
-    Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
-    if (auto made = negotiation.make_offer(*listener, sources); !made) return made;
+    Negotiation negotiation(house(), **call, request);
+    if (auto made = negotiation.make_offer(*listener, sources); !made) {
+        if (fresh) (*call)->remove(*listener);
+        return made;
+    }
     (*call)->last_signal = wall();
     out.pair("sdp", describe(*listener, random_.next() >> 2, sdp::Direction::sendonly,
                              listener->sections.size() * 128, request));
@@ -132,7 +137,7 @@ Result<> Relay::subscribe_answer(const Request& request, ng::Writer&) {
     if (!call) return std::unexpected(call.error());
     Party* listener = request.to_tag.empty() ? nullptr : (*call)->find(request.to_tag);
     if (!listener) return fail("To-tag not found");
-    Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
+    Negotiation negotiation(house(), **call, request);
     if (auto taken = negotiation.take_answer(*listener); !taken) return taken;
     (*call)->last_signal = wall();
     (*call)->route();
@@ -153,17 +158,19 @@ Result<> Relay::create(const Request& request, ng::Writer& out) {
     std::string made_id;
     auto call = call_to_make(request, made_id);
     if (!call) return std::unexpected(call.error());
+    const bool fresh = (*call)->parties.empty();
     const std::string tag = tag_or_made(request.from_tag);
     const auto found = (*call)->find_or_add(tag, wall());
-    if (!found) return std::unexpected(found.error());
+    if (!found) return undo(**call, fresh, std::unexpected(found.error()));
     Party& party = **found;
     if (party.sections.empty()) party.sections.emplace_back();
     Section& section = party.sections.front();
     section.kind = "audio";
     section.protocol = request.protocol.empty() ? "RTP/AVP" : std::string(request.protocol);
     section.payloads = standard_payloads;
-    Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
-    if (auto opened = negotiation.open_for_offer(party, section); !opened) return opened;
+    Negotiation negotiation(house(), **call, request);
+    if (auto opened = negotiation.open_for_offer(party, section); !opened)
+        return undo(**call, fresh, opened);
     (*call)->last_signal = wall();
     out.pair("sdp", describe(party, random_.next() >> 2, sdp::Direction::sendrecv, 128, request));
     out.pair("call-id", (*call)->id).pair("from-tag", tag);
@@ -176,7 +183,7 @@ Result<> Relay::create_answer(const Request& request, ng::Writer&) {
     if (!call) return std::unexpected(call.error());
     Party* party = (*call)->find(request.from_tag);
     if (!party) return fail("From-tag not found");
-    Negotiation negotiation({engine_, interfaces_, settings_, instance_}, **call, request);
+    Negotiation negotiation(house(), **call, request);
     if (auto taken = negotiation.take_answer(*party); !taken) return taken;
     (*call)->answered = true;
     (*call)->last_signal = wall();

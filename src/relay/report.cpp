@@ -1,5 +1,6 @@
 // What `query`, `delete` and `statistics` tell (docs/relay.md).
 #include <algorithm>
+#include <array>
 
 #include "relay/relay.hpp"
 
@@ -33,6 +34,7 @@ std::pair<std::string_view, std::string_view> mode_of(const Party& party, const 
     if (section.passthrough) return {"forward", "SRTP passes under the parties' own keys"};
     if (!section.opaque && !section.sdes.ours().empty() && section.secure())
         return {"srtp", "this party's keys are not the other's"};
+    if (section.webrtc.on) return {"srtp", "DTLS gave this party keys of its own"};
     if (section.opaque) return {"forward", "not looked into"};
     return {"forward", "no in-kernel forwarder is built yet"};
 }
@@ -54,6 +56,21 @@ struct Sum {
     }
 };
 
+// How far ICE and DTLS are, of the path that carries the section.
+void path_of(ng::Writer& out, const Party& party, const Section& section) {
+    using Figures = media::StreamFigures;
+    constexpr std::array<std::string_view, 6> ice{"none",      "waiting",   "checking",
+                                                  "connected", "completed", "failed"};
+    constexpr std::array<std::string_view, 4> dtls{"none", "handshake", "connected", "ended"};
+    const Section& carrier = section.carrier ? party.sections[*section.carrier] : section;
+    const auto& figures = carrier.side->figures();
+    out.pair("ICE state", ice[static_cast<std::size_t>(figures.ice.get())]);
+    out.pair("DTLS state", dtls[static_cast<std::size_t>(figures.dtls.get())]);
+    if (figures.dtls.get() == Figures::Dtls::connected)
+        out.pair("DTLS suite",
+                 srtp::info_of(static_cast<srtp::Suite>(figures.srtp_suite.get())).name);
+}
+
 void media_flags(ng::Writer& out, const Section& section) {
     out.key("flags").list();
     if (section.side) out.string("initialized");
@@ -61,6 +78,15 @@ void media_flags(ng::Writer& out, const Section& section) {
     if (!section.refused && sdp::receives(section.direction)) out.string("recv");
     if (section.mux) out.string("rtcp-mux");
     if (!section.sdes.ours().empty()) out.string("SDES");
+    if (section.webrtc.on) {
+        out.string("DTLS-SRTP");
+        out.string(section.webrtc.role() == dtls::Role::client ? "DTLS role active"
+                                                               : "DTLS role passive");
+        if (section.webrtc.ice) out.string("ICE").string("trickle ICE");
+        if (section.webrtc.ice && section.side && section.side->figures().ice_controls.get())
+            out.string("ICE controlling");
+    }
+    if (section.carrier) out.string("bundled");
     if (section.passthrough) out.string("passthrough");
     if (section.side && !section.place.target.symmetric) out.string("asymmetric");
     out.end();
@@ -117,6 +143,7 @@ void Relay::report(const Call& call, ng::Writer& out) const {
             if (!section.payloads.empty()) out.pair("codec", section.payloads.front().codec.name);
             out.pair("mode", mode).pair("why", why);
             media_flags(out, section);
+            if (section.webrtc.on && section.side) path_of(out, *party, section);
             out.key("streams").list();
             if (section.side) {
                 const auto& figures = section.side->figures();

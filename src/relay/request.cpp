@@ -131,6 +131,79 @@ void mux(Request& request, Text value, Text plain) {
         unknown(request, "rtcp-mux", value);
 }
 
+void ice_lite(Request& request, Text value, Text plain) {
+    if (plain == "forward")
+        request.ice_lite = {true, false};
+    else if (plain == "backward")
+        request.ice_lite = {false, true};
+    else if (plain == "both")
+        request.ice_lite = {true, true};
+    else if (means_off(plain))
+        request.ice_lite = {false, false};
+    else
+        unknown(request, "ice-lite", value);
+}
+
+void ice(Request& request, Text value, Text plain) {
+    using enum Request::Ice;
+    if (plain == "remove" || means_off(plain))
+        request.ice = remove;
+    else if (plain == "force" || plain == "force-relay")  // ours are the only candidates anyway
+        request.ice = force;
+    else if (plain == "default")
+        request.ice = as_it_came;
+    else if (plain == "optional")
+        request.ice = optional;
+    else if (plain.starts_with("lite-"))
+        ice_lite(request, value, plain.substr(5));
+    else if (plain != "trickle" && plain != "ice2")
+        unknown(request, "ice", value);
+}
+
+void dtls(Request& request, Text value, Text plain) {
+    if (means_off(plain))
+        request.dtls_off = true;
+    else if (plain == "passive" || plain == "active")
+        request.dtls_passive = plain == "passive";
+    else
+        unknown(request, "dtls", value);
+}
+
+void dtls_reverse(Request& request, Text value, Text plain) {
+    if (plain == "passive" || plain == "active")
+        request.dtls_passive_reverse = plain == "passive";
+    else
+        unknown(request, "dtls-reverse", value);
+}
+
+void dtls_fingerprint(Request& request, Text value, Text) {
+    std::string name(value);
+    std::ranges::replace(name, '_', '-');
+    if (istarts_with(name, "sha") && !name.substr(3).starts_with("-")) name.insert(3, "-");
+    request.dtls_hash = dtls::hash_named(name);
+    if (!request.dtls_hash) unknown(request, "dtls-fingerprint", value);
+}
+
+void bundle(Request& request, Text value, Text plain) {
+    if (plain == "offer" || plain == "require" || plain == "strict")
+        request.bundle_offer = request.bundle_accept = true;
+    else if (plain == "accept")
+        request.bundle_accept = true;
+    else if (plain == "reject")
+        request.bundle_reject = true;
+    else
+        unknown(request, "bundle", value);
+}
+
+// What a browser needs of us, in one word.
+void webrtc(Request& request) {
+    request.protocol = "UDP/TLS/RTP/SAVPF";
+    request.ice = Request::Ice::force;
+    request.mux_offer = request.mux_require = true;
+    request.no_rtcp_attribute = request.sdes_off = true;
+    request.generate_mid = request.bundle_offer = request.bundle_accept = true;
+}
+
 // Suites are compared as they are spelt; `plain` has lost the underscores.
 void sdes(Request& request, Text value, Text plain) {
     const auto suite_after = [&](std::size_t prefix) {
@@ -272,6 +345,12 @@ const std::unordered_map<std::string_view, Item>& keys() {
         {"osrtp", osrtp},
         {"rtcp-mux", mux},
         {"sdes", sdes},
+        {"ice", ice},
+        {"ice-lite", ice_lite},
+        {"dtls", dtls},
+        {"dtls-reverse", dtls_reverse},
+        {"dtls-fingerprint", dtls_fingerprint},
+        {"bundle", bundle},
         {"ptime", milliseconds<&Request::ptime>},
         {"ptime-reverse", milliseconds<&Request::ptime_reverse>},
         {"replace", replace},
@@ -342,6 +421,11 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"skip-recording-db", yes<&Request::skip_recording_db>},
         {"discard-recording", yes<&Request::discard_recording>},
         {"exclude-recording", yes<&Request::exclude_recording>},
+        {"generate-mid", yes<&Request::generate_mid>},
+        {"fragment", yes<&Request::fragment>},
+        {"reject-ice", yes<&Request::reject_ice>},
+        {"webrtc", [](Request& request, Text, Text) { webrtc(request); }},
+        {"no-tls-id", nothing},
         {"no-port-latching", nothing},
         // Names of what we do anyway.
         {"trickle-ice", nothing},
@@ -412,7 +496,8 @@ private:
             return known->second(request_, "", "");
         // An item of a list, with the list's key in front: `rtcp-mux-offer`, `codec-strip-PCMA`.
         for (const Text list : {"rtcp-mux", "sdes", "replace", "from-tags", "direction", "osrtp",
-                                "sdp-media-remove", "endpoint-learning", "supports"}) {
+                                "sdp-media-remove", "endpoint-learning", "supports", "ice-lite",
+                                "ice", "dtls-reverse", "dtls-fingerprint", "dtls", "bundle"}) {
             if (plain.starts_with(list) && plain.size() > list.size() + 1 &&
                 plain[list.size()] == '-')
                 return item(list, word.substr(list.size() + 1));

@@ -12,6 +12,7 @@
 
 #include "base/address.hpp"
 #include "base/result.hpp"
+#include "wire/dtls/fingerprint.hpp"
 #include "wire/ng/document.hpp"
 #include "wire/srtp/suite.hpp"
 
@@ -70,6 +71,16 @@ struct Request {
     bool mux_offer = false, mux_require = false, mux_demux = false, mux_accept = false,
          mux_reject = false;
     bool no_rtcp_attribute = false, full_rtcp_attribute = false;
+
+    // ICE, DTLS, bundles.
+    enum class Ice : std::uint8_t { as_it_came, remove, force, optional };
+    std::optional<Ice> ice;
+    std::optional<std::pair<bool, bool>> ice_lite;  ///< towards the receiver, towards the sender
+    bool generate_mid = false, fragment = false, reject_ice = false;
+    std::optional<bool> dtls_passive, dtls_passive_reverse;  ///< the role that we prefer
+    bool dtls_off = false, dtls_reverse_off = false;
+    std::optional<dtls::Hash> dtls_hash;
+    bool bundle_offer = false, bundle_accept = false, bundle_reject = false;
 
     // SDES.
     bool sdes_off = false, sdes_nonew = false, sdes_pad = false, sdes_lifetime = false,

@@ -76,9 +76,9 @@ TEST(Request, TemplatesCountBeforeWhatTheMessageSays) {
 }
 
 TEST(Request, WhatIsNotUnderstoodIsKeptForTheLog) {
-    const Read read(R"({"frobnicate": "x", "flags": ["sideways"], "ICE": "force"})");
+    const Read read(R"({"frobnicate": "x", "flags": ["sideways"], "sidewise": "force"})");
     EXPECT_EQ(read.request.unknown,
-              (std::vector<std::string>{"frobnicate=x", "sideways", "ice=force"}));
+              (std::vector<std::string>{"frobnicate=x", "sideways", "sidewise=force"}));
 }
 
 }  // namespace

@@ -31,11 +31,13 @@ bool is_dtls(std::string_view name) {
     return is_one_of(name, names);
 }
 
+bool is_ice_text(std::string_view attribute) { return is_ice(split_once(attribute, ':').first); }
+
 // What is written anew, in its place, or is of no use to the other side.
 bool is_ours(std::string_view name) {
-    constexpr std::array<std::string_view, 11> names{
-        "rtpmap",   "fmtp",   "rtcp-fb", "extmap",        "mid",     "rtcp",
-        "rtcp-mux", "crypto", "ptime",   "rtcp-mux-only", "key-mgmt"};
+    constexpr std::array<std::string_view, 12> names{
+        "bundle-only", "rtpmap",   "fmtp",   "rtcp-fb", "extmap",        "mid",
+        "rtcp",        "rtcp-mux", "crypto", "ptime",   "rtcp-mux-only", "key-mgmt"};
     return is_one_of(name, names) || is_ice(name);
 }
 
@@ -105,6 +107,8 @@ private:
             else if (passes(came, session))
                 raw(came);
         }
+        if (!session.bundle.empty()) line("a=group:BUNDLE {}", session.bundle);
+        if (session.lite) line("a=ice-lite");
         if (!session.mark.empty()) line("a=rtpengine:{}", session.mark);
         edit(0, rules_.attributes_global);
     }
@@ -149,7 +153,11 @@ private:
         if (section.keep_dtls)
             for (const auto& came : media.attributes)
                 if (is_dtls(came.name)) attribute(came);
+        for (const auto& own : section.transport)
+            if (!is_ice_text(own)) line("a={}", own);
         if (section.ptime) line("a=ptime:{}", *section.ptime);
+        for (const auto& own : section.transport)
+            if (is_ice_text(own)) line("a={}", own);
     }
 
     static bool names_direction(const sdp::Media& media) {

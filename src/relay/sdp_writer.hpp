@@ -31,7 +31,8 @@ struct SectionOutput {
     bool full_rtcp = false;
     bool mux = false;
     std::vector<std::string> crypto;
-    bool keep_dtls = false;  ///< fingerprint and setup are the parties' own affair
+    std::vector<std::string> transport;  ///< DTLS and ICE of our own: whole attributes
+    bool keep_dtls = false;              ///< fingerprint and setup are the parties' own affair
     std::optional<unsigned> ptime;
 };
 
@@ -42,6 +43,8 @@ struct SessionOutput {
     std::string_view mark;  ///< value of the attribute against loops; empty: none
     bool keep_dtls = false;
     bool keep_direction = false;
+    bool lite = false;   ///< `a=ice-lite`
+    std::string bundle;  ///< MIDs of `a=group:BUNDLE`; empty: none
 };
 
 /// Writes the description that goes to the other party: lines that nobody here understands stay in

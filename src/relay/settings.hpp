@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 #include "relay/interfaces.hpp"
 #include "relay/request.hpp"
+#include "wire/dtls/certificate.hpp"
 #include "wire/recording/pcap.hpp"
 
 namespace strowger::relay {
@@ -40,6 +41,9 @@ struct Settings {
     Learning learning = Learning::delayed;
     bool sip_source = false;
     Record record;
+    bool dtls_passive = false;
+    dtls::Certificate::Key dtls_key = dtls::Certificate::Key::ecdsa_p256;
+    std::size_t dtls_mtu = 1200;
     std::map<std::string, std::string, std::less<>> templates;  ///< flags by name
     int log_level = 6;
     std::string pidfile;

@@ -1,0 +1,126 @@
+#include "media/relay_path.hpp"
+
+#include "base/log.hpp"
+#include "io/clock.hpp"
+#include "media/shard.hpp"
+
+namespace strowger::media {
+
+using Ice = StreamFigures::Ice;
+using Dtls = StreamFigures::Dtls;
+
+RelayPath::RelayPath(Start start, Transport& transport, std::shared_ptr<StreamFigures> figures)
+    : random_(Random::system()),
+      transport_(transport),
+      figures_(std::move(figures)),
+      session_(std::move(start.config), random_, io::monotonic_now()),
+      timer_([this](Time now) {
+          session_.tick(now);
+          work(now);
+      }) {
+    for (const auto& candidate : start.candidates) (void)session_.ice().add_local(candidate, 0);
+    tell();
+}
+
+void RelayPath::enter(Shard& shard) {
+    shard_ = &shard;
+    work(shard.now());
+}
+
+void RelayPath::leave() {
+    if (shard_) shard_->timers().disarm(timer_);
+    shard_ = nullptr;
+}
+
+void RelayPath::set_peer(const WebrtcPeer& peer) {
+    has_ice_ = !peer.credentials.empty();
+    const Time now = shard_->now();
+    if (auto set = session_.set_peer(peer, now); !set)
+        LOG_WARNING((log::About{"relay"}), "{}", set.error().text());
+    work(now);
+}
+
+void RelayPath::restart(const ice::Credentials& local, const WebrtcPeer& peer) {
+    const Time now = shard_->now();
+    if (auto restarted = session_.restart(local, peer, now); !restarted)
+        LOG_WARNING((log::About{"relay"}), "{}", restarted.error().text());
+    work(now);
+}
+
+void RelayPath::add_candidates(const std::vector<ice::Candidate>& candidates, bool last) {
+    for (const auto& candidate : candidates) (void)session_.ice().add_remote(candidate);
+    if (last) session_.ice().end_of_candidates();
+    const Time now = shard_->now();
+    session_.tick(now);
+    work(now);
+}
+
+void RelayPath::close() {
+    session_.close();
+    if (shard_) work(shard_->now());
+}
+
+WebrtcSession::Media RelayPath::receive(MutableBytes datagram, const SocketAddress& from,
+                                        Time now) {
+    const auto media = session_.receive(0, from, datagram, now);
+    // Media neither moves deadlines nor is answered, but for a lite side, whose consent it keeps.
+    if (media.kind == WebrtcSession::Media::Kind::none) work(now);
+    return media;
+}
+
+std::size_t RelayPath::send(const std::optional<WebrtcSession::Protected>& packet) {
+    if (!packet || !transport_.rtp_socket().send_to(packet->bytes, packet->to)) return 0;
+    return packet->bytes.size();
+}
+
+std::size_t RelayPath::send_rtp(MutableBytes buffer, std::size_t size) {
+    return send(session_.protect_rtp(buffer, size));
+}
+
+std::size_t RelayPath::send_rtcp(MutableBytes buffer, std::size_t size) {
+    return send(session_.protect_rtcp(buffer, size));
+}
+
+void RelayPath::work(Time now) {
+    (void)now;
+    while (session_.poll(transmit_))
+        (void)transport_.rtp_socket().send_to(transmit_.bytes, transmit_.to);
+    WebrtcSession::Event event;
+    while (session_.poll(event))
+        if (event.kind == WebrtcSession::Event::Kind::ended &&
+            session_.end() != WebrtcSession::End::closed)
+            LOG_NOTICE((log::About{"relay"}), "port {}: {}", transport_.sockets().port,
+                       session_.reason());
+    tell();
+    if (!shard_) return;
+    if (const Time next = session_.deadline(); next == Time::max())
+        shard_->timers().disarm(timer_);
+    else
+        shard_->timers().arm(timer_, next);
+}
+
+void RelayPath::tell() {
+    const auto& agent = session_.ice();
+    auto ice = Ice::none;
+    if (has_ice_) switch (agent.state()) {
+            case ice::Agent::State::waiting: ice = Ice::waiting; break;
+            case ice::Agent::State::checking: ice = Ice::checking; break;
+            case ice::Agent::State::connected: ice = Ice::connected; break;
+            case ice::Agent::State::completed: ice = Ice::completed; break;
+            case ice::Agent::State::failed: ice = Ice::failed; break;
+        }
+    // A selected path whose consent is gone is none (RFC 7675).
+    const auto path = session_.path();
+    if (ice == Ice::completed && !path) ice = Ice::failed;
+    figures_->ice.set(ice);
+    figures_->ice_controls.set(agent.role() == ice::Role::controlling);
+    figures_->dtls.set(session_.connected() ? Dtls::connected
+                       : session_.ended()   ? Dtls::ended
+                                            : Dtls::handshake);
+    if (const auto suite = session_.suite())
+        figures_->srtp_suite.set(static_cast<std::uint8_t>(*suite));
+    figures_->confirmed.set(session_.connected() && path);
+    if (path && path->from != figures_->remote()) figures_->set_remote(path->from);
+}
+
+}  // namespace strowger::media

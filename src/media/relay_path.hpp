@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/random.hpp"
+#include "media/stream_figures.hpp"
+#include "media/timers.hpp"
+#include "media/transport.hpp"
+#include "media/webrtc_session.hpp"
+
+namespace strowger::media {
+
+class Shard;
+
+/// ICE, DTLS and SRTP at the RTP port of a relayed stream (RFC 8445, RFC 5764): the same session as
+/// the echo peer's, on a media thread. It lives as long as the party keeps its certificate; when
+/// the party is silent or gone, a restart of ICE brings it back.
+///
+/// The stream hands it every datagram, and everything that is to go out.
+class RelayPath {
+public:
+    struct Start {
+        WebrtcSession::Config config;
+        std::vector<ice::Candidate> candidates;  ///< our own, all of the RTP port
+    };
+
+    RelayPath(Start start, Transport& transport, std::shared_ptr<StreamFigures> figures);
+    RelayPath(const RelayPath&) = delete;
+
+    void enter(Shard& shard);  ///< its deadlines are that thread's from now on
+    void leave();
+
+    void set_peer(const WebrtcPeer& peer);
+    void restart(const ice::Credentials& local, const WebrtcPeer& peer);
+    void add_candidates(const std::vector<ice::Candidate>& candidates, bool last);
+    void close();  ///< says goodbye
+
+    /// What came, by whomever; a packet of the party's is left in the clear at the front.
+    WebrtcSession::Media receive(MutableBytes datagram, const SocketAddress& from, Time now);
+    /// The size that went out; 0: it did not, as there is no path or no key yet.
+    std::size_t send_rtp(MutableBytes buffer, std::size_t size);
+    std::size_t send_rtcp(MutableBytes buffer, std::size_t size);
+    bool connected() const { return session_.connected(); }
+
+private:
+    void work(Time now);
+    void tell();
+    std::size_t send(const std::optional<WebrtcSession::Protected>& packet);
+
+    Random random_;
+    Transport& transport_;
+    std::shared_ptr<StreamFigures> figures_;  // the stream's
+    WebrtcSession session_;
+    bool has_ice_ = true;
+    WebrtcSession::Transmit transmit_;
+    Shard* shard_ = nullptr;
+    Timer timer_;
+};
+
+}  // namespace strowger::media

@@ -1,0 +1,160 @@
+// ICE, DTLS and bundles in offers and answers.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bitset>
+
+#include "base/text.hpp"
+#include "relay/negotiation.hpp"
+
+namespace strowger::relay {
+
+void Negotiation::remember_webrtc(Party& from, Party& to, bool is_offer) {
+    from.bundle.clear();
+    if (const auto* group = sdp_->bundle())
+        for (const auto mid : group->mids) from.bundle.emplace_back(mid);
+    if (is_offer) {
+        if (request_.bundle_accept) from.bundle_accept = true;
+        if (request_.bundle_reject) from.bundle_accept = false;
+        to.bundle_offered = to.bundle_offered || request_.bundle_offer;
+    } else {
+        if (request_.bundle_accept) to.bundle_accept = true;
+        if (request_.bundle_reject) to.bundle_accept = false;
+    }
+    // Which sections ride is found out anew, in their order.
+    if (!is_offer)
+        for (Party* party : {&from, &to})
+            for (auto& section : party->sections) section.carrier.reset();
+}
+
+// Two phones that agree on DTLS by themselves may do so, where there is nothing to convert and no
+// ICE whose paths would have to be found for each.
+bool Negotiation::goes_through(const Section& theirs, const Section& ours,
+                               const sdp::Media& media) const {
+    if (!is_dtls(theirs.protocol) || !is_dtls(ours.protocol)) return false;
+    if (theirs.webrtc.begun() || ours.webrtc.begun() || request_.recrypt) return false;
+    if (request_.ice == Request::Ice::force || request_.dtls_passive) return false;
+    return !sdp_->attribute_for(media, "ice-ufrag");
+}
+
+Webrtc::Local Negotiation::local_of(const Section& section) const {
+    const IpAddress address = request_.media_address.value_or(section.local->advertised);
+    return {house_.identity, {address, section.side->port()}, house_.settings.dtls_mtu};
+}
+
+Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Section& ours,
+                                   const sdp::Media& media, bool is_offer) {
+    for (Section* section : {&theirs, &ours})
+        if (!section->webrtc.on) section->webrtc.end(*section->side);
+    const auto ice = request_.ice.value_or(Request::Ice::as_it_came);
+    if (theirs.webrtc.on) {
+        if (auto read = theirs.webrtc.read(*sdp_, media); !read) return read;
+        if (is_offer)
+            theirs.webrtc.ice = theirs.webrtc.party_has_ice() && !request_.reject_ice;
+        else
+            theirs.webrtc.ice = theirs.webrtc.ice && theirs.webrtc.party_has_ice();
+        if (is_offer && request_.ice_lite) theirs.webrtc.lite = request_.ice_lite->second;
+    }
+    if (is_offer) {
+        if (!ours.webrtc.on) return {};
+        if (!ours.webrtc.begun()) {
+            const bool wanted = ice == Request::Ice::force ||
+                                (ice == Request::Ice::as_it_came && theirs.webrtc.party_has_ice());
+            ours.webrtc.ice = wanted && !request_.reject_ice;
+            if (request_.ice_lite) ours.webrtc.lite = request_.ice_lite->first;
+        }
+        ours.mux_offered = ours.mux = true;  // DTLS is spoken at one port only
+        if (media.mid.empty() ? request_.generate_mid || to.bundle_offered : true) {
+            const auto index = static_cast<std::size_t>(&media - sdp_->media.data());
+            ours.mid = media.mid.empty() ? fmt::to_string(index) : std::string(media.mid);
+        }
+        ours.webrtc.offer(*ours.side, local_of(ours));
+        return {};
+    }
+    if (ours.webrtc.on && ice == Request::Ice::remove) ours.webrtc.ice = false;
+    if (theirs.webrtc.on) {
+        if (from.bundle_offered) group(from, theirs);
+        if (theirs.carrier)
+            theirs.webrtc.end(*theirs.side);
+        else if (auto done = theirs.webrtc.answered(*theirs.side, local_of(theirs)); !done)
+            return done;
+        theirs.mux = true;
+    }
+    if (ours.webrtc.on) {
+        if (to.bundle_accept) group(to, ours);
+        const bool passive = request_.dtls_passive_reverse.value_or(
+            request_.dtls_passive.value_or(house_.settings.dtls_passive));
+        if (ours.carrier)
+            ours.webrtc.end(*ours.side);
+        else if (auto done = ours.webrtc.answer(*ours.side, local_of(ours), passive); !done)
+            return done;
+        ours.mux = ours.mux_theirs;
+    }
+    return {};
+}
+
+// The first section of the party's group that is not refused carries the others.
+void Negotiation::group(Party& party, Section& section) {
+    const auto grouped = [&](const Section& s) {
+        return std::ranges::find(party.bundle, s.mid) != party.bundle.end();
+    };
+    if (section.mid.empty() || !grouped(section)) return;
+    for (std::size_t i = 0; i < party.sections.size(); ++i) {
+        const Section& first = party.sections[i];
+        if (&first == &section) return;
+        if (first.webrtc.on && !first.refused && first.side && grouped(first)) {
+            section.carrier = i;
+            return;
+        }
+    }
+}
+
+std::vector<std::string> Negotiation::transport_lines(Party& to, const Section& ours) const {
+    const Section& carrier = ours.carrier ? to.sections[*ours.carrier] : ours;
+    const auto hash = request_.dtls_hash.value_or(dtls::Hash::sha_256);
+    return carrier.webrtc.lines(local_of(carrier), hash);
+}
+
+// In an offer all sections that a browser could tell apart on one path; in an answer those that the
+// party grouped itself.
+std::string Negotiation::bundle_of(Party& to, const std::vector<SectionOutput>& outputs,
+                                   bool is_offer) const {
+    if (is_offer ? !to.bundle_offered : !to.bundle_accept) return {};
+    std::string mids;
+    std::bitset<128> types;
+    std::size_t at = 0;
+    for (const auto& out : outputs) {
+        const Section& section = to.sections[std::min(at++, to.sections.size() - 1)];
+        if (!out.source || out.untouched || !section.webrtc.on || section.mid.empty()) continue;
+        if (!is_offer && std::ranges::find(to.bundle, section.mid) == to.bundle.end()) continue;
+        if (is_offer)
+            for (const auto token : out.formats) {
+                const auto type = parse_number<std::uint8_t>(token);
+                if (!type || *type >= types.size()) continue;
+                if (types[*type]) return {};  // one number for two things
+                types.set(*type);
+            }
+        if (!mids.empty()) mids += ' ';
+        mids += section.mid;
+    }
+    return mids;
+}
+
+Result<> Negotiation::trickle(Party& from) {
+    const auto sdp = sdp::Session::parse(request_.sdp);
+    if (!sdp) return fail("Failed to parse SDP: {}", sdp.error().text());
+    for (std::size_t i = 0; i < sdp->media.size(); ++i) {
+        const auto& media = sdp->media[i];
+        for (std::size_t at = 0; at < from.sections.size(); ++at) {
+            Section& section = from.sections[at];
+            const bool meant = media.mid.empty() ? at == i : section.mid == media.mid;
+            if (!meant || !section.side) continue;
+            Section& carrier = section.carrier ? from.sections[*section.carrier] : section;
+            carrier.webrtc.trickle(*carrier.side, media::read_candidates(media),
+                                   media.attribute("end-of-candidates").has_value());
+        }
+    }
+    return {};
+}
+
+}  // namespace strowger::relay

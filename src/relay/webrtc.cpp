@@ -1,0 +1,131 @@
+#include "relay/webrtc.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace strowger::relay {
+namespace {
+
+// A phone may ring for minutes before anybody answers: the relay's own timeouts end calls, not ICE.
+constexpr Duration for_ever = std::chrono::hours{24 * 365};
+
+}  // namespace
+
+bool is_dtls(std::string_view protocol) { return istarts_with(protocol, "UDP/TLS/RTP/"); }
+
+std::uint8_t mid_extension(const sdp::Media& media) {
+    for (const auto value : media.attribute_values("extmap")) {
+        const auto [id, rest] = split_once(value, ' ');
+        if (split_once(rest, ' ').first == "urn:ietf:params:rtp-hdrext:sdes:mid")
+            return parse_number<std::uint8_t>(split_once(id, '/').first).value_or(0);
+    }
+    return 0;
+}
+
+Result<> Webrtc::read(const sdp::Session& session, const sdp::Media& media) {
+    auto peer = media::read_dtls_peer(session, media);
+    if (!peer) return std::unexpected(peer.error().within(fmt::format("m={}", media.kind)));
+    const auto setup = media::read_setup(session, media);
+    if (!setup) return std::unexpected(setup.error());
+    theirs_ = std::move(*peer);
+    their_setup_ = *setup;
+    return {};
+}
+
+void Webrtc::begin(media::RelaySide& side, const Local& local) {
+    if (local_.empty()) local_ = ice::Credentials::generate();
+    identity_ = local.identity;
+    media::RelayPath::Start start;
+    auto& config = start.config;
+    config.ice.role = controls ? ice::Role::controlling : ice::Role::controlled;
+    config.ice.lite = lite;
+    config.ice.local = local_;
+    config.identity = identity_;
+    config.dtls.mtu = local.mtu;
+    config.outlives_path = true;
+    config.repeats = srtp::Sender::Repeats::allowed;
+    config.stun_patience = config.connect_patience = for_ever;
+    if (ice) start.candidates.push_back(ice::Candidate::host(local.address));
+    side.begin_path(std::move(start));
+    begun_ = true;
+    applied_.reset();
+}
+
+void Webrtc::offer(media::RelaySide& side, const Local& local) {
+    setup_ = dtls::Setup::actpass;
+    if (!begun_) {
+        controls = true;
+        begin(side, local);
+    }
+}
+
+Result<> Webrtc::answer(media::RelaySide& side, const Local& local, bool passive) {
+    // Who has a role keeps it (RFC 8842 section 5.3).
+    const bool same = applied_ && applied_->fingerprints == theirs_->fingerprints;
+    auto wish = passive ? dtls::Setup::passive : dtls::Setup::active;
+    if (same) wish = role_ == dtls::Role::client ? dtls::Setup::active : dtls::Setup::passive;
+    const auto setup = dtls::answer_to(their_setup_, wish);
+    if (!setup) return fail("SDP: a=setup:holdconn cannot be answered");
+    setup_ = *setup;
+    role_ = dtls::role_of(setup_);
+    return apply(side, local, true);
+}
+
+Result<> Webrtc::answered(media::RelaySide& side, const Local& local) {
+    const bool same = applied_ && applied_->fingerprints == theirs_->fingerprints;
+    if (!same)
+        role_ = their_setup_ == dtls::Setup::passive ? dtls::Role::client : dtls::Role::server;
+    return apply(side, local, false);
+}
+
+// What is new in the party's end: nothing, candidates, credentials, or its certificate.
+Result<> Webrtc::apply(media::RelaySide& side, const Local& local, bool fresh_credentials) {
+    media::WebrtcPeer peer = *theirs_;
+    if (!ice) peer.credentials = {};
+    if (peer.credentials.empty() && !peer.address)
+        return fail("DTLS without ICE: no address of the connection");
+    peer.our_role = role_;
+    const bool renewed = applied_ && (applied_->fingerprints != peer.fingerprints ||
+                                      applied_->credentials.empty() != peer.credentials.empty());
+    if (renewed && fresh_credentials) local_ = {};
+    if (!begun_ || renewed) begin(side, local);
+    if (!applied_) {
+        side.set_peer(peer);
+    } else if (applied_->credentials != peer.credentials) {
+        if (fresh_credentials) local_ = ice::Credentials::generate();
+        side.restart(local_, peer);
+    } else if (ice) {
+        side.add_candidates(peer.candidates, !peer.trickles);
+    }
+    applied_ = std::move(peer);
+    return {};
+}
+
+void Webrtc::end(media::RelaySide& side) {
+    if (begun_) side.end_path();
+    begun_ = false;
+    applied_.reset();
+}
+
+void Webrtc::trickle(media::RelaySide& side, const std::vector<ice::Candidate>& more, bool last) {
+    if (begun_ && ice) side.add_candidates(more, last);
+}
+
+// In the order of docs/relay.md: DTLS, then ICE.
+std::vector<std::string> Webrtc::lines(const Local& local, dtls::Hash hash) const {
+    std::vector<std::string> lines;
+    const auto& identity = identity_ ? identity_ : local.identity;
+    lines.push_back(fmt::format("setup:{}", dtls::name_of(setup_)));
+    lines.push_back(fmt::format("fingerprint:{}", identity->fingerprint(hash).text()));
+    if (!ice) return lines;
+    lines.push_back(fmt::format("ice-ufrag:{}", local_.ufrag));
+    lines.push_back(fmt::format("ice-pwd:{}", local_.pwd));
+    lines.push_back(ice::Candidate::host(local.address).text());
+    lines.emplace_back("end-of-candidates");
+    return lines;
+}
+
+}  // namespace strowger::relay
