@@ -1,7 +1,9 @@
 #include "pbx/applications.hpp"
 
 #include "pbx/app_dial.hpp"
+#include "pbx/app_statsd.hpp"
 #include "pbx/messages.hpp"
+#include "pbx/mix_monitor.hpp"
 #include "pbx/originate.hpp"
 
 namespace strowger::pbx {
@@ -36,6 +38,7 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_spy_applications(applications);
     add_originate_application(applications, std::move(starter));
     add_system_applications(applications);
+    add_statsd_application(applications);
 }
 
 void add_channel_functions(dialplan::Functions& functions) {
@@ -57,6 +60,7 @@ void add_channel_functions(dialplan::Functions& functions) {
     add_talk_functions(functions);
     add_presence_functions(functions);
     add_config_functions(functions);
+    add_mix_monitor_functions(functions);
 }
 
 void add_all_applications(dialplan::Applications& applications, Bridge::Starter starter) {
