@@ -48,6 +48,7 @@ constexpr std::array modules_with_applications{
     Module{"app_sendtext", "SendText"},
     Module{"app_softhangup", "SoftHangup"},
     Module{"app_stack", "Gosub GosubIf Return StackPop"},
+    Module{"app_statsd", "StatsD"},
     Module{"app_system", "System TrySystem"},
     Module{"app_transfer", "Transfer"},
     Module{"app_userevent", "UserEvent"},
