@@ -1,5 +1,6 @@
 #include "pbx/applications.hpp"
 
+#include "pbx/app_cdr.hpp"
 #include "pbx/app_dial.hpp"
 #include "pbx/app_statsd.hpp"
 #include "pbx/call_completion.hpp"
@@ -40,6 +41,7 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_originate_application(applications, std::move(starter));
     add_system_applications(applications);
     add_statsd_application(applications);
+    add_cdr_applications(applications);
 }
 
 void add_channel_functions(dialplan::Functions& functions) {

@@ -18,6 +18,7 @@ struct Module {
 constexpr std::array modules_with_applications{
     Module{"app_authenticate", "Authenticate"},
     Module{"app_bridgewait", "BridgeWait"},
+    Module{"app_cdr", "ResetCDR"},
     Module{"app_chanspy", "ChanSpy ExtenSpy DAHDIScan"},
     Module{"app_confbridge", "ConfBridge"},
     Module{"app_controlplayback", "ControlPlayback"},

@@ -43,6 +43,16 @@ exten => 730,1,Answer()
  same => n,StopMixMonitor(${ONE})
  same => n,Set(GLOBAL(STOPPED)=[${MIXMONITOR(${ONE},filename)}] ${MIXMONITOR(${TWO},filename)})
  same => n,Hangup()
+exten => 735,1,Answer()
+ same => n,Set(CDR(userfield)=kept)
+ same => n,Set(CDR(project)=bridge)
+ same => n,Wait(1.2)
+ same => n,Set(GLOBAL(BEFORE)=${CDR(billsec)} ${CDR(duration)})
+ same => n,ResetCDR(v)
+ same => n,Set(GLOBAL(KEPT)=${CDR(billsec)} ${CDR(duration)} ${CDR(userfield)} ${CDR(project)})
+ same => n,ResetCDR()
+ same => n,Set(GLOBAL(FORGOTTEN)=[${CDR(userfield)}${CDR(project)}] ${CDR(disposition)})
+ same => n,Hangup()
 exten => 740,1,StatsD(c,calls,1)
  same => n,StatsD(g,lines,+4)
  same => n,StatsD(ms,ringing,320)
@@ -133,6 +143,15 @@ def test_the_file_of_a_recording_is_known_while_it_runs(exchange, phones):
     one, two = global_value(exchange, "FILES").split()
     assert one.endswith("/of-call.wav") and two.endswith("/second.wav")
     assert global_value(exchange, "STOPPED") == f"[] {two}"
+
+
+def test_the_record_of_a_call_begins_anew_when_it_is_reset(exchange, phones):
+    call = phones["ann"].invite("735")
+    call.answered()
+    call.ended(timeout=5)
+    assert global_value(exchange, "BEFORE") == "1 1"
+    assert global_value(exchange, "KEPT") == "0 0 kept bridge"
+    assert global_value(exchange, "FORGOTTEN") == "[kept] ANSWERED"
 
 
 def test_numbers_go_to_the_statsd_server(exchange, phones, server):
