@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pbx/call_completion.hpp"
 #include "pbx/call_consent.hpp"
 #include "pbx/dial_target.hpp"
 #include "pbx/dialplan/arguments.hpp"
@@ -142,6 +143,9 @@ public:
             channel->listen(nullptr);
             co_return;
         }
+        if (const auto& wanted = CompletionSettings::of(*channel);
+            wanted.is_monitored && !monitored_)
+            monitored_.emplace(device_of(*channel), wanted);
         // A Local leg may ring or answer before `dial` returns.
         legs_.push_back(channel);
         auto preferred = caller_.codecs();
@@ -243,6 +247,13 @@ public:
     }
 
     std::string status() const { return status_; }
+
+    /// Nobody has answered: the caller may ask for the call to be completed later.
+    void offer_completion(CallCompletions& completions) const {
+        if (!monitored_ || !CompletionSettings::of(caller_).is_agent) return;
+        if (status_ == "BUSY" || status_ == "NOANSWER" || status_ == "CANCEL")
+            completions.offer(caller_, monitored_->first, status_ == "BUSY", monitored_->second);
+    }
     void conclude() {
         if (!status_.empty()) return;
         if (busy_ > 0 && busy_ >= others_)
@@ -420,6 +431,8 @@ private:
     int redirections_ = 0;
     int busy_ = 0, congested_ = 0, no_answer_ = 0, others_ = 0;
     std::shared_ptr<void> known_;
+    /// The first device to which calls may be completed.
+    std::optional<std::pair<std::string, CompletionSettings>> monitored_;
 };
 
 void set(Channel& channel, std::string_view name, std::string value) {
@@ -565,7 +578,8 @@ Task<AppResult> talk(Channel& caller, ChannelPtr callee, const OptionLetters& op
     co_return AppResult::hangup;
 }
 
-Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starter starter) {
+Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starter starter,
+                     std::shared_ptr<CallCompletions> completions) {
     auto& caller = static_cast<Channel&>(call);
     const ChannelPtr keep = caller.shared_from_this();
     const auto arguments = dialplan::split_arguments(text);
@@ -616,6 +630,7 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
         callee = co_await dialling.ring(until);
         dialling.conclude();
         status = dialling.status();
+        if (completions) dialling.offer_completion(*completions);
     }
     set(caller, "DIALSTATUS", status);
     set(caller, "DIALEDTIME",
@@ -630,7 +645,8 @@ Task<AppResult> dial(dialplan::Call& call, std::string_view text, Bridge::Starte
 }
 
 // RetryDial(announce,sleep,retries,dialargs): 0 retries means for ever.
-Task<AppResult> retry_dial(dialplan::Call& call, std::string_view text, Bridge::Starter starter) {
+Task<AppResult> retry_dial(dialplan::Call& call, std::string_view text, Bridge::Starter starter,
+                           std::shared_ptr<CallCompletions> completions) {
     auto& caller = static_cast<Channel&>(call);
     const auto raw = dialplan::split_raw(text);
     if (raw.size() < 4) {
@@ -642,7 +658,7 @@ Task<AppResult> retry_dial(dialplan::Call& call, std::string_view text, Bridge::
     const std::string dial_text(raw[3].data(), text.data() + text.size());
     const std::string announce(trim(raw[0]));
     for (unsigned tried = 0; retries == 0 || tried <= retries; ++tried) {
-        const auto result = co_await dial(call, dial_text, starter);
+        const auto result = co_await dial(call, dial_text, starter, completions);
         const auto status = caller.variable("DIALSTATUS").value_or("");
         if (result == AppResult::hangup || status == "ANSWER" || caller.hung_up() ||
             caller.jumped())
@@ -660,15 +676,16 @@ Task<AppResult> retry_dial(dialplan::Call& call, std::string_view text, Bridge::
 
 }  // namespace
 
-void add_dial_application(dialplan::Applications& applications, Bridge::Starter starter) {
-    const auto dial_with = [starter](dialplan::Call& call, std::string_view args) {
-        return dial(call, args, starter);
+void add_dial_application(dialplan::Applications& applications, Bridge::Starter starter,
+                          std::shared_ptr<CallCompletions> completions) {
+    const auto dial_with = [starter, completions](dialplan::Call& call, std::string_view args) {
+        return dial(call, args, starter, completions);
     };
     applications.add("Dial",
                      "Dial(Tech/Res[&...],timeout,options): ring, and talk to who answers first",
                      dial_with);
-    const auto retry_with = [starter](dialplan::Call& call, std::string_view args) {
-        return retry_dial(call, args, starter);
+    const auto retry_with = [starter, completions](dialplan::Call& call, std::string_view args) {
+        return retry_dial(call, args, starter, completions);
     };
     applications.add("RetryDial",
                      "RetryDial(announce,sleep,retries,destination...): Dial again and again",

@@ -25,7 +25,7 @@ Task<bool> pick_up(Channel& picker, RingingCalls::Wanted wanted) {
     auto& core = picker.core();
     if (!core.ringing.find(wanted, picker)) co_return false;
     (void)co_await picker.answer();
-    std::string sound = core.config->features.pickupsound;
+    std::string sound = picker.features()->pickupsound;
     co_await play_sound(picker, std::move(sound));
     if (picker.hung_up()) co_return true;
     auto* const call = core.ringing.find(wanted, picker);
@@ -73,7 +73,7 @@ Task<AppResult> pickup(Call& call, std::string_view args) {
     }
     channel.report(log::Level::notice,
                    fmt::format("Pickup({}): nothing rings that may be picked up", args));
-    std::string sound = channel.core().config->features.pickupfailsound;
+    std::string sound = channel.features()->pickupfailsound;
     co_await play_sound(channel, std::move(sound));
     co_return channel.hung_up() ? AppResult::hangup : AppResult::proceed;
 }

@@ -9,6 +9,7 @@
 #include "pbx/applications.hpp"
 #include "pbx/dialplan/arguments.hpp"
 #include "pbx/dialplan/substitution.hpp"
+#include "pbx/mix_monitor.hpp"
 #include "pbx/option_letters.hpp"
 #include "pbx/prompt.hpp"
 #include "pbx/recordings.hpp"
@@ -186,6 +187,7 @@ Task<AppResult> mix_monitor(Call& call, std::string_view args) {
         co_return AppResult::proceed;
     }
     channel.monitors.push_back(id);
+    remember_mix_monitor(channel, id, *path);
     (void)call.variables().set("MIXMONITOR_FILENAME", *path);
     if (const auto variable = options.argument('i'); variable && !variable->empty())
         (void)call.assign(*variable, std::to_string(id));
@@ -209,6 +211,7 @@ Task<AppResult> stop_mix_monitor(Call& call, std::string_view args) {
     std::erase_if(channel.monitors, [&](std::uint64_t id) {
         if (only && *only != id) return false;
         stopped.push_back(id);
+        forget_mix_monitor(channel, id);
         return true;
     });
     if (!party) co_return AppResult::proceed;

@@ -1,7 +1,11 @@
 #include "pbx/applications.hpp"
 
+#include "pbx/app_cdr.hpp"
 #include "pbx/app_dial.hpp"
+#include "pbx/app_statsd.hpp"
+#include "pbx/call_completion.hpp"
 #include "pbx/messages.hpp"
+#include "pbx/mix_monitor.hpp"
 #include "pbx/originate.hpp"
 
 namespace strowger::pbx {
@@ -36,6 +40,8 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_spy_applications(applications);
     add_originate_application(applications, std::move(starter));
     add_system_applications(applications);
+    add_statsd_application(applications);
+    add_cdr_applications(applications);
 }
 
 void add_channel_functions(dialplan::Functions& functions) {
@@ -57,11 +63,16 @@ void add_channel_functions(dialplan::Functions& functions) {
     add_talk_functions(functions);
     add_presence_functions(functions);
     add_config_functions(functions);
+    add_mix_monitor_functions(functions);
+    add_completion_functions(functions);
 }
 
 void add_all_applications(dialplan::Applications& applications, Bridge::Starter starter) {
     dialplan::add_builtin_applications(applications);
-    add_dial_application(applications, starter);
+    // Shared: Dial offers what the others ask for.
+    const auto completions = std::make_shared<CallCompletions>();
+    add_dial_application(applications, starter, completions);
+    add_completion_applications(applications, starter, completions);
     add_channel_applications(applications, std::move(starter));
     add_message_application(applications);
 }

@@ -14,12 +14,17 @@ constexpr const char* phones =
 constexpr const char* plan =
     "exten => 1,1,Dial(PJSIP/bob,20,tTg)\nsame => n,UserEvent(after,is: ${DIALSTATUS})\n"
     "same => n,Wait(1)\n"
+    "exten => 2,1,Set(FEATURE(atxferdropcall)=1)\nsame => n,Goto(passed,1)\n"
+    "exten => 3,1,Set(FEATURE(atxferloopdelay)=0)\nsame => "
+    "n,Set(FEATURE(atxfercallbackretries)=1)\n"
+    "same => n,Goto(passed,1)\n"
+    "exten => passed,1,Set(FEATURE(inherit)=yes)\nsame => n,Goto(1,1)\n"
     "exten => 31,1,Dial(PJSIP/carol,20)\nexten => 39,1,Hangup(17)\n"
     "exten => h,1,UserEvent(over${CHANNEL(endpoint)},is: ${ATTENDEDTRANSFER:0:9})\n";
 
 /// alice talks to bob, who (or alice) may consult carol at 31 by dialling *9.
 struct Talk : TestExchange {
-    explicit Talk(const std::string& features = {})
+    explicit Talk(const std::string& features = {}, const std::string& number = "1")
         : TestExchange(plan, phones), alice(*this), bob(*this, "bob"), carol(*this, "carol") {
         write("features.conf", "[general]\nfeaturedigittimeout=200\ntransferdigittimeout=1\n" +
                                    features +
@@ -28,7 +33,7 @@ struct Talk : TestExchange {
         EXPECT_TRUE(exchange->reload());
         core().location.bind("bob", contact_of(bob));
         core().location.bind("carol", contact_of(carol));
-        alice.invite("1");
+        alice.invite(number);
         EXPECT_TRUE(bob.pick_up());
         EXPECT_TRUE(until([&] { return alice.final_status == 200; }));
     }
@@ -187,6 +192,30 @@ TEST(AttendedTransfer, DropsTheCallInsteadWhenToldSo) {
     talk.bob.hang_up();
     talk.bob.pump(50ms);
     talk.carol.refuse(486);
+    EXPECT_FALSE(talk.bob.rings(300ms));
+    EXPECT_EQ(talk.say("after"), "ANSWER");
+}
+
+TEST(AttendedTransfer, DropsTheCallWhenTheTransferorsOwnFeaturesSaySo) {
+    Talk talk({}, "2");
+    talk.consult(talk.bob);
+    ASSERT_TRUE(talk.carol.rings());
+    talk.bob.hang_up();
+    talk.bob.pump(50ms);
+    talk.carol.refuse(486);
+    EXPECT_FALSE(talk.bob.rings(300ms));
+    EXPECT_EQ(talk.say("after"), "ANSWER");
+}
+
+TEST(AttendedTransfer, CallsTheTransferorBackAsOftenAsItsOwnFeaturesSay) {
+    Talk talk({}, "3");
+    talk.consult(talk.bob);
+    ASSERT_TRUE(talk.carol.rings());
+    talk.bob.hang_up();
+    talk.bob.pump(50ms);
+    talk.carol.refuse(486);
+    ASSERT_TRUE(talk.bob.rings());
+    talk.bob.refuse(486);
     EXPECT_FALSE(talk.bob.rings(300ms));
     EXPECT_EQ(talk.say("after"), "ANSWER");
 }

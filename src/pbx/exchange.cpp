@@ -511,10 +511,14 @@ void Exchange::invite(const sip::RequestReceived& received) {
     start_dialplan(channel, {std::move(context), std::move(exten), 1});
 }
 
-// features.conf pickupexten: a number that every context has, unless it says otherwise itself.
+// features.conf pickupexten: a number that every context has, unless it says otherwise itself. It is
+// looked at before a dialplan runs, so that an endpoint has its own by set_var.
 bool Exchange::picks_up(const config::Endpoint& endpoint, std::string_view exten) const {
     const bool may = !endpoint.pickup_group.empty() || !endpoint.named_pickup_group.empty();
-    return may && exten == config_->features.pickupexten &&
+    std::string_view code = config_->features.pickupexten;
+    for (const auto& [name, value] : endpoint.set_var)
+        if (iequals(name, "FEATURE(pickupexten)")) code = value;
+    return may && exten == code &&
            !dialplan_->exists(endpoint.context, exten, {{}, io::wall_now()});
 }
 

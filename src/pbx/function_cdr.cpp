@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "pbx/app_cdr.hpp"
 #include "pbx/applications.hpp"
 #include "pbx/dialplan/arguments.hpp"
 #include "pbx/dialplan/time_spec.hpp"
@@ -59,14 +60,12 @@ std::string field(const Channel& channel, const std::string& name, const OptionL
     if (name == "dstchannel") return channel.variable("DIALEDPEERNAME").value_or("");
     if (name == "lastapp") return channel.last_application;
     if (name == "lastdata") return channel.last_arguments;
-    if (name == "start") return time_text(channel, channel.created(), raw);
-    if (name == "answer") return time_text(channel, channel.answered_at(), raw);
+    if (name == "start") return time_text(channel, record_start(channel), raw);
+    if (name == "answer") return time_text(channel, record_answer(channel), raw);
     if (name == "end")
         return time_text(channel, channel.hung_up() ? std::optional(now) : std::nullopt, raw);
-    if (name == "duration") return duration_text(now - channel.created(), exact);
-    if (name == "billsec")
-        return duration_text(channel.answered_at() ? now - *channel.answered_at() : Duration{},
-                             exact);
+    if (name == "duration") return duration_text(now - record_start(channel), exact);
+    if (name == "billsec") return duration_text(now - record_answer(channel).value_or(now), exact);
     if (name == "disposition") return disposition(channel, raw);
     if (name == "amaflags") return raw ? "3" : "DOCUMENTATION";
     if (name == "accountcode") return channel.accountcode;

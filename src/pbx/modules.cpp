@@ -18,6 +18,7 @@ struct Module {
 constexpr std::array modules_with_applications{
     Module{"app_authenticate", "Authenticate"},
     Module{"app_bridgewait", "BridgeWait"},
+    Module{"app_cdr", "ResetCDR"},
     Module{"app_chanspy", "ChanSpy ExtenSpy DAHDIScan"},
     Module{"app_confbridge", "ConfBridge"},
     Module{"app_controlplayback", "ControlPlayback"},
@@ -48,6 +49,7 @@ constexpr std::array modules_with_applications{
     Module{"app_sendtext", "SendText"},
     Module{"app_softhangup", "SoftHangup"},
     Module{"app_stack", "Gosub GosubIf Return StackPop"},
+    Module{"app_statsd", "StatsD"},
     Module{"app_system", "System TrySystem"},
     Module{"app_transfer", "Transfer"},
     Module{"app_userevent", "UserEvent"},

@@ -9,7 +9,7 @@ namespace {
 
 /// Rings one leg until it answers, refuses, or the waiting one goes.
 Task<ChannelPtr> ring(Core& core, Bridge::Starter starter, std::shared_ptr<Bridge> bridge,
-                      ChannelPtr waiting, std::string device) {
+                      ChannelPtr waiting, std::string device, Duration patience) {
     const auto [technology, resource] = split_once(device, '/');
     DialTarget target{std::string(technology), std::string(resource)};
     std::string linkedid = waiting->linkedid();
@@ -26,8 +26,7 @@ Task<ChannelPtr> ring(Core& core, Bridge::Starter starter, std::shared_ptr<Bridg
     bridge->watch(&events);
     auto preferred = waiting->codecs();
     const auto dialled = co_await made->dial(starter, std::move(preferred));
-    const Time until =
-        core.now() + std::chrono::seconds{core.config->features.atxfernoanswertimeout};
+    const Time until = core.now() + patience;
     bool answered = false;
     while (dialled && !waiting->hung_up()) {
         const auto item = co_await events.next(until);
@@ -47,15 +46,15 @@ Task<ChannelPtr> ring(Core& core, Bridge::Starter starter, std::shared_ptr<Bridg
 
 Task<bool> call_back(Core& core, Bridge::Starter starter, std::shared_ptr<Bridge> bridge,
                      ChannelPtr transferor) {
-    const auto config = core.config;
+    const auto features = transferor->features();
+    const Duration patience = std::chrono::seconds{features->atxfernoanswertimeout};
     const auto waiting = bridge->peer_of(*transferor);
     if (!waiting) co_return false;
     const std::string device = transferor->name().substr(0, transferor->name().rfind('-'));
-    for (unsigned tried = 0; tried < config->features.atxfercallbackretries; ++tried) {
-        if (tried > 0)
-            co_await core.loop.sleep(std::chrono::seconds{config->features.atxferloopdelay});
+    for (unsigned tried = 0; tried < features->atxfercallbackretries; ++tried) {
+        if (tried > 0) co_await core.loop.sleep(std::chrono::seconds{features->atxferloopdelay});
         if (waiting->hung_up() || !bridge->has(*waiting)) co_return false;
-        const auto leg = co_await ring(core, starter, bridge, waiting, device);
+        const auto leg = co_await ring(core, starter, bridge, waiting, device, patience);
         if (!leg) continue;
         (void)co_await bridge->admit(leg);
         co_return true;

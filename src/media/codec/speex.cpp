@@ -12,6 +12,8 @@ namespace {
 
 constexpr int quality = 8;     // of 0 to 10
 constexpr int complexity = 3;  // of 1 to 10; more is hardly heard
+// libspeex writes a line to standard error for each one: whoever sends more sends no Speex.
+constexpr int max_malformed = 10;
 
 const SpeexMode* mode_of(std::uint32_t rate) {
     return speex_lib_get_mode(rate == 32000   ? SPEEX_MODEID_UWB
@@ -46,12 +48,15 @@ public:
         speex_decoder_ctl(state_.get(), SPEEX_SET_ENH, &on);
     }
     std::size_t decode(Bytes payload, std::span<Sample> out) override {
+        if (malformed_ >= max_malformed) return 0;
         speex_bits_read_from(bits_.get(), reinterpret_cast<const char*>(payload.data()),
                              static_cast<int>(payload.size()));
         std::size_t done = 0;
         // Below 5 bits nothing but padding can be left.
         while (out.size() - done >= frame_ && speex_bits_remaining(bits_.get()) >= 5) {
-            if (speex_decode_int(state_.get(), bits_.get(), out.data() + done) != 0) break;
+            const int result = speex_decode_int(state_.get(), bits_.get(), out.data() + done);
+            if (result == -2) ++malformed_;
+            if (result != 0) break;
             // It read beyond the end: what it made of that is noise.
             if (speex_bits_remaining(bits_.get()) < 0) break;
             done += frame_;
@@ -69,6 +74,7 @@ private:
     const std::size_t frame_;
     const std::unique_ptr<void, DestroyDecoder> state_;
     BitStream bits_;
+    int malformed_ = 0;
 };
 
 class Encoding final : public Encoder {
