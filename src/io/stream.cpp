@@ -112,11 +112,12 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
 
     void set_up_tcp() {
         set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-        if (options.keepalive) {
+        if (const auto& probing = options.keepalive; probing.enabled) {
+            const auto seconds = [](std::chrono::seconds s) { return static_cast<int>(s.count()); };
             set_option(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1);
-            set_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, 60);
-            set_option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, 10);
-            set_option(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, 6);
+            set_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, seconds(probing.idle));
+            set_option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, seconds(probing.interval));
+            set_option(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, probing.probes);
         }
         if (options.tos) {
             set_option(fd.get(), IPPROTO_IP, IP_TOS, options.tos);

@@ -20,13 +20,20 @@ namespace strowger::io {
 /// allowed inside them. `closed` comes exactly once, last, unless the stream was destroyed before.
 class Stream {
 public:
+    /// Of TCP: how long nothing comes before the first probe, between probes, and how many.
+    struct Keepalive {
+        bool enabled = true;
+        std::chrono::seconds idle{60};
+        std::chrono::seconds interval{10};
+        int probes = 6;
+    };
     struct Options {
         /// Bytes that may wait for a slow reader; a stream whose peer lets more pile up is closed,
         /// because memory must not grow with the peer's laziness.
         std::size_t max_queued = 4 << 20;
         Duration idle_timeout{};  ///< closed when nothing came or went for this long; zero: never
         Duration connect_timeout = std::chrono::seconds{10};  ///< TCP and TLS handshakes together
-        bool keepalive = true;  ///< TCP keep-alive: 60 s, then every 10 s, 6 times
+        Keepalive keepalive = {};
         bool quick_ack = false;  ///< TCP: acknowledge at once, see HttpServer::Options
         int tos = 0;
         std::optional<SocketAddress> local = {};  ///< bind before connecting

@@ -55,7 +55,8 @@ Task<bool> knows_pin(Channel& channel, const config::ConferenceBridge& bridge, s
 
 // The caller says its name; the file, or "" when it said nothing.
 Task<std::string> record_name(Channel& channel) {
-    co_await tell(channel, "vm-rec-name");
+    auto wish = find_prompts(channel, "vm-rec-name");
+    if (!wish.paths.empty()) (void)co_await channel.play_and_wait(std::move(wish.paths), "any");
     const auto path =
         fmt::format("{}/confbridge/name-{}", channel.core().state_directory, channel.uniqueid());
     std::string arguments = path + ".wav,2,10";

@@ -86,8 +86,8 @@ private:
     }
 
     Task<> record_name() {
-        std::string ask = "vm-rec-name";
-        co_await say(std::move(ask));
+        auto ask = find_prompts(caller_, "vm-rec-name");
+        if (!ask.paths.empty()) (void)co_await caller_.play_and_wait(std::move(ask.paths), "any");
         name_ = fmt::format("followme-{}", caller_.uniqueid());
         std::string arguments = fmt::format("{}.wav,{}", name_, name_limits);
         (void)co_await dialplan::Machine::execute(caller_, "Record", std::move(arguments));

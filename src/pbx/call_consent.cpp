@@ -38,6 +38,27 @@ bool is_full(const std::string& directory) {
     return names && names->size() >= max_names;
 }
 
+/// Whom a caller leaves need not be asked any longer: it is let go at once.
+class LeavesWith : public ChannelListener {
+public:
+    LeavesWith(Channel& caller, ChannelPtr called) : caller_(caller), called_(std::move(called)) {
+        caller_.listen(this);
+    }
+    ~LeavesWith() { caller_.listen(nullptr); }
+    LeavesWith(const LeavesWith&) = delete;
+    LeavesWith& operator=(const LeavesWith&) = delete;
+
+private:
+    void channel_event(Channel&, const ChannelEvent& event) override {
+        if (std::holds_alternative<channel::HungUp>(event) ||
+            std::holds_alternative<channel::Interrupted>(event))
+            called_->hangup(Cause::normal_clearing);
+    }
+
+    Channel& caller_;
+    ChannelPtr called_;
+};
+
 }  // namespace
 
 CallConsent::CallConsent(Channel& caller, const OptionLetters& options) : caller_(&caller) {
@@ -82,7 +103,9 @@ Task<> CallConsent::record_name() {
     }
     if (!co_await open_media(*caller_)) co_return;
     auto request = find_prompts(*caller_, "priv-recordintro");
-    if (!request.paths.empty()) (void)co_await caller_->play_and_wait(std::move(request.paths));
+    // Who knows what is wanted need not hear all of it: any key leads to the beep.
+    if (!request.paths.empty())
+        (void)co_await caller_->play_and_wait(std::move(request.paths), "any");
     std::string arguments = fmt::format("{}.wav,{}", name_file_, name_limits);
     (void)co_await dialplan::Machine::execute(*caller_, "Record", std::move(arguments));
 }
@@ -94,6 +117,7 @@ void CallConsent::keep(std::string_view decision) {
 
 Task<std::optional<std::string>> CallConsent::ask(ChannelPtr called) {
     if (!asks_) co_return std::nullopt;
+    const LeavesWith leaves(*caller_, called);
     const bool remembers = !family_.empty();
     for (int asked = 0; asked < times_asked && !called->hung_up() && !caller_->hung_up(); ++asked) {
         auto question = find_prompts(*called, "priv-callpending").paths;

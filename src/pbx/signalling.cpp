@@ -55,11 +55,21 @@ io::TlsContext::Options tls_options(const config::Transport& transport) {
     return options;
 }
 
+// What the connections of a transport are told, whoever opens them.
+void apply(const config::Transport& transport, io::Stream::Options& options) {
+    options.tos = transport.tos;
+    options.keepalive = {transport.tcp_keepalive_enable,
+                         std::chrono::seconds{transport.tcp_keepalive_idle_time},
+                         std::chrono::seconds{transport.tcp_keepalive_interval_time},
+                         transport.tcp_keepalive_probe_count};
+}
+
 // What its socket is made of: all that a running one cannot change.
 auto socket_settings(const config::Transport& t) {
     return std::tie(t.protocol, t.bind, t.tos, t.cert_file, t.priv_key_file, t.password,
                     t.ca_list_file, t.ca_list_path, t.method, t.cipher, t.verify_client,
-                    t.require_client_cert);
+                    t.require_client_cert, t.tcp_keepalive_enable, t.tcp_keepalive_idle_time,
+                    t.tcp_keepalive_interval_time, t.tcp_keepalive_probe_count);
 }
 
 }  // namespace
@@ -113,7 +123,7 @@ Result<> Signalling::open(const config::Transport& transport) {
         case Protocol::tls: {
             io::Listener::Options options;
             options.max_connections = max_connections;
-            options.stream.tos = transport.tos;
+            apply(transport, options.stream);
             if (kind == sip::Transport::tls) {
                 auto tls = io::TlsContext::server(tls_options(transport));
                 if (!tls)
@@ -437,6 +447,7 @@ Signalling::Connection* Signalling::connect(const sip::Flow& flow) {
         expected_.erase(known);
     }
     io::Stream::Options options;
+    if (const auto* rules = named(expected.transport)) apply(*rules, options);
     if (flow.transport == sip::Transport::tls) {
         options.tls = client_context(expected.transport);
         if (!options.tls) return nullptr;
@@ -523,10 +534,8 @@ Result<sip::Flow> Signalling::flow_to(sip::Transport transport, const SocketAddr
             return known.flow;
     }
     flow.id = next_flow_++;  // the connection is opened with that id when something is sent
-    if (transport == sip::Transport::tls) {
-        if (expected_.size() >= max_expected) expected_.clear();
-        expected_[flow.id] = {from ? from->name : std::string(transport_name), std::string(host)};
-    }
+    if (expected_.size() >= max_expected) expected_.clear();
+    expected_[flow.id] = {from ? from->name : std::string(transport_name), std::string(host)};
     return flow;
 }
 

@@ -87,7 +87,7 @@ private:
     struct Connection;
     /// How a connection that is not open yet is to be opened.
     struct Expected {
-        std::string transport;  ///< whose rules for certificates count
+        std::string transport;  ///< whose rules count: of certificates, marks and probes
         std::string host;
     };
     /// Flows that were asked for and never used; beyond, the rules of those are forgotten.

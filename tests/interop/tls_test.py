@@ -29,6 +29,15 @@ priv_key_file = {pki}/own.key
 password = opensesame
 ca_list_file = {pki}/ca.pem
 require_client_cert = yes
+[t_asking]
+type = transport
+protocol = tls
+bind = 127.0.0.1:{asking_port}
+cert_file = {pki}/own.pem
+priv_key_file = {pki}/own.key
+password = opensesame
+ca_list_file = {pki}/ca.pem
+verify_client = yes
 [caller]
 type = endpoint
 context = phones
@@ -80,7 +89,7 @@ def pki(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exchange(start, pki):
-    return start({"objects": OBJECTS, "extensions.conf": EXTENSIONS}, tls_port=free_port(), strict_port=free_port(),
+    return start({"objects": OBJECTS, "extensions.conf": EXTENSIONS}, tls_port=free_port(), strict_port=free_port(), asking_port=free_port(),
                  far_port=free_port(), pki=pki)
 
 
@@ -157,6 +166,17 @@ def connect(exchange, port, pki, certificate=None):
     stream = context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=3))
     stream.sendall(b"\r\n\r\n")  # a keep-alive, answered by one CRLF
     return stream, stream.recv(10)
+
+
+def test_a_client_may_come_without_a_certificate_but_not_with_a_false_one(exchange, pki):
+    for certificate in (None, "good"):
+        stream, answer = connect(exchange, exchange.fields["asking_port"], pki, certificate)
+        assert answer == b"\r\n"
+        stream.close()
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        stream, answer = connect(exchange, exchange.fields["asking_port"], pki, "self")
+        assert answer, "closed"
+        raise AssertionError("it was let in")
 
 
 def test_a_client_without_a_certificate_is_refused_where_one_is_required(exchange, pki):
