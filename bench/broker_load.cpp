@@ -3,9 +3,9 @@
 //
 //   broker_load HOST PORT REF PROVIDERS SLOTS SECONDS [TASKS_A_SECOND]
 //
-// Without a rate the client keeps as many tasks under way as there are slots; with one it submits in
-// time, whatever comes back. REF is a stored program. Prints "ready" once all providers are known,
-// waits for a line on standard input, and prints a line of JSON.
+// Without a rate the client keeps as many tasks under way as there are slots; with one it submits
+// in time, whatever comes back. REF is a stored program. Prints "ready" once all providers are
+// known, waits for a line on standard input, and prints a line of JSON.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -252,8 +252,7 @@ double share(std::vector<double>& values, double part) {
 
 int run(const std::vector<std::string>& arguments) {
     if (arguments.size() < 6) {
-        fmt::print(stderr,
-                   "broker_load HOST PORT REF PROVIDERS SLOTS SECONDS [TASKS_A_SECOND]\n");
+        fmt::print(stderr, "broker_load HOST PORT REF PROVIDERS SLOTS SECONDS [TASKS_A_SECOND]\n");
         return 2;
     }
     const double rate = arguments.size() > 6 ? std::stod(arguments[6]) : 0;

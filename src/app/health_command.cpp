@@ -35,10 +35,10 @@ int ping_relay(std::string_view where) {
     const SocketAddress any{address->ip.is_v4() ? IpAddress::any_v4() : IpAddress::any_v6(), 0};
     io::Loop loop;
     std::string reply;
-    auto socket = io::UdpSocket::bind(loop, any, {},
-                                      [&](std::span<const io::UdpSocket::Datagram> datagrams) {
-                                          reply = as_text(datagrams.front().bytes);
-                                      });
+    auto socket =
+        io::UdpSocket::bind(loop, any, {}, [&](std::span<const io::UdpSocket::Datagram> datagrams) {
+            reply = as_text(datagrams.front().bytes);
+        });
     if (!socket) {
         fmt::print(stderr, "{}\n", socket.error().text());
         return failure;

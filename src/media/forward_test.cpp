@@ -200,8 +200,7 @@ TEST(Translation, GivesEachSideThePayloadTypeThatItAskedFor) {
 TEST(Translation, SaysWhyTwoCodecsThatHaveNothingInCommonStayIdle) {
     TestExchange exchange;
     TestPhone a, b;
-    exchange.call_in(a, alice, a.sdp("111", {"111 iLBC/8000"}),
-                     {.codecs = {{"iLBC", 8000, 1}}});
+    exchange.call_in(a, alice, a.sdp("111", {"111 iLBC/8000"}), {.codecs = {{"iLBC", 8000, 1}}});
     exchange.call_out(b, bob, b.sdp("0"));
     exchange.connect(alice, bob);
     a.send({1, 2, 3}, 111);

@@ -226,8 +226,8 @@ void Leg::route() {
     const Leg* to = echo_ ? this : peer_;
     for (const auto& payload : terms_.payloads)
         routes_[payload.receive_type & 0x7f] = route_for(payload, to);
-    const bool recodes = std::ranges::any_of(
-        routes_, [](const Route& route) { return route.way == Way::recode; });
+    const bool recodes =
+        std::ranges::any_of(routes_, [](const Route& route) { return route.way == Way::recode; });
     if (!recodes) return;
     // The line that is made anew has other timestamps: what is not sound cannot go on beside it.
     for (Route& route : routes_)
@@ -241,8 +241,7 @@ Leg::Route Leg::route_for(const sdp::AgreedPayload& payload, const Leg* to) cons
     route.content = iequals(payload.codec.name, "telephone-event") ? Content::event
                     : iequals(payload.codec.name, "CN")            ? Content::comfort_noise
                                                                    : Content::audio;
-    route.decodes =
-        route.content == Content::audio && codec::support_of(payload.codec).decodes;
+    route.decodes = route.content == Content::audio && codec::support_of(payload.codec).decodes;
     const bool blocked = route.content == Content::event ? block_dtmf_ : block_media_;
     if (!to || !receives() || blocked) return route;
 

@@ -201,10 +201,10 @@ private:
     std::unique_ptr<Packer> packer_;
     std::uint8_t packed_type_ = 0;
     std::uint32_t packed_rate_ = 0;
-    bool packs_own_ = false;                    // what is in it was made here
-    std::uint32_t own_position_ = 0;            // of what is made here, for those who overhear it
-    std::unique_ptr<Repacker> repacker_;        // made by the terms that ask for it
-    Route repacked_as_;                         // what waits in it
+    bool packs_own_ = false;              // what is in it was made here
+    std::uint32_t own_position_ = 0;      // of what is made here, for those who overhear it
+    std::unique_ptr<Repacker> repacker_;  // made by the terms that ask for it
+    Route repacked_as_;                   // what waits in it
     std::unique_ptr<Shaper> shapes_from_, shapes_to_;
     std::unique_ptr<rtp::EventSender> digits_;  // made for the first digits
     rtcp::Reporter reporter_;

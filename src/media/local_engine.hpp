@@ -104,9 +104,9 @@ private:
         Shard* shard = nullptr;
         SocketAddress local;  ///< of the RTP socket, as advertised
         sdp::DescriptionHistory history;
-        bool agreed = false;      ///< an offer and its answer are complete
-        bool has_events = false;  ///< telephone-event was agreed
-        bool has_voice = false;   ///< a codec was agreed that can be spoken here
+        bool agreed = false;         ///< an offer and its answer are complete
+        bool has_events = false;     ///< telephone-event was agreed
+        bool has_voice = false;      ///< a codec was agreed that can be spoken here
         std::uint64_t plays = 0;     ///< counts requests that start or stop playing
         std::uint64_t joins = 0;     ///< counts requests that join it to something, or part it
         std::string mix;             ///< that it is in or on its way to; empty: none

@@ -16,7 +16,7 @@ RelayPath::RelayPath(Start start, Transport& transport, std::shared_ptr<StreamFi
       session_(std::move(start.config), random_, io::monotonic_now()),
       timer_([this](Time now) {
           session_.tick(now);
-          work(now);
+          work();
       }) {
     for (const auto& candidate : start.candidates) (void)session_.ice().add_local(candidate, 0);
     tell();
@@ -24,7 +24,7 @@ RelayPath::RelayPath(Start start, Transport& transport, std::shared_ptr<StreamFi
 
 void RelayPath::enter(Shard& shard) {
     shard_ = &shard;
-    work(shard.now());
+    work();
 }
 
 void RelayPath::leave() {
@@ -37,14 +37,14 @@ void RelayPath::set_peer(const WebrtcPeer& peer) {
     const Time now = shard_->now();
     if (auto set = session_.set_peer(peer, now); !set)
         LOG_WARNING((log::About{"relay"}), "{}", set.error().text());
-    work(now);
+    work();
 }
 
 void RelayPath::restart(const ice::Credentials& local, const WebrtcPeer& peer) {
     const Time now = shard_->now();
     if (auto restarted = session_.restart(local, peer, now); !restarted)
         LOG_WARNING((log::About{"relay"}), "{}", restarted.error().text());
-    work(now);
+    work();
 }
 
 void RelayPath::add_candidates(const std::vector<ice::Candidate>& candidates, bool last) {
@@ -52,19 +52,19 @@ void RelayPath::add_candidates(const std::vector<ice::Candidate>& candidates, bo
     if (last) session_.ice().end_of_candidates();
     const Time now = shard_->now();
     session_.tick(now);
-    work(now);
+    work();
 }
 
 void RelayPath::close() {
     session_.close();
-    if (shard_) work(shard_->now());
+    if (shard_) work();
 }
 
 WebrtcSession::Media RelayPath::receive(MutableBytes datagram, const SocketAddress& from,
                                         Time now) {
     const auto media = session_.receive(0, from, datagram, now);
     // Media neither moves deadlines nor is answered, but for a lite side, whose consent it keeps.
-    if (media.kind == WebrtcSession::Media::Kind::none) work(now);
+    if (media.kind == WebrtcSession::Media::Kind::none) work();
     return media;
 }
 
@@ -81,8 +81,7 @@ std::size_t RelayPath::send_rtcp(MutableBytes buffer, std::size_t size) {
     return send(session_.protect_rtcp(buffer, size));
 }
 
-void RelayPath::work(Time now) {
-    (void)now;
+void RelayPath::work() {
     while (session_.poll(transmit_))
         (void)transport_.rtp_socket().send_to(transmit_.bytes, transmit_.to);
     WebrtcSession::Event event;

@@ -44,7 +44,7 @@ public:
     bool connected() const { return session_.connected(); }
 
 private:
-    void work(Time now);
+    void work();
     void tell();
     std::size_t send(const std::optional<WebrtcSession::Protected>& packet);
 

@@ -32,7 +32,8 @@ bool SourceLock::accept(const SocketAddress& from, std::uint32_t ssrc, std::uint
     }
     if (locked_) return false;
     // Not to clip the first syllable, the strongest candidate is heard while it is on probation.
-    // What was locked before a new offer stays the party until then, unless the offer named another.
+    // What was locked before a new offer stays the party until then, unless the offer named
+    // another.
     if (source_ && from != *source_ && from != signalled_) return false;
     return std::ranges::all_of(candidates_,
                                [&](const Candidate& other) { return other.run <= who.run; });

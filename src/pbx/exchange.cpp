@@ -511,8 +511,8 @@ void Exchange::invite(const sip::RequestReceived& received) {
     start_dialplan(channel, {std::move(context), std::move(exten), 1});
 }
 
-// features.conf pickupexten: a number that every context has, unless it says otherwise itself. It is
-// looked at before a dialplan runs, so that an endpoint has its own by set_var.
+// features.conf pickupexten: a number that every context has, unless it says otherwise itself. It
+// is looked at before a dialplan runs, so that an endpoint has its own by set_var.
 bool Exchange::picks_up(const config::Endpoint& endpoint, std::string_view exten) const {
     const bool may = !endpoint.pickup_group.empty() || !endpoint.named_pickup_group.empty();
     std::string_view code = config_->features.pickupexten;

@@ -124,7 +124,8 @@ io::HttpClient::Request request_of(const Settings& settings, std::string_view ar
     if (const auto value = settings.text("cookie"); !value.empty())
         request.headers.add("Cookie", value);
     if (const auto value = settings.text("userpwd"); !value.empty())
-        request.headers.add("Authorization", "Basic " + to_base64(as_bytes(value), Padding::written));
+        request.headers.add("Authorization",
+                            "Basic " + to_base64(as_bytes(value), Padding::written));
     const auto own = settings.text("httpheader");
     if (!own.empty()) {
         for (const auto line : split(own, '\n')) {

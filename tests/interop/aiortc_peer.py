@@ -76,7 +76,7 @@ async def connection_client(url):
         await stop(peer)
 
 
-async def channel_client(url, messages, **parameters):
+async def channel_client(url, messages, patience=LIMIT, **parameters):
     """What came back for these."""
     peer = RTCPeerConnection()
     channel = peer.createDataChannel("echo", **parameters)
@@ -95,7 +95,7 @@ async def channel_client(url, messages, **parameters):
 
     try:
         await connect(peer, url)
-        await asyncio.wait_for(done.wait(), LIMIT)
+        await asyncio.wait_for(done.wait(), patience)
     finally:
         await stop(peer)
     return came

@@ -74,7 +74,9 @@ int run(int argc, char** argv) {
 
     auto* health = app.add_subcommand("health", "Whether a service answers its health page");
     std::string url;
-    health->add_option("URL", url, "http://127.0.0.1:8088/healthz, or ng://127.0.0.1:22222 of a relay")
+    health
+        ->add_option("URL", url,
+                     "http://127.0.0.1:8088/healthz, or ng://127.0.0.1:22222 of a relay")
         ->required();
     bool any_certificate = false;
     health->add_flag("--any-certificate", any_certificate,

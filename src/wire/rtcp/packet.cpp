@@ -54,8 +54,8 @@ std::expected<Compound, Fault> Compound::parse(Bytes datagram, Strictness strict
         if ((rest[0] & 0x20) != 0) {
             if (size != rest.size()) return std::unexpected(Fault::early_padding);
             const std::uint8_t padding = rest[size - 1];
-            // A multiple of four (RFC 3550 section 6.4.1), but for what browsers fill transport-wide
-            // feedback up with, which goes without a report.
+            // A multiple of four (RFC 3550 section 6.4.1), but for what browsers fill
+            // transport-wide feedback up with, which goes without a report.
             const bool even = padding % 4 == 0 || strictness == Strictness::reduced;
             if (padding == 0 || !even || padding > size - head) {
                 return std::unexpected(Fault::bad_padding);

@@ -119,7 +119,7 @@ private:
     bool reads_ = true;
     bool wants_to_write_ = false;
     bool something_went_ = false;  ///< the stack had news since the last `full`
-    bool is_ready_ = false;  ///< in the stack's list
+    bool is_ready_ = false;        ///< in the stack's list
     bool end_told_ = false;
     std::uint16_t streams_out_ = 0;
     PacketQueue packets_;
