@@ -42,6 +42,25 @@ TEST(SctpAssociation, TwoThatBeginAtTheSameTimeAreConnected) {
     EXPECT_EQ(pair.a().streams_out(), 1024);
 }
 
+// As aiortc does, which answers no INIT once it has sent its own.
+TEST(SctpAssociation, APeerThatAnswersNoInitIsConnectedByItsOwnHoweverLate) {
+    for (const auto late : {0s, 2s, 6s}) {
+        TestPair pair;
+        const Time begin = pair.now();
+        pair.lose = [&](int side, Bytes packet) {
+            const bool init = packet.size() > 12 && packet[12] == 1;
+            return init && (side == 1 || pair.now() - begin < late);
+        };
+        pair.connect();
+        ASSERT_TRUE(pair.run_until(15s, [&] { return pair.both_connected(); })) << late.count();
+        EXPECT_EQ(pair.a().send(1, 51, as_bytes("from a")), Sent::accepted);
+        EXPECT_EQ(pair.b().send(1, 51, as_bytes("from b")), Sent::accepted);
+        pair.run(3s);
+        EXPECT_EQ(messages(pair.seen_by_b()), (std::vector<std::string>{"from a"})) << late.count();
+        EXPECT_EQ(messages(pair.seen_by_a()), (std::vector<std::string>{"from b"})) << late.count();
+    }
+}
+
 TEST(SctpAssociation, ItsInitHasNoParametersThatOldPeersDoNotKnow) {
     TestPair pair;
     pair.connect();

@@ -41,6 +41,8 @@ public:
 
     /// Sees every packet.
     std::function<void(Bytes)> inspect;
+    /// Whether this packet of side 0 or 1 gets lost.
+    std::function<bool(int, Bytes)> lose;
     /// Reads the events of side 0 or 1 instead of the pair.
     std::function<void(int)> reader;
 
@@ -80,7 +82,7 @@ private:
     void carry(bool b_reads) {
         for (std::size_t moved = 1; moved > 0;) {
             moved = 0;
-            for (int i = 0; i < 2; ++i) moved += move(sides_[i], *sides_[1 - i].association);
+            for (int i = 0; i < 2; ++i) moved += move(i);
             for (int i = 0; i < 2; ++i) {
                 if (reader) {
                     reader(i);
@@ -90,14 +92,16 @@ private:
             }
         }
     }
-    std::size_t move(Side& from, Association& to) {
+    std::size_t move(int side) {
+        Side& from = sides_[side];
+        Association& to = *sides_[1 - side].association;
         auto& way = from.on_the_way;
         for (Bytes packet = from.association->next_packet(); !packet.empty();
              packet = from.association->next_packet()) {
             largest_ = std::max(largest_, packet.size());
             if (inspect) inspect(packet);
             if (first_.empty()) first_.assign(packet.begin(), packet.end());
-            if (random_.between(0, 1) < loss_) continue;
+            if (random_.between(0, 1) < loss_ || (lose && lose(side, packet))) continue;
             way.emplace_back(packet.begin(), packet.end());
             // With loss comes disorder: now and then a packet overtakes the one before.
             if (loss_ > 0 && way.size() > 1 && random_.below(4) == 0) {
