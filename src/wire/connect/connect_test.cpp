@@ -26,7 +26,8 @@ TEST(ConnectCode, AnErrorIsJsonWhateverItsText) {
 }
 
 TEST(GrpcWeb, ARequestIsOneFrame) {
-    const auto message = grpc_request("\0\0\0\0\3abc"s);
+    const auto frame = "\0\0\0\0\3abc"s;
+    const auto message = grpc_request(frame);
     ASSERT_TRUE(message);
     EXPECT_EQ(message->bytes, "abc");
     EXPECT_FALSE(message->compressed);

@@ -243,9 +243,10 @@ TEST(SdpSections, AddedToAnOfferStayWhereTheyAreAndKeepTheirNumbers) {
     const auto type = first.media[1].payloads.at(0).type;
     EXPECT_GE(type, 96);
 
-    const auto answered = Session::parse(
-        offer_text(fmt::format("m=audio 6000 RTP/AVP 0\r\nm=video 6002 RTP/AVP 120\r\n"
-                               "a=rtpmap:120 VP8/90000\r\na=recvonly\r\n")));
+    const auto text = offer_text(
+        "m=audio 6000 RTP/AVP 0\r\nm=video 6002 RTP/AVP 120\r\n"
+        "a=rtpmap:120 VP8/90000\r\na=recvonly\r\n");
+    const auto answered = Session::parse(text);
     const auto agreed = section_answered(first, 1, *answered);
     ASSERT_TRUE(agreed);
     EXPECT_EQ(agreed->direction, Direction::sendonly);
