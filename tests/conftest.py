@@ -1,8 +1,12 @@
 """What the whole-program tests share: exchanges on free loopback ports that end with their test."""
+import os
 import pathlib
 import sys
 
 import pytest
+
+# AddressSanitizer keeps what is freed for a while: little enough that tests which measure memory can.
+os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=16")
 
 root = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(root / "tools"), str(root / "tests" / "interop")]
