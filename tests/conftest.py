@@ -34,3 +34,9 @@ def start(tmp_path_factory):
 def speech(tmp_path_factory):
     """{'a': WAV, 'b': WAV}: two different voices of some three seconds."""
     return speech_files(tmp_path_factory.mktemp("speech"))
+
+
+def pytest_runtest_logreport(report):
+    """Says why a test got a second try (tests/run)."""
+    if report.outcome == "rerun":
+        print(f"\n{report.nodeid}: a second try, since the first ended with:\n{report.longreprtext[-6000:]}", flush=True)
