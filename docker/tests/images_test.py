@@ -1,17 +1,21 @@
 """The images, as their users start them, looked at from outside."""
+import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import time
 import types
 import urllib.request
+import wave
 
 import pytest
 from agent import Agent
 from running import free_port  # noqa: F401
 
+root = pathlib.Path(__file__).resolve().parent.parent.parent
 SHIPPED = {"alice": ("101", None), "bob": ("102", None)}
 
 
@@ -117,7 +121,9 @@ EXCHANGES = ("mini", "full")
 
 # The four statements of what an image must show, each by its name.
 
-@pytest.mark.parametrize("image, names", [("mini", ["strowger", "asterisk"]), ("full", ["strowger", "asterisk", "sv", "runsvdir", "jq"])])
+@pytest.mark.parametrize("image, names", [
+    ("mini", ["strowger", "asterisk"]), ("full", ["strowger", "asterisk", "sv", "runsvdir", "jq"]), ("relay", ["strowger", "rtpengine", "rtpengine-ctl"]),
+])
 def test_binary_existence(container, image, names):
     one = container(image)
     for name in names:
@@ -125,7 +131,16 @@ def test_binary_existence(container, image, names):
     assert one.run("strowger", "--version").startswith("Strowger ")
 
 
-@pytest.mark.parametrize("image", EXCHANGES)
+def test_recording_daemon_existence(container):
+    one = container("relay", command=["rtpengine-recording"])
+    one.wait_healthy()
+    assert one.run("cat", "/proc/1/comm").startswith("rtpengine-recor")
+    assert "recording what comes" in one.logs()
+    status, seconds = one.stop()
+    assert status == 0 and seconds < 2, (status, seconds)
+
+
+@pytest.mark.parametrize("image", (*EXCHANGES, "relay"))
 def test_non_root_execution(container, image):
     one = container(image)
     one.wait_healthy()
@@ -267,8 +282,6 @@ def test_certificates_of_traefik_are_exported_and_followed(container, tmp_path, 
 
 def test_five_thousand_accounts_listen_within_a_second(container, tmp_path):
     (tmp_path / "pjsip_wizard.d").mkdir()
-    import shutil
-    root = pathlib.Path(__file__).resolve().parent.parent.parent
     shutil.copytree(root / "etc", tmp_path / "etc")
     (tmp_path / "etc" / "pjsip_wizard.d").mkdir(exist_ok=True)
     (tmp_path / "etc" / "pjsip_wizard.d" / "many.conf").write_text("".join(
@@ -341,6 +354,17 @@ def test_the_relay_has_the_names_that_scripts_use_and_its_own_user(container):
     one.run("touch", "/var/spool/rtpengine/x")
 
 
+def test_entry_point_conversion_of_environment_to_options(container):
+    variables = {"TIMEOUT": 66, "SILENT_TIMEOUT": 67, "FINAL_TIMEOUT": 68, "DELETE_DELAY": 9, "MAX_SESSIONS": 21}
+    one = container("relay", "-e", "RTPENGINE_LISTEN_CLI=127.0.0.1:9900", "-e", "RTPENGINE_LISTEN_NG=22224",
+                    *[word for name, value in variables.items() for word in ("-e", f"RTPENGINE_{name}={value}")])
+    one.wait_healthy()
+    assert ng_ping(one.address, 22224).endswith(b"4:ponge")
+    for variable, value in variables.items():
+        name = variable.replace("_", "").lower()
+        assert one.run("rtpengine-ctl", "list", name) == f"{name}={value}"
+
+
 def test_arguments_win_over_variables_and_those_over_the_file(container):
     ports = "RTPENGINE_PORT_MIN=31000"
     one = container("relay", "-e", ports, "-e", "RTPENGINE_LISTEN_NG=22223", "-e", "RTPENGINE_LISTEN_CLI=127.0.0.1:9900",
@@ -351,6 +375,57 @@ def test_arguments_win_over_variables_and_those_over_the_file(container):
     other = container("relay", "-e", "RTPENGINE_LISTEN_CLI=127.0.0.1:9900", "-e", "RTPENGINE_TIMEOUT=66")
     other.wait_healthy()
     assert other.run("rtpengine-ctl", "list", "timeout") == "timeout=66"
+
+
+@pytest.fixture
+def proxy():
+    """The example with Kamailio, relay and recorder; the name of its project."""
+    tool = ["docker", "compose"] if not subprocess.run(["docker", "compose", "version"], capture_output=True).returncode else ["docker-compose"]
+    command = [*tool, "-f", root / "docker" / "compose.proxy.yaml", "-p", "strowger-proxy"]
+    if not built("relay"):
+        pytest.skip("strowger:relay is not built (docker/build.sh relay)")
+    done = subprocess.run([*command, "up", "-d", "--build"], capture_output=True, text=True, timeout=300)
+    try:
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield command
+    finally:
+        subprocess.run([*command, "down", "-v"], capture_output=True, timeout=120)
+
+
+def test_calls_through_kamailio_are_recorded(proxy, tmp_path):
+    server = types.SimpleNamespace(address="127.0.0.1", port=5060)
+    with Agent(server, "alice") as alice, Agent(server, "bob") as bob:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                if alice.register().status == 200:
+                    break
+            except (AssertionError, OSError):
+                assert time.monotonic() < deadline, subprocess.run([*proxy, "logs"], capture_output=True, text=True).stdout[-4000:]
+        assert bob.register().status == 200
+        call = alice.invite("bob", authenticate=False)
+        called = bob.wait_invite()
+        with concurrent.futures.ThreadPoolExecutor(1) as beside:  # the proxy lets the two talk to each other
+            answering = beside.submit(called.answer)
+            call.answered()
+            answering.result()
+            time.sleep(3)
+            assert len(call.rtp.voice_packets()) > 100 and len(called.rtp.voice_packets()) > 100
+            ending = beside.submit(called.ended)
+            call.bye()
+            ending.result()
+    found = tmp_path / "recordings"
+    deadline = time.monotonic() + 45
+    while not list(found.rglob("*.wav")):
+        assert time.monotonic() < deadline, "no recording"
+        time.sleep(1)
+        shutil.rmtree(found, ignore_errors=True)
+        name = docker("ps", "-q", "--filter", "label=com.docker.compose.project=strowger-proxy",
+                      "--filter", "label=com.docker.compose.service=recorder")
+        docker("cp", f"{name}:/var/lib/rtpengine-recording", found)
+    (path,) = found.rglob("*.wav")
+    with wave.open(str(path)) as file:
+        assert 2.5 < file.getnframes() / file.getframerate() < 4
 
 
 # The broker and its providers.
