@@ -24,7 +24,7 @@ PATIENCE = 12
 class Talker(End):
     """A phone that sends 20 ms of its tone every 20 ms to `at`, while it has that and is not `quiet`.
 
-    `keys` (a pair of libsrtp sessions, to send and to hear with) make it a secure one."""
+    `keys` (srtp_keys.Secure) make it a secure one."""
 
     def __init__(self, hertz, payload_type=0):
         super().__init__()
@@ -44,7 +44,7 @@ class Talker(End):
                 code = audioop.lin2ulaw if self.payload_type == 0 else audioop.lin2alaw
                 packet = self.packet(code(linear, 2), self.payload_type)
                 try:
-                    self.rtp.sendto(self.keys[0].protect(packet) if self.keys else packet, self.at)
+                    self.rtp.sendto(self.keys.sending.protect(packet) if self.keys else packet, self.at)
                 except OSError:
                     pass
             due += 0.02
@@ -64,7 +64,7 @@ class Talker(End):
                 continue
             if self.keys:
                 try:
-                    data = self.keys[1].unprotect(data)
+                    data = self.keys.receiving.unprotect(data)
                 except Exception:  # noqa: BLE001 — libsrtp has one kind of error
                     self.refused += 1
                     continue
