@@ -16,6 +16,7 @@ from relaying import End
 from tones import amplitude
 
 LOUD, WINDOW = 8000, 1600  # of 16 bits; 200 ms of what is heard
+PHONES = (pathlib.Path(__file__).parent / "browser_phone.js").read_text() + "; 0"
 NAMES = {0: "PCMU", 8: "PCMA"}
 FRAME = 160
 PATIENCE = 12
@@ -183,7 +184,7 @@ def hears_nothing(ear, seconds=0.4):
 def browser():
     one = Chromium()
     try:
-        one.run((pathlib.Path(__file__).parent / "browser_phone.js").read_text() + "; 0")
+        one.run(PHONES)
         yield one
     finally:
         one.close()
