@@ -1,5 +1,7 @@
 #include "media/relay_path.hpp"
 
+#include <utility>
+
 #include "base/log.hpp"
 #include "io/clock.hpp"
 #include "media/shard.hpp"
@@ -85,11 +87,7 @@ void RelayPath::work() {
     while (session_.poll(transmit_))
         (void)transport_.rtp_socket().send_to(transmit_.bytes, transmit_.to);
     WebrtcSession::Event event;
-    while (session_.poll(event))
-        if (event.kind == WebrtcSession::Event::Kind::ended &&
-            session_.end() != WebrtcSession::End::closed)
-            LOG_NOTICE((log::About{"relay"}), "port {}: {}", transport_.sockets().port,
-                       session_.reason());
+    while (session_.poll(event)) take(event);
     tell();
     if (!shard_) return;
     if (const Time next = session_.deadline(); next == Time::max())
@@ -98,8 +96,37 @@ void RelayPath::work() {
         shard_->timers().arm(timer_, next);
 }
 
+void RelayPath::take(const WebrtcSession::Event& event) {
+    using Kind = WebrtcSession::Event::Kind;
+    const log::About about{"relay"};
+    const auto port = transport_.sockets().port;
+    switch (event.kind) {
+        case Kind::connected: figures_->handshakes.add(1); break;
+        case Kind::path_lost:
+            figures_->consents_lost.add(1);
+            LOG_NOTICE((about),
+                       "port {}: consent of {} is lost; nothing is sent there until ICE restarts",
+                       port, event.tuple.from.text());
+            break;
+        case Kind::no_path:
+            figures_->paths_not_found.add(1);
+            LOG_NOTICE((about), "port {}: ICE found no path to the party", port);
+            break;
+        case Kind::ended:
+            if (session_.end() == WebrtcSession::End::dtls_failed)
+                figures_->handshakes_failed.add(1);
+            if (session_.end() != WebrtcSession::End::closed)
+                LOG_NOTICE((about), "port {}: {}", port, session_.reason());
+            break;
+        default: break;
+    }
+}
+
 void RelayPath::tell() {
     const auto& agent = session_.ice();
+    const auto& refused = agent.counters();
+    const auto rejected = refused.malformed + refused.unauthenticated + refused.unexpected;
+    figures_->checks_rejected.add(rejected - std::exchange(told_rejected_, rejected));
     auto ice = Ice::none;
     if (has_ice_) switch (agent.state()) {
             case ice::Agent::State::waiting: ice = Ice::waiting; break;

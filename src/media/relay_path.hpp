@@ -45,6 +45,7 @@ public:
 
 private:
     void work();
+    void take(const WebrtcSession::Event& event);
     void tell();
     std::size_t send(const std::optional<WebrtcSession::Protected>& packet);
 
@@ -53,6 +54,7 @@ private:
     std::shared_ptr<StreamFigures> figures_;  // the stream's
     WebrtcSession session_;
     bool has_ice_ = true;
+    std::uint64_t told_rejected_ = 0;  ///< of the agent's count, in the figures already
     WebrtcSession::Transmit transmit_;
     Shard* shard_ = nullptr;
     Timer timer_;

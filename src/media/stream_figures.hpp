@@ -52,8 +52,13 @@ public:
     Figure<Ice> ice;
     Figure<Dtls> dtls;
     Figure<bool> ice_controls;
-    Figure<std::uint8_t> srtp_suite;  ///< that DTLS agreed on, when connected
-    Figure<bool> confirmed;           ///< the source is known and nobody else is heard
+    Figure<std::uint64_t> checks_rejected;    ///< STUN that is malformed, forged or not asked for
+    Figure<std::uint64_t> consents_lost;      ///< RFC 7675
+    Figure<std::uint64_t> paths_not_found;    ///< ICE that failed
+    Figure<std::uint64_t> handshakes;         ///< of DTLS that led to keys
+    Figure<std::uint64_t> handshakes_failed;  ///< refused, or with another certificate
+    Figure<std::uint8_t> srtp_suite;          ///< that DTLS agreed on, when connected
+    Figure<bool> confirmed;                   ///< the source is known and nobody else is heard
 
     /// Where packets to the party go now; port 0: nobody knows. Read while it changes it may be
     /// half the old one.

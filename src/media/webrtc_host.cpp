@@ -247,6 +247,8 @@ void WebrtcHost::take_event(SessionId id, Slot& slot, const WebrtcSession::Event
                 by_association_[slot.association] = id;
             }
             break;
+        case WebrtcSession::Event::Kind::path_lost:
+        case WebrtcSession::Event::Kind::no_path: break;
         case WebrtcSession::Event::Kind::ended:
             slot.over = true;
             ended_.push_back(id);

@@ -93,10 +93,15 @@ void WebrtcSession::take_ice_events(Time now) {
                 on_path(now);
                 break;
             case ice::Agent::Event::Kind::failed:
-                if (!config_.outlives_path) finish(End::no_path, "no path to the peer was found");
+                if (config_.outlives_path)
+                    events_.push_back({Event::Kind::no_path, {}});
+                else
+                    finish(End::no_path, "no path to the peer was found");
                 break;
             case ice::Agent::Event::Kind::consent_lost:
-                if (!config_.outlives_path)
+                if (config_.outlives_path)
+                    events_.push_back({Event::Kind::path_lost, tuple});
+                else
                     finish(End::consent_lost, "the peer has not answered for 30 s");
                 break;
         }

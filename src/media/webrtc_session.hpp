@@ -86,6 +86,8 @@ public:
             tuple_seen,  ///< authentic STUN came this way
             selected,    ///< data belongs on this path
             connected,   ///< keys are agreed; media flows, channels may be opened
+            path_lost,   ///< of a session that outlives it: consent is gone (RFC 7675)
+            no_path,     ///< of such a session: none was found
             ended,       ///< nothing happens any more; see `end` and `reason`
         };
         Kind kind{};

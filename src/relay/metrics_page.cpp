@@ -72,6 +72,23 @@ std::string metrics_page(const Relay& relay) {
                 totals.one_way);
     page.single("call_duration_total", "counter", "Seconds that ended calls were up, together",
                 seconds(totals.call_time));
+    page.family("ice_paths", "gauge", "Paths to browsers, by state of ICE");
+    for (std::size_t i = 1; i < sum.ice.size(); ++i)
+        page.value(sum.ice[i], fmt::format("state=\"{}\"", ice_states[i]));
+    page.family("dtls_paths", "gauge", "The same by state of DTLS");
+    for (std::size_t i = 1; i < sum.dtls.size(); ++i)
+        page.value(sum.dtls[i], fmt::format("state=\"{}\"", dtls_states[i]));
+    page.single("ice_failed_total", "counter", "Times that ICE found no path",
+                sum.webrtc.paths_not_found);
+    page.single("ice_consent_lost_total", "counter", "Paths whose party was silent for 30 s",
+                sum.webrtc.consents_lost);
+    page.single("ice_checks_rejected_total", "counter",
+                "STUN messages that were malformed, forged or not asked for",
+                sum.webrtc.checks_rejected);
+    page.single("dtls_handshakes_total", "counter", "Handshakes that led to keys",
+                sum.webrtc.handshakes);
+    page.single("dtls_handshakes_failed_total", "counter", "Those that did not",
+                sum.webrtc.handshakes_failed);
     const auto* scribe = relay.recordings().scribe();
     page.single("recordings", "gauge", "Calls that are recorded or forwarded now",
                 relay.recordings().active());

@@ -141,7 +141,7 @@ std::string Negotiation::bundle_of(Party& to, const std::vector<SectionOutput>& 
 }
 
 Result<> Negotiation::trickle(Party& from) {
-    const auto sdp = sdp::Session::parse(request_.sdp);
+    const auto sdp = sdp::Session::parse_fragment(request_.sdp);
     if (!sdp) return fail("Failed to parse SDP: {}", sdp.error().text());
     for (std::size_t i = 0; i < sdp->media.size(); ++i) {
         const auto& media = sdp->media[i];
@@ -150,7 +150,8 @@ Result<> Negotiation::trickle(Party& from) {
             const bool meant = media.mid.empty() ? at == i : section.mid == media.mid;
             if (!meant || !section.side) continue;
             Section& carrier = section.carrier ? from.sections[*section.carrier] : section;
-            carrier.webrtc.trickle(*carrier.side, media::read_candidates(media),
+            carrier.webrtc.trickle(*carrier.side, sdp->attribute_for(media, "ice-ufrag"),
+                                   media::read_candidates(media),
                                    media.attribute("end-of-candidates").has_value());
         }
     }

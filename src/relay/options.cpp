@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "relay/words.hpp"
+#include "wire/dtls/identity.hpp"
 
 namespace strowger::relay {
 namespace {
@@ -96,12 +97,34 @@ Result<> control_allow(Settings& settings, Text value) {
 
 Result<> certificate_key(Settings& settings, Text value) {
     if (iequals(value, "prime256v1"))
-        settings.dtls_key = dtls::Certificate::Key::ecdsa_p256;
+        settings.dtls_certificate.key = dtls::Certificate::Key::ecdsa_p256;
     else if (iequals(value, "RSA"))
-        settings.dtls_key = dtls::Certificate::Key::rsa_2048;
+        settings.dtls_certificate.key = dtls::Certificate::Key::rsa;
     else
         return fail("expected prime256v1 or RSA, got '{}'", value);
     return {};
+}
+
+Result<> rsa_size(Settings& settings, Text value) {
+    using dtls::Certificate;
+    const auto bits = parse_number<unsigned>(value);
+    if (!bits || *bits < Certificate::min_rsa_bits || *bits > Certificate::max_rsa_bits)
+        return fail("expected {} to {}, got '{}'", Certificate::min_rsa_bits,
+                    Certificate::max_rsa_bits, value);
+    settings.dtls_certificate.rsa_bits = *bits;
+    return {};
+}
+
+Result<> dtls_signature(Settings& settings, Text value) {
+    const auto hash = dtls::hash_named(value);
+    if (!hash) return fail("expected SHA-1, SHA-224, SHA-256, SHA-384 or SHA-512, got '{}'", value);
+    settings.dtls_certificate.signature = *hash;
+    return {};
+}
+
+Result<> dtls_ciphers(Settings& settings, Text value) {
+    settings.dtls_ciphers = value;
+    return dtls::Identity::check_ciphers(settings.dtls_ciphers);
 }
 
 Result<> dtls_mtu(Settings& settings, Text value) {
@@ -204,6 +227,10 @@ constexpr Option table[] = {
     {"dtls-passive", 0, true, yes_or_no<&Settings::dtls_passive>,
      "others begin DTLS, where it is ours to choose"},
     {"dtls-cert-cipher", 0, false, certificate_key, "prime256v1 or RSA (prime256v1)"},
+    {"dtls-rsa-key-size", 0, false, rsa_size, "bits of an RSA key, 2048 to 4096 (2048)"},
+    {"dtls-signature", 0, false, dtls_signature,
+     "hash that the certificate is signed with (SHA-256)"},
+    {"dtls-ciphers", 0, false, dtls_ciphers, "ciphers of DTLS, as OpenSSL names them"},
     {"dtls-mtu", 0, false, dtls_mtu, "longest datagram of DTLS, 576 to 1500 (1200)"},
     {"log-level", 'L', false, whole_number<&Settings::log_level>, "0 (least) to 7 (debug) (6)"},
     {"pidfile", 'p', false, text_pidfile, "file to write the process id to"},
@@ -265,9 +292,6 @@ constexpr Option accepted[] = {
     {"jitter-buffer"},
     {"jb-clock-drift", 0, true},
     {"reject-invalid-sdp", 0, true},
-    {"dtls-rsa-key-size"},
-    {"dtls-signature"},
-    {"dtls-ciphers"},
     {"software-id"},
     {"graphite", 'g'},
     {"graphite-interval", 'G'},

@@ -74,13 +74,15 @@ Result<Recordings::Book*> Recordings::book_of(Call& call, const Request& request
     if (const auto found = books_.find(&call); found != books_.end()) return &found->second;
     const Record& record = settings_.record;
     if (record.directory.empty()) return fail("Recording is off: recording-dir is not set");
-    if (!scribe_) scribe_ = std::make_unique<Scribe>(engine_, record.link);
+    if (!scribe_) scribe_ = std::make_unique<Scribe>(engine_);
 
     Book book;
+    book.record = record;
     book.begun = clock_.wall();
     const std::string tag = fmt::format("{:016x}", random_.next());
     const std::string name = encoded(call.id) + "-" + tag;
-    Scribe::Files files{.call = call.id, .wall = book.begun, .begun = clock_.now()};
+    Scribe::Files files{
+        .call = call.id, .wall = book.begun, .begun = clock_.now(), .link = record.link};
     if (record.captures) {
         files.capture = book.capture = fmt::format("{}/pcaps/{}.pcap", record.directory, name);
         book.about = fmt::format("{}/metadata/{}.txt", record.directory, name);
@@ -109,7 +111,7 @@ Result<Recordings::Book*> Recordings::book_of(Call& call, const Request& request
 }
 
 void Recordings::append(const Book& book, std::string_view label, std::string_view content) {
-    if (settings_.record.feeds) scribe_->append(book.number, recording::chunk_text(label, content));
+    if (book.record.feeds) scribe_->append(book.number, recording::chunk_text(label, content));
 }
 
 // What a request says about where the output goes, and what goes with it.
@@ -179,7 +181,7 @@ Result<> Recordings::forward(Call& call, Party* party, const Request& request, b
     if (!found) return std::unexpected(found.error());
     Book& book = **found;
     wish(book, request);
-    if (!settings_.record.feeds)
+    if (!book.record.feeds)
         LOG_WARNING((log::About{"relay", call.id}),
                     "forwarding has no effect without recording-method proc or all");
     if (party && on) {
@@ -296,8 +298,8 @@ void Recordings::follow(Call& call, Book& book, Party& party, std::size_t index)
     }
     media::RelaySide::Tap tap{.recording = book.number,
                               .stream = stream.number,
-                              .ingress = settings_.record.ingress,
-                              .egress = settings_.record.egress,
+                              .ingress = book.record.ingress,
+                              .egress = book.record.egress,
                               .forwarded_only = !records};
     if (const auto* crypto = section.passthrough ? section.sdes.answer() : nullptr)
         tap.key = media::RelaySide::Key{crypto->policy, crypto->identified_keys()};

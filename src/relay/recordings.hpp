@@ -55,6 +55,7 @@ public:
 private:
     struct Book {
         std::uint64_t number = 0;
+        Record record;               ///< as it was set when this began
         std::string capture, about;  ///< paths, of pcap
         std::string text;            ///< for `about`
         std::string noted;           ///< the free metadata

@@ -24,7 +24,7 @@ Relay::Relay(Settings settings, Interfaces interfaces, Clock clock)
     : settings_(std::move(settings)),
       clock_(std::move(clock)),
       random_(Random::system()),
-      identity_(settings_.dtls_key, clock_.now(), clock_.wall()),
+      identity_(settings_.dtls_certificate, clock_.now(), clock_.wall(), settings_.dtls_ciphers),
       instance_(fmt::format("{:012x}", random_.next() >> 16)),
       interfaces_(std::move(interfaces)),
       engine_(settings_.threads ? settings_.threads : std::thread::hardware_concurrency()),

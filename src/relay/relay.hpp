@@ -70,6 +70,10 @@ public:
     /// All packets so far, those of calls that are up included.
     struct Carried {
         std::uint64_t packets = 0, bytes = 0, errors = 0;
+        WebrtcTotals webrtc;
+        /// Paths that are up, by StreamFigures::Ice and ::Dtls.
+        std::array<std::size_t, ice_states.size()> ice{};
+        std::array<std::size_t, dtls_states.size()> dtls{};
     };
     Carried carried() const;
 

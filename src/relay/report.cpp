@@ -59,13 +59,10 @@ struct Sum {
 // How far ICE and DTLS are, of the path that carries the section.
 void path_of(ng::Writer& out, const Party& party, const Section& section) {
     using Figures = media::StreamFigures;
-    constexpr std::array<std::string_view, 6> ice{"none",      "waiting",   "checking",
-                                                  "connected", "completed", "failed"};
-    constexpr std::array<std::string_view, 4> dtls{"none", "handshake", "connected", "ended"};
     const Section& carrier = section.carrier ? party.sections[*section.carrier] : section;
     const auto& figures = carrier.side->figures();
-    out.pair("ICE state", ice[static_cast<std::size_t>(figures.ice.get())]);
-    out.pair("DTLS state", dtls[static_cast<std::size_t>(figures.dtls.get())]);
+    out.pair("ICE state", ice_states[static_cast<std::size_t>(figures.ice.get())]);
+    out.pair("DTLS state", dtls_states[static_cast<std::size_t>(figures.dtls.get())]);
     if (figures.dtls.get() == Figures::Dtls::connected)
         out.pair("DTLS suite",
                  srtp::info_of(static_cast<srtp::Suite>(figures.srtp_suite.get())).name);
@@ -197,14 +194,22 @@ void Relay::report(const Call& call, ng::Writer& out) const {
 
 Relay::Carried Relay::carried() const {
     Sum now;
+    Carried all{.webrtc = totals_.webrtc};
     for (const auto& [id, call] : calls_)
         for (const auto& party : call->parties)
             for (const auto& section : party->sections)
                 if (section.side) {
-                    now.add(section.side->figures().rtp_in);
-                    now.add(section.side->figures().rtcp_in);
+                    const auto& figures = section.side->figures();
+                    now.add(figures.rtp_in);
+                    now.add(figures.rtcp_in);
+                    all.webrtc.add(figures);
+                    ++all.ice[static_cast<std::size_t>(figures.ice.get())];
+                    ++all.dtls[static_cast<std::size_t>(figures.dtls.get())];
                 }
-    return {totals_.packets + now.packets, totals_.bytes + now.bytes, totals_.errors + now.errors};
+    all.packets = totals_.packets + now.packets;
+    all.bytes = totals_.bytes + now.bytes;
+    all.errors = totals_.errors + now.errors;
+    return all;
 }
 
 void Relay::report_totals(ng::Writer& out) const {

@@ -14,7 +14,7 @@ constexpr Duration tell_interval = std::chrono::seconds{10};
 
 }  // namespace
 
-Scribe::Scribe(media::RelayEngine& engine, recording::Link link) : engine_(engine), link_(link) {
+Scribe::Scribe(media::RelayEngine& engine) : engine_(engine) {
     (void)engine_.rings();  // made before anybody looks at them
     thread_ = std::thread([this] { run(); });
 }
@@ -97,8 +97,8 @@ void Scribe::take(const media::PacketRing::Packet& packet, Bytes bytes) {
         const auto& from = packet.egress ? ours : packet.remote;
         const auto& to = packet.egress ? packet.remote : ours;
         if (book.capture.waiting.size() < max_waiting)
-            recording::append_pcap_packet(book.capture.waiting, link_, book.files.wall + at, from,
-                                          to, bytes);
+            recording::append_pcap_packet(book.capture.waiting, book.files.link,
+                                          book.files.wall + at, from, to, bytes);
         else
             lost = true;
     }
@@ -177,7 +177,8 @@ void Scribe::begin(std::uint64_t number, Files files) {
     if (book.metadata.file.is_open())
         if (auto renamed = io::rename_file(book.files.metadata, metadata); !renamed)
             LOG_ERROR(book.about(), "recording: {}", renamed.error().text());
-    if (book.capture.file.is_open()) recording::append_pcap_head(book.capture.waiting, link_);
+    if (book.capture.file.is_open())
+        recording::append_pcap_head(book.capture.waiting, book.files.link);
     if (book.feed.file.is_open()) recording::append_feed_head(book.feed.waiting, book.files.wall);
     write_out(book);
 }

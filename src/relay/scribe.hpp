@@ -27,7 +27,7 @@ public:
     /// Of the packets of one call that no recorder has fetched: over ten hours of two voices.
     static constexpr std::uint64_t max_feed = std::uint64_t{1} << 30;
 
-    Scribe(media::RelayEngine& engine, recording::Link link);
+    explicit Scribe(media::RelayEngine& engine);
     ~Scribe();  ///< after everything that was asked for
 
     /// What a recording consists of; empty paths are left out.
@@ -36,6 +36,7 @@ public:
         std::string capture, feed, metadata;
         WallTime wall{};  ///< what the calendar says at `begun`
         Time begun{};
+        recording::Link link = recording::Link::raw;  ///< of the capture
     };
     std::uint64_t open(Files files);
     /// The address at which the relay has a stream: for captures.
@@ -79,7 +80,6 @@ private:
     void tell_dropped(Time now);
 
     media::RelayEngine& engine_;
-    const recording::Link link_;
     std::uint64_t last_ = 0;  ///< the owner's: number of the newest recording
     std::atomic<std::uint64_t> packets_{0}, bytes_{0}, lost_{0};
 

@@ -145,6 +145,11 @@ void Server::reload(const Settings& settings) {
     now.templates = settings.templates;
     now.control_allow = settings.control_allow;
     now.tos = settings.tos;
+    now.record = settings.record;  // for calls whose recording begins from now on
+    now.dtls_passive = settings.dtls_passive;
+    now.dtls_mtu = settings.dtls_mtu;
+    now.log_level = settings.log_level;
+    log::set_level(level_of(now.log_level));
     const auto told = [](std::string_view what) {
         LOG_WARNING((log::About{"relay"}), "reload: {} changes only with a restart", what);
     };
@@ -155,6 +160,10 @@ void Server::reload(const Settings& settings) {
         told("the range of ports");
     if (now.interfaces != settings.interfaces) told("the interfaces");
     if (now.threads != settings.threads) told("the number of threads");
+    if (now.control_tos != settings.control_tos) told("control-tos");
+    if (now.pidfile != settings.pidfile) told("pidfile");
+    if (now.dtls_certificate != settings.dtls_certificate) told("the kind of certificate");
+    if (now.dtls_ciphers != settings.dtls_ciphers) told("dtls-ciphers");
     LOG_NOTICE((log::About{"relay"}), "reloaded");
 }
 

@@ -22,6 +22,7 @@ struct Record {
     bool feeds = false;     ///< proc: metadata and packets for the recorder
     recording::Link link = recording::Link::raw;
     bool ingress = true, egress = false;  ///< what parties send; what is sent to them
+    bool operator==(const Record&) const = default;
 };
 
 /// The relay as it is configured (docs/relay.md).
@@ -42,7 +43,8 @@ struct Settings {
     bool sip_source = false;
     Record record;
     bool dtls_passive = false;
-    dtls::Certificate::Key dtls_key = dtls::Certificate::Key::ecdsa_p256;
+    dtls::Certificate::Terms dtls_certificate;
+    std::string dtls_ciphers;  ///< empty: the usual ones
     std::size_t dtls_mtu = 1200;
     std::map<std::string, std::string, std::less<>> templates;  ///< flags by name
     int log_level = 6;

@@ -1,10 +1,32 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "base/time.hpp"
+#include "media/stream_figures.hpp"
 
 namespace strowger::relay {
+
+/// By StreamFigures::Ice and ::Dtls, as `query` and the metrics name them.
+constexpr std::array<std::string_view, 6> ice_states{"none",      "waiting",   "checking",
+                                                     "connected", "completed", "failed"};
+constexpr std::array<std::string_view, 4> dtls_states{"none", "handshake", "connected", "ended"};
+
+/// What ICE and DTLS came to, of streams towards browsers.
+struct WebrtcTotals {
+    std::uint64_t checks_rejected = 0, consents_lost = 0, paths_not_found = 0;
+    std::uint64_t handshakes = 0, handshakes_failed = 0;
+
+    void add(const media::StreamFigures& figures) {
+        checks_rejected += figures.checks_rejected.get();
+        consents_lost += figures.consents_lost.get();
+        paths_not_found += figures.paths_not_found.get();
+        handshakes += figures.handshakes.get();
+        handshakes_failed += figures.handshakes_failed.get();
+    }
+};
 
 /// What the relay has done since it started; calls that are still up are not in the sums of
 /// packets.
@@ -14,6 +36,7 @@ struct Totals {
     std::uint64_t regular = 0;  ///< ended by `delete`
     std::uint64_t rejected = 0;
     std::uint64_t packets = 0, bytes = 0, errors = 0;
+    WebrtcTotals webrtc;
     std::uint64_t one_way = 0;   ///< calls with media from one party only
     std::uint64_t no_media = 0;  ///< calls without any
     Duration call_time{};        ///< of ended calls together

@@ -110,8 +110,20 @@ void Webrtc::end(media::RelaySide& side) {
     applied_.reset();
 }
 
-void Webrtc::trickle(media::RelaySide& side, const std::vector<ice::Candidate>& more, bool last) {
-    if (begun_ && ice) side.add_candidates(more, last);
+void Webrtc::trickle(media::RelaySide& side, std::optional<std::string_view> ufrag,
+                     const std::vector<ice::Candidate>& more, bool last) {
+    if (!theirs_ || (ufrag && *ufrag != theirs_->credentials.ufrag)) return;
+    if (begun_ && applied_ && applied_->credentials == theirs_->credentials) {
+        if (ice) side.add_candidates(more, last);
+        return;
+    }
+    // An offer takes effect with its answer, and so do they.
+    const auto room =
+        media::max_candidates - std::min(media::max_candidates, theirs_->candidates.size());
+    const auto taken = std::min(room, more.size());
+    theirs_->candidates.insert(theirs_->candidates.end(), more.begin(),
+                               more.begin() + static_cast<std::ptrdiff_t>(taken));
+    if (last) theirs_->trickles = false;
 }
 
 // In the order of docs/relay.md: DTLS, then ICE.

@@ -48,8 +48,10 @@ public:
     bool begun() const { return begun_; }
     dtls::Role role() const { return role_; }
 
-    /// Candidates that came later (RFC 8840).
-    void trickle(media::RelaySide& side, const std::vector<ice::Candidate>& more, bool last);
+    /// Candidates that came later (RFC 8840). With another `ufrag` than that of the party's last
+    /// description they are of a generation that is over, or not here yet.
+    void trickle(media::RelaySide& side, std::optional<std::string_view> ufrag,
+                 const std::vector<ice::Candidate>& more, bool last);
 
 private:
     void begin(media::RelaySide& side, const Local& local);

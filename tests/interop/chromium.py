@@ -21,7 +21,7 @@ class Chromium:
         flags = FLAGS + ([] if mdns else ["--disable-features=WebRtcHideLocalIpsWithMdns"])
         to_read, self.to_write = os.pipe()
         self.from_read, from_write = os.pipe()
-        command = [*prefix, "sh", "-c", f'exec chromium "$@" 3<&{to_read} 4>&{from_write}', "sh",
+        command = [*prefix, "bash", "-c", f'exec chromium "$@" 3<&{to_read} 4>&{from_write}', "bash",  # dash knows no descriptors above 9
                    "--remote-debugging-pipe", f"--user-data-dir={self.folder}", *flags, "about:blank"]
         self.process = subprocess.Popen(command, pass_fds=(to_read, from_write), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,50 +1,14 @@
 """SRTP with keys in SDP through the relay; the other end is libsrtp."""
 import base64
-import os
 import struct
 
 import pytest
-from pylibsrtp import Policy, Session
 from relaying import a, b  # noqa: F401
 from relaying import Call, End, Refused, Relay, sections
+from srtp_keys import line_of, PROFILES, Secure, STANDARD
 
-PROFILES = {
-    "AES_CM_128_HMAC_SHA1_80": (Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 30),
-    "AES_CM_128_HMAC_SHA1_32": (Policy.SRTP_PROFILE_AES128_CM_SHA1_32, 30),
-    "AEAD_AES_128_GCM": (Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 28),
-    "AEAD_AES_256_GCM": (Policy.SRTP_PROFILE_AEAD_AES_256_GCM, 44),
-}
 OTHERS = ["AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32", "AES_192_CM_HMAC_SHA1_80", "AES_192_CM_HMAC_SHA1_32",
           "F8_128_HMAC_SHA1_80", "F8_128_HMAC_SHA1_32", "NULL_HMAC_SHA1_80", "NULL_HMAC_SHA1_32"]
-SIZES = {"AES_256": 46, "AES_192": 38, "F8_128_": 30, "NULL_HM": 30}
-STANDARD = "AES_CM_128_HMAC_SHA1_80"
-
-
-class Secure:
-    """One end's keys of one suite: ours to send with, theirs from their line."""
-
-    def __init__(self, suite=STANDARD, tag=1):
-        self.suite, self.tag = suite, tag
-        self.profile, size = PROFILES.get(suite, (None, SIZES.get(suite[:7], 30)))
-        self.key = os.urandom(size)
-        if self.profile is not None:
-            self.sending = Session(Policy(key=self.key, ssrc_type=Policy.SSRC_ANY_OUTBOUND, srtp_profile=self.profile))
-
-    @property
-    def line(self):
-        return f"a=crypto:{self.tag} {self.suite} inline:{base64.b64encode(self.key).decode()}"
-
-    def hear(self, line):
-        tag, suite, key = line.split()[:3]
-        assert suite == self.suite
-        text = key.removeprefix("inline:").split("|")[0]
-        self.theirs = base64.b64decode(text + "=" * (-len(text) % 4))
-        self.receiving = Session(Policy(key=self.theirs, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=self.profile))
-        return self
-
-
-def line_of(section, suite):
-    return next(line for line in section.attributes("crypto") if line.split()[1] == suite)
 
 
 @pytest.fixture(scope="module")

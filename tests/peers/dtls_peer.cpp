@@ -135,8 +135,7 @@ int main(int count, char** arguments) {
         return 2;
     }
     const bool client = std::string_view(arguments[1]) == "client";
-    const auto key =
-        count > 5 ? dtls::Certificate::Key::rsa_2048 : dtls::Certificate::Key::ecdsa_p256;
+    const auto key = count > 5 ? dtls::Certificate::Key::rsa : dtls::Certificate::Key::ecdsa_p256;
     const WallTime today = std::chrono::system_clock::now();
     const auto identity = dtls::Identity::make(dtls::Certificate::self_signed(key, today)).value();
     dtls::Connection::Config config;

@@ -31,6 +31,17 @@ ASN1_INTEGER* random_serial(ASN1_INTEGER* serial) {
     return serial;
 }
 
+const EVP_MD* digest_of(Hash hash) {
+    switch (hash) {
+        case Hash::sha_1: return EVP_sha1();
+        case Hash::sha_224: return EVP_sha224();
+        case Hash::sha_256: return EVP_sha256();
+        case Hash::sha_384: return EVP_sha384();
+        case Hash::sha_512: return EVP_sha512();
+    }
+    return EVP_sha256();
+}
+
 std::time_t seconds_of(WallTime time) {
     return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
@@ -55,8 +66,8 @@ Certificate::Certificate(X509Pointer x509, KeyPointer key)
     i2d_X509(x509_.get(), &out);
 }
 
-Certificate Certificate::self_signed(Key key, WallTime today) {
-    KeyPointer made(key == Key::rsa_2048 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"));
+Certificate Certificate::self_signed(const Terms& terms, WallTime today) {
+    KeyPointer made(terms.key == Key::rsa ? EVP_RSA_gen(terms.rsa_bits) : EVP_EC_gen("P-256"));
     X509Pointer x509(X509_new());
     require(made && x509);
     X509* const raw = x509.get();
@@ -71,7 +82,7 @@ Certificate Certificate::self_signed(Key key, WallTime today) {
                                        0) == 1);
     require(X509_set_issuer_name(raw, name) == 1);
     require(X509_set_pubkey(raw, made.get()) == 1);
-    require(X509_sign(raw, made.get(), EVP_sha256()) > 0);
+    require(X509_sign(raw, made.get(), digest_of(terms.signature)) > 0);
     return {std::move(x509), std::move(made)};
 }
 

@@ -16,11 +16,24 @@ namespace strowger::dtls {
 /// fingerprint in the signalling is what the peer trusts (RFC 5763 section 5).
 class Certificate {
 public:
-    enum class Key : std::uint8_t { ecdsa_p256, rsa_2048 };
+    enum class Key : std::uint8_t { ecdsa_p256, rsa };
 
-    /// A new key and a certificate that it signs itself, with SHA-256; good for thirty days, and
-    /// since yesterday for peers whose clock is slow.
-    static Certificate self_signed(Key key, WallTime today);
+    /// How one of our own is made.
+    struct Terms {
+        Key key = Key::ecdsa_p256;
+        unsigned rsa_bits = 2048;  ///< of an RSA key
+        Hash signature = Hash::sha_256;
+        bool operator==(const Terms&) const = default;
+    };
+    /// OpenSSL takes no shorter key, and a longer one takes seconds to make.
+    static constexpr unsigned min_rsa_bits = 2048, max_rsa_bits = 4096;
+
+    /// A new key and a certificate that it signs itself; good for thirty days, and since yesterday
+    /// for peers whose clock is slow.
+    static Certificate self_signed(const Terms& terms, WallTime today);
+    static Certificate self_signed(Key key, WallTime today) {
+        return self_signed(Terms{.key = key}, today);
+    }
     /// Texts in PEM; of several certificates the first is ours.
     static Result<Certificate> from_pem(std::string_view certificate, std::string_view key);
 

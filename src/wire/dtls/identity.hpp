@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/time.hpp"
 #include "wire/dtls/certificate.hpp"
@@ -14,7 +15,10 @@ namespace strowger::dtls {
 /// Shared: connections keep the one that they began with, while new ones get its successor.
 class Identity {
 public:
-    static Result<std::shared_ptr<const Identity>> make(Certificate certificate);
+    /// `ciphers`: in OpenSSL's words; empty: those that browsers and phones prefer.
+    static Result<std::shared_ptr<const Identity>> make(Certificate certificate,
+                                                        const std::string& ciphers = {});
+    static Result<> check_ciphers(const std::string& ciphers);
 
     const Certificate& certificate() const { return certificate_; }
     Fingerprint fingerprint(Hash hash = Hash::sha_256) const {
@@ -37,7 +41,10 @@ private:
 /// The identity of the day: made at the start, and anew every day.
 class DailyIdentity {
 public:
-    DailyIdentity(Certificate::Key key, Time now, WallTime today);
+    DailyIdentity(const Certificate::Terms& terms, Time now, WallTime today,
+                  std::string ciphers = {});
+    DailyIdentity(Certificate::Key key, Time now, WallTime today)
+        : DailyIdentity(Certificate::Terms{.key = key}, now, today) {}
 
     const std::shared_ptr<const Identity>& current() const { return current_; }
 
@@ -45,7 +52,8 @@ public:
     void tick(Time now, WallTime today);
 
 private:
-    Certificate::Key key_;
+    Certificate::Terms terms_;
+    std::string ciphers_;
     Time next_;
     std::shared_ptr<const Identity> current_;
 };

@@ -58,6 +58,11 @@ bool Agent::is_my_role(const stun::Message& request) {
         role_ == Role::controlling ? AttributeType::ice_controlling : AttributeType::ice_controlled;
     const auto theirs = request.long_number(same_role);
     if (!theirs) return true;
+    // Who checks is no lite side, and controls, though its description may not have come yet.
+    if (config_.lite && role_ == Role::controlling) {
+        switch_role(Role::controlled);
+        return true;
+    }
     const bool we_win = tie_breaker_ >= *theirs;
     const bool we_stay = role_ == Role::controlling ? we_win : !we_win;
     if (we_stay || config_.lite) return false;

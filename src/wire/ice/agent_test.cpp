@@ -263,6 +263,18 @@ TEST(IceAgent, ALiteSideNeverTakesControlOfAFullOne) {
     EXPECT_EQ(table.agent.role(), Role::controlled);
 }
 
+// The offerer is lite, and its peer checks before the answer has come: what checks is a full side.
+TEST(IceAgent, ALiteOffererLeavesControlToThePeerFromItsFirstCheckOn) {
+    Table table(Role::controlling, true);
+    const auto sent = table.check_from(peer_a, {.role = Role::controlling, .nominates = true});
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].message().message_class(), Class::success);
+    EXPECT_EQ(table.agent.role(), Role::controlled);
+    table.meet();
+    EXPECT_EQ(table.agent.role(), Role::controlled);
+    EXPECT_EQ(table.agent.state(), Agent::State::completed);
+}
+
 // ---- nomination, as it comes
 
 /// A path of the controlled side that both have checked.

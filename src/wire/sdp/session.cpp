@@ -153,15 +153,17 @@ class SessionParser {
 public:
     explicit SessionParser(std::string_view text) : rest_(text) {}
 
-    Result<Session> parse() {
+    Result<Session> parse(bool whole) {
+        whole_ = whole;
         if (rest_.size() > max_size) {
             return fail("SDP of {} bytes; {} are the limit", rest_.size(), max_size);
         }
         while (!rest_.empty()) {
             if (auto taken = take_line(); !taken) return std::unexpected(taken.error());
         }
-        if (session_.lines_.empty()) return fail("SDP: expected 'v=0', got nothing");
-        if (session_.origin.address.empty()) return fail("SDP: expected a line 'o=', none came");
+        if (whole && session_.lines_.empty()) return fail("SDP: expected 'v=0', got nothing");
+        if (whole && session_.origin.address.empty())
+            return fail("SDP: expected a line 'o=', none came");
         for (auto& section : session_.media) inherit(section);
         return std::move(session_);
     }
@@ -191,7 +193,7 @@ private:
     }
 
     Result<> take(char type, std::string_view value) {
-        if (session_.lines_.size() == 1) {
+        if (whole_ && session_.lines_.size() == 1) {
             if (type == 'v' && trim(value) == "0") return {};
             return fail("SDP line {}: expected 'v=0', got '{}={}'", number_, type,
                         value.substr(0, 40));
@@ -387,11 +389,16 @@ private:
 
     std::string_view rest_;
     std::size_t number_ = 0;
+    bool whole_ = true;
     Session session_;
     std::vector<std::optional<Direction>> media_direction_;
     std::optional<std::uint32_t> ptime_, maxptime_;
 };
 
-Result<Session> Session::parse(std::string_view text) { return SessionParser(text).parse(); }
+Result<Session> Session::parse(std::string_view text) { return SessionParser(text).parse(true); }
+
+Result<Session> Session::parse_fragment(std::string_view text) {
+    return SessionParser(text).parse(false);
+}
 
 }  // namespace strowger::sdp

@@ -107,6 +107,8 @@ struct Group {
 class Session {
 public:
     static Result<Session> parse(std::string_view text);
+    /// `application/trickle-ice-sdpfrag` (RFC 8840 section 9): neither v= nor o= is there.
+    static Result<Session> parse_fragment(std::string_view text);
 
     Origin origin;
     std::string_view name;

@@ -49,6 +49,24 @@ TEST(SdpSession, TakesBareNewlinesAndBlankLinesAtTheEnd) {
     EXPECT_EQ(session->media[0].formats[0].name, "PCMA");
 }
 
+// The example of RFC 8840 section 9.2, shortened.
+TEST(SdpSession, AFragmentOfTricklesNeedsNoHead) {
+    constexpr std::string_view text =
+        "a=ice-pwd:asd88fgpdd777uzjYhagZg\r\na=ice-ufrag:8hhY\r\n"
+        "m=audio 9 RTP/AVP 0\r\na=mid:1\r\n"
+        "a=candidate:1 1 UDP 2130706432 2001:db8:a0b:12f0::1 5000 typ host\r\n"
+        "m=audio 9 RTP/AVP 0\r\na=mid:2\r\na=end-of-candidates\r\n";
+    EXPECT_FALSE(Session::parse(text));
+    const auto fragment = Session::parse_fragment(text);
+    ASSERT_TRUE(fragment) << fragment.error().text();
+    ASSERT_EQ(fragment->media.size(), 2u);
+    EXPECT_EQ(fragment->media[0].mid, "1");
+    EXPECT_EQ(fragment->attribute_for(fragment->media[1], "ice-ufrag"), "8hhY");
+    EXPECT_TRUE(fragment->media[1].attribute("end-of-candidates"));
+    EXPECT_FALSE(Session::parse_fragment("m=audio\r\n"));
+    EXPECT_TRUE(Session::parse_fragment("").has_value());
+}
+
 TEST(SdpSession, KnowsWhatAPhoneSaysOfItsAudio) {
     const auto text = with(
         "a=recvonly\nm=audio 4000/2 RTP/AVP 0 111 101\na=rtpmap:111 opus/48000/2\n"
