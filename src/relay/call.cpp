@@ -122,6 +122,8 @@ void Call::route() {
                                                             : std::nullopt});
                 }
             }
+            section.recoded =
+                std::ranges::any_of(sinks, [](const auto& sink) { return sink.plan.has_value(); });
             section.side->feed(std::exchange(sinks, {}));
         }
     }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bitset>
+#include <iterator>
+#include <utility>
 
 #include "base/text.hpp"
 #include "media/codec/codec.hpp"
@@ -166,16 +168,41 @@ std::vector<SectionCodecs::Offered> takeable(const sdp::Media& media, const Requ
         }
         offered.push_back({{*format.type, format.codec()}, fate});
     }
+    const bool speech =
+        std::ranges::any_of(offered, [](const auto& one) { return is_speech(one.payload.codec); });
+    if (speech) return offered;
+    // With everything stripped, what is added is made of what was offered all the same.
+    offered.clear();
+    for (const auto& format : media.formats)
+        if (format.type && *format.type < 128)
+            offered.push_back({{*format.type, format.codec()}, Fate::masked});
     return offered;
 }
 
 // Adds a codec to an offer.
 void add(const sdp::Codec& codec, Numbers& numbers, SectionCodecs& answerer,
          std::vector<Written>& written, std::vector<sdp::Payload>& told) {
-    const auto type = numbers.give(codec, answerer.sends);
+    const auto type = numbers.give(codec, answerer.told);
     if (!type) return;
     written.push_back({fmt::to_string(*type), {}, codec});
     told.push_back({*type, codec});
+}
+
+// Behind what was added go keys and noise that came with the offer.
+void last_auxiliary(std::vector<Written>& written, std::vector<sdp::Payload>& told,
+                    std::size_t came) {
+    if (told.size() == came || written.size() != told.size()) return;
+    std::vector<Written> sorted, late;
+    std::vector<sdp::Payload> sorted_told, late_told;
+    for (std::size_t i = 0; i < told.size(); ++i) {
+        const bool last = i < came && !is_speech(told[i].codec);
+        (last ? late : sorted).push_back(std::move(written[i]));
+        (last ? late_told : sorted_told).push_back(std::move(told[i]));
+    }
+    std::ranges::move(late, std::back_inserter(sorted));
+    std::ranges::move(late_told, std::back_inserter(sorted_told));
+    written = std::move(sorted);
+    told = std::move(sorted_told);
 }
 
 // What the relay can make of what is offered.
@@ -188,6 +215,7 @@ void add_own(const sdp::Media& media, const Request& request, SectionCodecs& off
     Numbers numbers;
     for (const auto& format : media.formats)
         if (format.type) numbers.take(*format.type);
+    const std::size_t came = told.size();
     bool events = std::ranges::any_of(
         told, [](const sdp::Payload& payload) { return is_event(payload.codec); });
     // The other one goes on in what it has, where it has no other choice.
@@ -206,7 +234,7 @@ void add_own(const sdp::Media& media, const Request& request, SectionCodecs& off
         else if (codec::is_transcodable(*codec))
             add(*codec, numbers, answerer, written, told);
     }
-    if (!events) return;
+    if (!events) return last_auxiliary(written, told, came);
     // Keys are told in the clock of the speech that they stand in for (RFC 4733 section 2.1).
     const auto speech = told;
     for (const auto& payload : speech) {
@@ -215,6 +243,7 @@ void add_own(const sdp::Media& media, const Request& request, SectionCodecs& off
                                own_parameters("telephone-event")};
         if (!find(told, event)) add(event, numbers, answerer, written, told);
     }
+    last_auxiliary(written, told, came);
 }
 
 }  // namespace
@@ -291,7 +320,8 @@ std::vector<Written> offered_formats(const sdp::Media& media, const Request& req
         if (offerer.engaged) offerer.offered = takeable(media, request, kept);
     }
     if (!offerer.engaged) return written;
-    answerer.sends = std::move(told);
+    answerer.sends = told;
+    answerer.told = std::move(told);
     // Until it gets its answer it may hear whatever it has offered.
     offerer.takes.clear();
     for (const auto& one : offerer.offered) offerer.takes.push_back(one.payload);
@@ -316,6 +346,11 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
         answerer.takes.push_back({*format.type, format.codec()});
         can_be_made = can_be_made || codec::is_transcodable(answerer.takes.back().codec);
     }
+    // What it does not take back it does not send either.
+    answerer.sends = answerer.told;
+    std::erase_if(answerer.sends, [&](const sdp::Payload& payload) {
+        return !find(answerer.takes, payload.codec);
+    });
 
     std::vector<Written> written;
     std::vector<sdp::Payload> agreed;
@@ -328,13 +363,9 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
         const auto codec = answered(one.payload.codec);
         agree(one.payload, {fmt::to_string(one.payload.type), {}, codec});
     };
-    const auto consumed = [](const auto& one) { return one.fate == Fate::consumed; };
     const auto speaks = [&](const auto& one) {
         return can_be_made && codec::is_transcodable(one.payload.codec);
     };
-    // What is consumed comes first: it is to be used.
-    for (const auto& one : offerer.offered)
-        if (consumed(one) && speaks(one)) agree_own(one);
     // What both have in common, in the order of the answer.
     const auto direct = [&](bool speech) {
         for (const auto& format : media.formats) {
@@ -348,13 +379,29 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
             }
         }
     };
+    const bool insists = std::ranges::any_of(offerer.offered, [&](const auto& one) {
+        return (one.fate == Fate::accepted || one.fate == Fate::consumed) &&
+               is_speech(one.payload.codec) && speaks(one);
+    });
     direct(true);
+    if (insists) {
+        // What is taken whatever the answer says stands beside what both have in common, and of
+        // these the offerer speaks what it likes best.
+        const auto common = std::exchange(agreed, {});
+        const auto lines = std::exchange(written, {});
+        for (const auto& one : offerer.offered) {
+            const auto same = std::ranges::find(common, one.payload);
+            const bool taken = one.fate == Fate::accepted || one.fate == Fate::consumed;
+            if (same != common.end())
+                agree(one.payload, lines[static_cast<std::size_t>(same - common.begin())]);
+            else if (taken && is_speech(one.payload.codec) && speaks(one))
+                agree_own(one);
+            if (!agreed.empty()) break;
+        }
+    }
     // Nothing in common: the best of the offer that can be made of what the answerer has.
     for (const auto& one : offerer.offered)
-        if (agreed.empty() && speaks(one)) agree_own(one);
-    for (const auto& one : offerer.offered)
-        if (one.fate == Fate::accepted && is_speech(one.payload.codec) && speaks(one))
-            agree_own(one);
+        if (agreed.empty() && is_speech(one.payload.codec) && speaks(one)) agree_own(one);
     if (agreed.empty()) {  // that is for the offerer to judge
         offerer.engaged = answerer.engaged = false;
         return as_they_came(tokens_of(media));
@@ -383,7 +430,7 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
             agree_own(one);
     }
     direct(false);
-    offerer.takes = offerer.sends = std::move(agreed);
+    offerer.told = offerer.takes = offerer.sends = std::move(agreed);
     return written;
 }
 

@@ -57,9 +57,10 @@ struct SectionCodecs {
         std::string fmtp;
     };
 
-    bool engaged = false;          ///< codecs may differ between the parties of this section
-    bool goes_on = false;          ///< by an earlier offer; this one does not speak of it
-    std::vector<Offered> offered;  ///< by the party, without what nobody is to have
+    bool engaged = false;            ///< codecs may differ between the parties of this section
+    bool goes_on = false;            ///< by an earlier offer; this one does not speak of it
+    std::vector<Offered> offered;    ///< by the party, without what nobody is to have
+    std::vector<sdp::Payload> told;  ///< in the last offer to the party
     std::vector<sdp::Payload> sends, takes;  ///< agreed; empty: nothing is known yet
     std::vector<Setting> settings;
     std::optional<unsigned> packet_ms;  ///< towards the party, whatever it says
