@@ -120,9 +120,21 @@ void RelaySide::gate(std::optional<RelayStream::Gate> gate) {
         [stream = stream_, made = std::move(made)]() mutable { stream->gate(std::move(made)); });
 }
 
-void RelaySide::feed(const std::vector<RelaySide*>& sinks) {
-    std::vector<RelayStream*> streams;
-    for (const RelaySide* sink : sinks) streams.push_back(sink->stream_);
+void RelaySide::feed(std::vector<Sink> sinks) {
+    std::vector<RelayStream::Sink> streams;
+    std::vector<Planned> planned;
+    for (auto& sink : sinks) {
+        auto& stream = streams.emplace_back(RelayStream::Sink{sink.side->stream_});
+        if (!sink.plan) continue;
+        const auto before = std::ranges::find_if(planned_, [&](const Planned& one) {
+            return one.side == sink.side && one.plan == *sink.plan;
+        });
+        stream.recoder = before != planned_.end()
+                             ? before->recoder
+                             : std::make_shared<Recoder>(*sink.plan, engine_.random_);
+        planned.push_back({sink.side, std::move(*sink.plan), stream.recoder});
+    }
+    planned_ = std::move(planned);
     engine_.shard(*this).put([stream = stream_, streams = std::move(streams)]() mutable {
         stream->feed(std::move(streams));
     });
@@ -192,11 +204,10 @@ void RelaySide::press(StreamSpeaker::Keys keys) {
 }
 
 RelayEngine::RelayEngine(unsigned threads) {
-    auto random = Random::system();
     threads = std::clamp(threads, 1U, max_threads);
     for (unsigned i = 0; i < threads; ++i)
         shards_.push_back(
-            std::make_unique<Shard>([](std::uint64_t, const Event&) {}, random.next()));
+            std::make_unique<Shard>([](std::uint64_t, const Event&) {}, random_.next()));
 }
 
 RelayEngine::~RelayEngine() {
@@ -234,6 +245,7 @@ void RelayEngine::move(RelaySide& side, std::size_t home) {
     from.post([&] { promise.set_value(from.release(*side.stream_)); });
     side.home_ = home;
     side.tap_.reset();
+    side.planned_.clear();
     shard(side).post(
         [&to = shard(side), stream = stream.get()]() mutable { to.adopt(std::move(stream)); });
 }

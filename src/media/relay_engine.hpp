@@ -58,7 +58,12 @@ public:
     /// The sections of a bundle, this one first, go over its path; none: each over its own.
     void carry(const std::vector<Rider>& riders);
     void gate(std::optional<RelayStream::Gate> gate);
-    void feed(const std::vector<RelaySide*>& sinks);
+    struct Sink {
+        RelaySide* side = nullptr;
+        std::optional<Recoder::Plan> plan = std::nullopt;  ///< nothing: what comes goes as it is
+    };
+    /// A plan that is as before goes on where it is.
+    void feed(std::vector<Sink> sinks);
 
     /// Which recording gets copies of its packets, and as which of its streams.
     struct Tap {
@@ -91,6 +96,12 @@ private:
     std::size_t home_;
     std::optional<Key> receiving_, sending_;
     std::optional<Tap> tap_;
+    struct Planned {
+        const RelaySide* side;
+        Recoder::Plan plan;
+        std::shared_ptr<Recoder> recoder;  // the stream's; here to be given to it again
+    };
+    std::vector<Planned> planned_;
     std::uint64_t plays_ = 0;  ///< counts requests that start or stop playing
     std::shared_ptr<RelaySide*> self_ = std::make_shared<RelaySide*>(this);  // of files being read
 };
@@ -127,6 +138,7 @@ private:
     void collect();
     Shard& shard(const RelaySide& side) { return *shards_[side.home_]; }
 
+    Random random_ = Random::system();
     io::Mailbox<Work> mailbox_;
     std::vector<std::unique_ptr<PacketRing>> rings_;
     std::vector<std::unique_ptr<Shard>> shards_;  // post to the mailbox until they have stopped

@@ -41,8 +41,9 @@ RelayStream::~RelayStream() {
 }
 
 void RelayStream::detach() {
-    for (RelayStream* feeder : feeders_) std::erase(feeder->sinks_, this);
-    for (RelayStream* sink : sinks_) std::erase(sink->feeders_, this);
+    for (RelayStream* feeder : feeders_)
+        std::erase_if(feeder->sinks_, [this](const Sink& sink) { return sink.stream == this; });
+    for (const Sink& sink : sinks_) std::erase(sink.stream->feeders_, this);
     feeders_.clear();
     sinks_.clear();
     tap_.reset();  // its ring is the thread's
@@ -70,10 +71,10 @@ void RelayStream::inherit(RelayStream& before) {
     gate_ = std::move(before.gate_);
 }
 
-void RelayStream::feed(std::vector<RelayStream*> sinks) {
-    for (RelayStream* sink : sinks_) std::erase(sink->feeders_, this);
+void RelayStream::feed(std::vector<Sink> sinks) {
+    for (const Sink& sink : sinks_) std::erase(sink.stream->feeders_, this);
     sinks_ = std::move(sinks);
-    for (RelayStream* sink : sinks_) sink->feeders_.push_back(this);
+    for (const Sink& sink : sinks_) sink.stream->feeders_.push_back(this);
 }
 
 void RelayStream::rtp_readable(Time now) {
@@ -205,12 +206,53 @@ void RelayStream::copy_out(Bytes packet, bool rtcp, bool egress) {
 template <typename Send>
 void RelayStream::distribute(MutableBytes packet, Send send) {
     const MutableBytes room = shard_->buffer();
-    for (std::size_t i = 0; i + 1 < sinks_.size(); ++i) {
-        const MutableBytes copy = shard_->second_buffer();
-        std::copy(packet.begin(), packet.end(), copy.begin());
-        (sinks_[i]->*send)(copy, packet.size());
+    const Sink* last = nullptr;
+    for (const Sink& sink : sinks_) {
+        if (recodes(sink, send == &RelayStream::send_rtcp)) {
+            if (send == &RelayStream::send_rtcp)
+                recode_rtcp(packet, sink);
+            else
+                recode(packet, sink);
+            continue;
+        }
+        if (last) {
+            const MutableBytes copy = shard_->second_buffer();
+            std::copy(packet.begin(), packet.end(), copy.begin());
+            (last->stream->*send)(copy, packet.size());
+        }
+        last = &sink;
     }
-    if (!sinks_.empty()) (sinks_.back()->*send)(room, packet.size());
+    if (last) (last->stream->*send)(room, packet.size());
+}
+
+const Recoder* RelayStream::recoder_towards(const RelayStream& other) const {
+    for (const Sink& sink : sinks_)
+        if (sink.stream == &other) return sink.recoder.get();
+    return nullptr;
+}
+
+// RTCP is to be changed where media of either direction is.
+bool RelayStream::recodes(const Sink& sink, bool rtcp) const {
+    return sink.recoder || (rtcp && sink.stream->recoder_towards(*this));
+}
+
+void RelayStream::recode(Bytes packet, const Sink& sink) {
+    struct Out final : Recoder::Out {
+        Out(Shard& shard, RelayStream& to) : shard(shard), to(to) {}
+        MutableBytes room() override { return shard.second_buffer().first(longest); }
+        void put(std::size_t size) override { to.send_rtp(shard.second_buffer(), size); }
+        Shard& shard;
+        RelayStream& to;
+    } out{*shard_, *sink.stream};
+    sink.recoder->take(packet, shard_->now(), out);
+}
+
+void RelayStream::recode_rtcp(Bytes packet, const Sink& sink) {
+    const MutableBytes copy = shard_->second_buffer();
+    std::copy(packet.begin(), packet.end(), copy.begin());
+    Recoder::rewrite_rtcp(copy.first(packet.size()), sink.recoder.get(),
+                          sink.stream->recoder_towards(*this));
+    sink.stream->send_rtcp(copy, packet.size());
 }
 
 void RelayStream::send_rtp(MutableBytes buffer, std::size_t size) {

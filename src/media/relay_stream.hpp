@@ -9,6 +9,7 @@
 
 #include "media/packet_ring.hpp"
 #include "media/readable.hpp"
+#include "media/recoder.hpp"
 #include "media/relay_path.hpp"
 #include "media/stream_figures.hpp"
 #include "media/stream_speaker.hpp"
@@ -26,6 +27,7 @@ class Shard;
 ///
 /// Packets go through as they are, whatever is in them: SSRCs, sequence numbers and payload types
 /// stay. A packet costs one read, one look at its header and one write for each side it goes to.
+/// Only towards a side that takes another codec they go through a `Recoder`.
 /// Made by the engine's owner; from `attach` on it belongs to its shard.
 ///
 /// Towards a browser all goes through a `RelayPath` instead: its own, or that of the first stream
@@ -99,8 +101,14 @@ public:
     /// Carries these, itself among them, over its path; an empty list: itself alone.
     void carry(std::vector<Rider> riders);
 
+    struct Sink {
+        RelayStream* stream = nullptr;
+        /// Made by the owner, who keeps it over changes of other sinks: shared with it for that, and
+        /// used here alone. Null: what comes goes as it is.
+        std::shared_ptr<Recoder> recoder = nullptr;
+    };
     /// Whom it feeds from now on, instead of those before. All are on this thread.
-    void feed(std::vector<RelayStream*> sinks);
+    void feed(std::vector<Sink> sinks);
 
     /// Speaks to the party by itself; what others send to it meanwhile is dropped.
     void play(std::unique_ptr<Player> player, StreamSpeaker::Voice voice);
@@ -132,6 +140,10 @@ private:
     void copy_out(Bytes packet, bool rtcp, bool egress);
     template <typename Send>
     void distribute(MutableBytes packet, Send send);
+    bool recodes(const Sink& sink, bool rtcp) const;
+    const Recoder* recoder_towards(const RelayStream& other) const;
+    void recode(Bytes packet, const Sink& sink);
+    void recode_rtcp(Bytes packet, const Sink& sink);
 
     void send_rtp(MutableBytes buffer, std::size_t size);
     void transmit_rtp(MutableBytes buffer, std::size_t size);
@@ -142,7 +154,7 @@ private:
     Transport transport_;
     std::shared_ptr<StreamFigures> figures_;  // shared with the owner's thread, which reads them
     Shard* shard_ = nullptr;
-    std::vector<RelayStream*> sinks_;
+    std::vector<Sink> sinks_;
     std::vector<RelayStream*> feeders_;  // who has this among its sinks
     std::unique_ptr<srtp::Receiver> decrypt_;
     std::unique_ptr<srtp::Sender> encrypt_;

@@ -1,6 +1,7 @@
 #include "relay/call.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 
@@ -101,12 +102,11 @@ void Call::carry(Party& party) {
 
 void Call::route() {
     for (const auto& party : parties) carry(*party);
-    std::vector<media::RelaySide*> sinks;
+    std::vector<media::RelaySide::Sink> sinks;
     for (const auto& source : parties) {
         for (std::size_t i = 0; i < source->sections.size(); ++i) {
             auto& section = source->sections[i];
             if (!section.side) continue;
-            sinks.clear();
             for (const auto& listener : parties) {
                 const bool hears = std::ranges::any_of(
                     listener->sources, [&](const auto& s) { return s.source == source.get(); });
@@ -115,10 +115,16 @@ void Call::route() {
                     auto& target = listener->sections[j];
                     const bool named = target.source == source.get() && target.source_index == i;
                     if (!named && (target.source || j != i)) continue;
-                    if (target.side && !target.refused) sinks.push_back(target.side.get());
+                    if (!target.side || target.refused) continue;
+                    const bool dialogue = !target.source && listener->dialogue == source.get();
+                    sinks.push_back({target.side.get(), dialogue
+                                                            ? recoding(section.codecs, target.codecs)
+                                                            : std::nullopt});
                 }
             }
-            section.side->feed(sinks);
+            section.recoded =
+                std::ranges::any_of(sinks, [](const auto& sink) { return sink.plan.has_value(); });
+            section.side->feed(std::exchange(sinks, {}));
         }
     }
 }

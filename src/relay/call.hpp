@@ -10,6 +10,7 @@
 
 #include "base/time.hpp"
 #include "media/relay_engine.hpp"
+#include "relay/codecs.hpp"
 #include "relay/interfaces.hpp"
 #include "relay/sdes.hpp"
 #include "relay/webrtc.hpp"
@@ -55,6 +56,8 @@ struct Section {
 
     std::bitset<128> events;  ///< payload types of telephone-event that the party sends
     std::vector<sdp::Payload> payloads;
+    SectionCodecs codecs;
+    bool recoded = false;  ///< what the party sends reaches somebody in another form
 
     /// SRTP with keys in the SDP.
     bool secure() const { return !webrtc.on && protocol.find("SAVP") != std::string::npos; }

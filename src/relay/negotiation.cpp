@@ -16,23 +16,6 @@ std::optional<bool> family_named(std::string_view name) {
     return std::nullopt;
 }
 
-/// `PCMA`, `opus/48000/2/...`, a payload number, or `all`.
-bool names_format(std::string_view rule, const sdp::Format& format) {
-    if (iequals(rule, "all") || iequals(rule, "full")) return true;
-    if (rule == format.token) return true;
-    const auto parts = split(rule, '/');
-    if (!iequals(parts[0], format.name)) return false;
-    if (parts.size() > 1 && !parts[1].empty() &&
-        parse_number<std::uint32_t>(parts[1]) != format.clock_rate)
-        return false;
-    return parts.size() < 3 || parts[2].empty() ||
-           parse_number<unsigned>(parts[2]) == unsigned{format.channels};
-}
-
-bool names_format(const std::vector<std::string_view>& rules, const sdp::Format& format) {
-    return std::ranges::any_of(rules, [&](auto rule) { return names_format(rule, format); });
-}
-
 }  // namespace
 
 Result<std::string> Negotiation::offer(Party& from, Party& to) { return run(from, to, true); }
@@ -178,6 +161,13 @@ Result<> Negotiation::prepare(Party& from, Party& to, Section& theirs, Section& 
         if (request_.osrtp_offer && ours.protocol == "RTP/SAVP") ours.protocol = "RTP/AVP";
     }
     if (is_offer) {
+        // Keys that the parties share would keep us from what is in the packets.
+        // What was asked for once goes on until something else is.
+        const bool asked = wants_recoding(request_);
+        const bool before = theirs.codecs.engaged && ours.codecs.engaged;
+        theirs.codecs.engaged = ours.codecs.engaged =
+            media.is_rtp() && media.kind == "audio" && (asked || before);
+        theirs.codecs.goes_on = ours.codecs.goes_on = !asked;
         if (request_.dtls_off && is_dtls(ours.protocol))
             ours.protocol.erase(0, std::string_view("UDP/TLS/").size());
         const bool through = goes_through(theirs, ours, media);
@@ -249,7 +239,7 @@ Result<> Negotiation::agree_keys(Section& theirs, Section& ours, bool is_offer) 
         theirs.secure() || (request_.osrtp_accept && !theirs.sdes.theirs().empty());
     if (is_offer) {
         if (ours.secure() || request_.osrtp_offer)
-            ours.sdes.offer(their_keys && !request_.recrypt ? theirs.sdes.theirs()
+            ours.sdes.offer(their_keys && !request_.recrypt && !ours.codecs.engaged ? theirs.sdes.theirs()
                                                             : std::vector<srtp::Crypto>{},
                             request_);
         else
@@ -267,7 +257,7 @@ Result<> Negotiation::agree_keys(Section& theirs, Section& ours, bool is_offer) 
         ours.secure() || (request_.osrtp_accept && !ours.sdes.theirs().empty());
     if (offerer_secure) {
         const srtp::Crypto* same = nullptr;
-        if (chosen && !request_.recrypt)
+        if (chosen && !request_.recrypt && !ours.codecs.engaged)
             for (const auto& offered : ours.sdes.theirs())
                 if (offered.policy == chosen->policy && offered.keys == chosen->keys)
                     same = &offered;
@@ -330,7 +320,8 @@ SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
                       !theirs.webrtc.party_has_ice() && !ours.webrtc.on;
     if (zero) out.address = theirs.signalled->ip;
     out.protocol = ours.protocol;
-    out.formats = formats(media, is_offer);
+    out.formats = is_offer ? offered_formats(media, request_, theirs.codecs, ours.codecs)
+                           : answered_formats(media, request_, theirs.codecs, ours.codecs);
     out.mid = media.mid;
     if (!ours.mid.empty() && (!is_offer || out.mid.empty())) out.mid = ours.mid;
     out.keep_dtls = is_dtls(ours.protocol) && ours.opaque;
@@ -347,51 +338,12 @@ SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
             out.rtcp_port = static_cast<std::uint16_t>(out.port + (one_port ? 0 : 1));
         out.full_rtcp = request_.full_rtcp_attribute;
         out.crypto = ours.sdes.lines(request_);
-        if (is_offer)
-            out.ptime = request_.ptime ? request_.ptime : media.ptime;
-        else
-            out.ptime = request_.ptime_reverse ? request_.ptime_reverse : media.ptime;
+        const auto wanted = is_offer ? request_.ptime : request_.ptime_reverse;
+        out.ptime = wanted                  ? wanted
+                    : ours.codecs.packet_ms ? ours.codecs.packet_ms
+                                            : media.ptime;
     }
     return out;
-}
-
-std::vector<std::string_view> Negotiation::formats(const sdp::Media& media, bool is_offer) const {
-    std::vector<std::string_view> all, kept;
-    for (const auto& format : media.formats) all.push_back(format.token);
-    const auto& rules = request_.codec;
-    if (!is_offer || !media.is_rtp() || rules.empty()) return all;
-    const auto whitelisted = [&](const std::vector<std::string_view>& list, const sdp::Format& f) {
-        return names_format(list, f) || sdp::is_auxiliary(f.name);
-    };
-    std::vector<const sdp::Format*> left;
-    for (const auto& format : media.formats) {
-        const bool wanted = names_format(rules.offer, format) ||
-                            names_format(rules.except, format) ||
-                            names_format(rules.transcode, format);
-        const bool dropped = names_format(rules.strip, format) ||
-                             names_format(rules.mask, format) ||
-                             names_format(rules.consume, format);
-        if (dropped && !wanted) continue;
-        if (!rules.offer.empty() && !whitelisted(rules.offer, format)) continue;
-        if (rules.offer.empty() && !rules.except.empty() && !dropped &&
-            !whitelisted(rules.except, format))
-            continue;
-        left.push_back(&format);
-    }
-    // `offer` also says the order.
-    for (const auto rule : rules.offer)
-        for (auto*& format : left)
-            if (format && names_format(rule, *format)) {
-                kept.push_back(format->token);
-                format = nullptr;
-            }
-    for (const auto* format : left)
-        if (format) kept.push_back(format->token);
-    const bool speech = std::ranges::any_of(media.formats, [&](const auto& format) {
-        return std::ranges::find(kept, format.token) != kept.end() &&
-               !sdp::is_auxiliary(format.name);
-    });
-    return speech || (request_.allow_no_codec && !kept.empty()) ? kept : all;
 }
 
 bool Negotiation::removes(const sdp::Media& media) const {

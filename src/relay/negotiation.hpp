@@ -64,7 +64,6 @@ private:
     void aim(Party& party, Section& section);
     SectionOutput output(Party& to, Section& theirs, Section& ours, const sdp::Media& media,
                          std::size_t index, bool is_offer);
-    std::vector<std::string_view> formats(const sdp::Media& media, bool is_offer) const;
     bool removes(const sdp::Media& media) const;
     SessionOutput session(Party& to, const sdp::Session& sdp, const IpAddress& address);
     std::string versioned(Party& to, std::string text);

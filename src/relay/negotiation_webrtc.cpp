@@ -33,6 +33,7 @@ bool Negotiation::goes_through(const Section& theirs, const Section& ours,
                                const sdp::Media& media) const {
     if (!is_dtls(theirs.protocol) || !is_dtls(ours.protocol)) return false;
     if (theirs.webrtc.begun() || ours.webrtc.begun() || request_.recrypt) return false;
+    if (theirs.codecs.engaged) return false;
     if (request_.ice == Request::Ice::force || request_.dtls_passive) return false;
     return !sdp_->attribute_for(media, "ice-ufrag");
 }
@@ -128,8 +129,8 @@ std::string Negotiation::bundle_of(Party& to, const std::vector<SectionOutput>& 
         if (!out.source || out.untouched || !section.webrtc.on || section.mid.empty()) continue;
         if (!is_offer && std::ranges::find(to.bundle, section.mid) == to.bundle.end()) continue;
         if (is_offer)
-            for (const auto token : out.formats) {
-                const auto type = parse_number<std::uint8_t>(token);
+            for (const auto& format : out.formats) {
+                const auto type = parse_number<std::uint8_t>(format.token);
                 if (!type || *type >= types.size()) continue;
                 if (types[*type]) return {};  // one number for two things
                 types.set(*type);

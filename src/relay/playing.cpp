@@ -13,6 +13,12 @@ constexpr std::string_view keys = "0123456789*#ABCD";
 
 // A payload that the party and the one it talks with have in common.
 const sdp::Payload* common(const Party& party, std::size_t index, auto wanted) {
+    const auto& codecs = party.sections[index].codecs;
+    if (codecs.engaged && !codecs.takes.empty()) {  // the relay decides what it gets
+        const auto found = std::ranges::find_if(
+            codecs.takes, [&](const auto& payload) { return wanted(payload.codec); });
+        return found == codecs.takes.end() ? nullptr : &*found;
+    }
     const auto& mine = party.sections[index].payloads;
     const auto* others = party.dialogue && index < party.dialogue->sections.size()
                              ? &party.dialogue->sections[index].payloads

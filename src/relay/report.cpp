@@ -31,6 +31,7 @@ void count(ng::Writer& out, std::string_view key, const Count& count) {
 std::pair<std::string_view, std::string_view> mode_of(const Party& party, const Section& section) {
     if (section.refused || !section.side) return {"none", "refused by a party"};
     if (party.block_media) return {"blocked", "asked for"};
+    if (section.recoded) return {"transcode", "another party takes other codecs or packets"};
     if (section.passthrough) return {"forward", "SRTP passes under the parties' own keys"};
     if (!section.opaque && !section.sdes.ours().empty() && section.secure())
         return {"srtp", "this party's keys are not the other's"};
@@ -85,6 +86,7 @@ void media_flags(ng::Writer& out, const Section& section) {
     }
     if (section.carrier) out.string("bundled");
     if (section.passthrough) out.string("passthrough");
+    if (section.recoded) out.string("transcoding");
     if (section.side && !section.place.target.symmetric) out.string("asymmetric");
     out.end();
 }

@@ -24,12 +24,13 @@ constexpr std::size_t max_items = 256;
 
 enum class Learning : std::uint8_t { off, immediate, delayed, heuristic };
 
-/// How codecs of an offer are filtered; names as `PCMA`, `opus/48000`, `all`.
+/// How codecs of an offer are filtered and recoded (relay/codecs.hpp); names as `PCMA`,
+/// `opus/48000`, `all`.
 struct CodecRules {
     std::vector<std::string_view> strip, except, offer, mask, consume, accept, set, transcode;
     bool empty() const {
         return strip.empty() && except.empty() && offer.empty() && mask.empty() &&
-               consume.empty() && transcode.empty();
+               consume.empty() && transcode.empty();  // `accept` and `set` leave the list as it is
     }
 };
 
@@ -91,7 +92,7 @@ struct Request {
 
     CodecRules codec;
     std::optional<unsigned> ptime, ptime_reverse;
-    bool allow_no_codec = false, single_codec = false;
+    bool allow_no_codec = false, single_codec = false, always_transcode = false;
 
     // Text.
     bool replace_origin = false, replace_origin_full = false, replace_session_name = false,

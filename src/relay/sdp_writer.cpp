@@ -134,8 +134,8 @@ private:
         fmt::format_to(std::back_inserter(out_), "m={} {}", media.kind, section.port);
         if (media.port_count > 1) fmt::format_to(std::back_inserter(out_), "/{}", media.port_count);
         fmt::format_to(std::back_inserter(out_), " {}", section.protocol);
-        for (const auto format : section.formats)
-            fmt::format_to(std::back_inserter(out_), " {}", format);
+        for (const auto& format : section.formats)
+            fmt::format_to(std::back_inserter(out_), " {}", format.token);
         out_ += "\r\n";
         for (const auto& came : lines)
             if (came.type == 'i') raw(came);
@@ -165,39 +165,51 @@ private:
                                    [](const Attribute& a) { return is_direction(a.name); });
     }
 
-    // Of each payload type: what it is, its parameters, its feedback.
+    // Of each payload type: what it is, its parameters, its feedback. In answers it may have another
+    // number than where it comes from.
     void write_formats(const SectionOutput& section) {
-        const auto of_type = [](const Attribute& a, std::string_view name, std::string_view token) {
-            return a.name == name && split_once(a.value, ' ').first == token;
-        };
         const auto& attributes = section.source->attributes;
-        for (const auto token : section.formats) {
-            bool mapped = false;
-            for (const auto& a : attributes) {
-                if (!of_type(a, "rtpmap", token)) continue;
-                attribute(a);
-                mapped = true;
+        for (const auto& format : section.formats) {
+            if (format.own) {
+                write_map(format.token, format.own->name, format.own->clock_rate,
+                          format.own->channels);
+                if (!format.own->fmtp.empty()) line("a=fmtp:{} {}", format.token, format.own->fmtp);
+                continue;
             }
-            if (!mapped) write_static_map(section, token);
-            for (const auto& a : attributes)
-                if (of_type(a, "fmtp", token)) attribute(a);
-            if (!section.feedback) continue;
-            for (const auto& a : attributes)
-                if (of_type(a, "rtcp-fb", token)) attribute(a);
+            if (!write_all(attributes, "rtpmap", format)) write_static_map(section, format);
+            write_all(attributes, "fmtp", format);
+            if (section.feedback) write_all(attributes, "rtcp-fb", format);
         }
         if (!section.feedback) return;
         for (const auto& a : attributes)
-            if (of_type(a, "rtcp-fb", "*")) attribute(a);
+            if (a.name == "rtcp-fb" && split_once(a.value, ' ').first == "*") attribute(a);
     }
 
-    void write_static_map(const SectionOutput& section, std::string_view token) {
-        const auto type = parse_number<std::uint8_t>(token);
+    bool write_all(const std::vector<Attribute>& attributes, std::string_view name,
+                   const Written& format) {
+        bool any = false;
+        for (const auto& a : attributes) {
+            const auto [token, value] = split_once(a.value, ' ');
+            if (a.name != name || token != format.from) continue;
+            line("a={}:{} {}", name, format.token, value);
+            any = true;
+        }
+        return any;
+    }
+
+    void write_map(std::string_view token, std::string_view name, std::uint32_t clock_rate,
+                   unsigned channels) {
+        if (channels > 1)
+            line("a=rtpmap:{} {}/{}/{}", token, name, clock_rate, channels);
+        else
+            line("a=rtpmap:{} {}/{}", token, name, clock_rate);
+    }
+
+    void write_static_map(const SectionOutput& section, const Written& format) {
+        const auto type = parse_number<std::uint8_t>(format.from);
         const auto known = type ? sdp::static_payload(*type) : std::nullopt;
         if (!known || !section.source->is_rtp()) return;
-        if (known->channels > 1)
-            line("a=rtpmap:{} {}/{}/{}", token, known->name, known->clock_rate, known->channels);
-        else
-            line("a=rtpmap:{} {}/{}", token, known->name, known->clock_rate);
+        write_map(format.token, known->name, known->clock_rate, known->channels);
     }
 
     bool strips(std::string_view extmap) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "relay/codecs.hpp"
 #include "relay/request.hpp"
 #include "wire/sdp/session.hpp"
 
@@ -23,7 +24,7 @@ struct SectionOutput {
     std::uint16_t port = 0;
     IpAddress address;
     std::string_view protocol;
-    std::vector<std::string_view> formats;
+    std::vector<Written> formats;
     std::string_view mid;
     bool feedback = true;                     ///< the profile knows `a=rtcp-fb`
     std::optional<sdp::Direction> direction;  ///< nothing: what came stays where it was

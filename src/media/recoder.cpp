@@ -1,0 +1,303 @@
+#include "media/recoder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/text.hpp"
+#include "media/tones.hpp"
+
+namespace strowger::media {
+namespace {
+
+using Kind = Recoder::Way::Kind;
+
+// Of a tone that is made at once: 20 ms at the highest rate.
+constexpr std::size_t piece = codec::max_rate / 50;
+
+// One packet tells of no more than this of a key that has not been heard before it: what lies
+// further back was lost, and nobody misses it.
+constexpr unsigned longest_catch_up_ms = 200;
+
+// The group of higher tones is 2 dB above the other (Q.24), both together as loud as the event
+// says.
+constexpr double low_group = -4, high_group = -2;
+
+constexpr std::uint64_t longest_segment = 0xffff;  // RFC 4733 section 2.5.1.3
+
+g711::Law law_of(const sdp::Codec& codec) {
+    return iequals(codec.name, "PCMU") ? g711::Law::mu : g711::Law::a;
+}
+
+}  // namespace
+
+Recoder::Recoder(Plan plan, Random& random)
+    : plan_(std::move(plan)), rewriter_(random, plan_.out.codec.clock_rate) {
+    bool samples = false;
+    wanted_rate_ = 8000;
+    for (std::size_t i = 0; i < plan_.ways.size(); ++i) {
+        const Way& way = plan_.ways[i];
+        way_of_[way.in.type & 0x7f] = static_cast<std::uint8_t>(i + 1);
+        if (way.kind == Kind::event || way.kind == Kind::tone)
+            keys_ = rtp::EventReceiver({.clock_rate = way.in.codec.clock_rate});
+        if (way.kind == Kind::tone) samples = true;
+        if (way.kind != Kind::recode) continue;
+        samples = true;
+        wanted_rate_ = std::max(wanted_rate_, codec::native_rate(way.in.codec));
+    }
+    if (samples) {
+        const std::uint32_t rate = std::min(wanted_rate_, codec::native_rate(plan_.out.codec));
+        packer_ = Packer::make(plan_.out.codec, rate, plan_.packet_ms);
+    }
+    if (plan_.detects) detector_ = std::make_unique<DtmfDetector>();
+    // The first is what is spoken; others are made when they are met.
+    for (const Way& way : plan_.ways)
+        if (way.kind == Kind::recode) {
+            (void)ear(way.in.type);
+            break;
+        }
+}
+
+Recoder::~Recoder() = default;
+
+Unpacker* Recoder::ear(std::uint8_t type) {
+    const auto known = std::ranges::find(ears_, type, &Ear::type);
+    if (known != ears_.end()) return known->unpacker.get();
+    const Way& way = plan_.ways[way_of_[type] - 1U];
+    // No more than the other side can hear.
+    ears_.push_back({type, Unpacker::make(way.in.codec, codec::native_rate(plan_.out.codec))});
+    return ears_.back().unpacker.get();
+}
+
+void Recoder::take(Bytes bytes, Time now, Out& out) {
+    const auto packet = rtp::Packet::parse(bytes);
+    if (!packet) return;
+    const std::uint8_t index = way_of_[packet->payload_type()];
+    if (index == 0) return;
+    const Way& way = plan_.ways[index - 1U];
+    ssrc_in_ = packet->ssrc();
+    sequence_in_ = packet->sequence();
+    keys_.tick(now);
+    switch (way.kind) {
+        case Kind::drop: return;
+        case Kind::pass:
+        case Kind::translate: return pass(*packet, way, now, out);
+        case Kind::event: return convert_event(*packet, way, now, out);
+        case Kind::tone: return sound_event(*packet, way, now, out);
+        case Kind::recode: break;
+    }
+    stamp_in_ = packet->timestamp();
+    clock_in_ = way.in.codec.clock_rate;
+    // A party that goes on speaking while it presses a key is not heard meanwhile: the other side
+    // has the key in its place.
+    if (keys_.pressed()) return;
+    recode(*packet, now, out);
+}
+
+void Recoder::pass(const rtp::Packet& packet, const Way& way, Time now, Out& out) {
+    const Bytes bytes = packet.bytes();
+    const MutableBytes room = out.room();
+    if (bytes.size() > room.size()) return;
+    std::ranges::copy(bytes, room.begin());
+    rtp::Header header = packet.header();
+    header.payload_type = way.out_type;
+    if (plan_.own) {
+        const auto rewritten = rewriter_.forward(header, now);
+        if (!rewritten) return;
+        header = *rewritten;
+        ++packets_;
+        octets_ += static_cast<std::uint32_t>(packet.payload().size());
+        sequence_out_ = header.sequence;
+        if (!sdp::is_auxiliary(way.in.codec.name)) {
+            stamp_in_ = packet.timestamp();
+            stamp_out_ = header.timestamp;
+            clock_in_ = way.in.codec.clock_rate;
+        }
+    }
+    rtp::rewrite_header(header, room);
+    if (way.kind == Kind::translate) {
+        const Bytes codes = packet.payload();
+        const auto at = static_cast<std::size_t>(codes.data() - bytes.data());
+        g711::transcode(law_of(way.in.codec), codes, room.subspan(at, codes.size()));
+    }
+    out.put(bytes.size());
+}
+
+void Recoder::recode(const rtp::Packet& packet, Time now, Out& out) {
+    Unpacker* const unpacker = ear(packet.payload_type());
+    if (!unpacker || !packer_) return;
+    auto sound =
+        unpacker->put(packet.ssrc(), packet.sequence(), packet.timestamp(), packet.payload());
+    if (!sound) return;
+    // The tone that becomes an event must not be heard as well (RFC 4733 section 2.6).
+    if (detector_ && hear_keys(unpacker->narrow(), now, out)) return;
+    sound_rate_ = sound->rate;
+    packer_->put(sound->rate, sound->position, sound->samples);
+    flush(now, out);
+}
+
+void Recoder::flush(Time now, Out& out) {
+    while (const auto made = packer_->poll()) {
+        // To the rewriter each line is a source of its own.
+        const auto header = rewriter_.forward({.marker = made->marker,
+                                               .payload_type = plan_.out.type,
+                                               .sequence = made->sequence,
+                                               .timestamp = made->timestamp,
+                                               .ssrc = rewriter_.ssrc() + 1 + packer_->line()},
+                                              now);
+        if (!header) continue;
+        stamp_out_ = header->timestamp;
+        put(*header, made->payload, out);
+    }
+}
+
+void Recoder::put(const rtp::Header& header, Bytes payload, Out& out) {
+    const std::size_t size = rtp::write(header, payload, out.room());
+    if (size == 0) return;
+    ++packets_;
+    octets_ += static_cast<std::uint32_t>(payload.size());
+    sequence_out_ = header.sequence;
+    out.put(size);
+}
+
+// True: a key sounds, and has been told.
+bool Recoder::hear_keys(const Unpacker::Sound& narrow, Time now, Out& out) {
+    detector_->process(narrow.samples);
+    const auto units = static_cast<std::uint32_t>(std::uint64_t{narrow.samples.size()} *
+                                                  plan_.event->codec.clock_rate / 8000);
+    bool told = false;
+    DtmfDetector::Key key;
+    while (detector_->poll(key)) {
+        told = true;
+        const auto event = rtp::event_of(key.digit);
+        if (!event) continue;
+        if (!key.end) {
+            heard_ = key.digit;
+            heard_since_ = rewriter_.timestamp_at(now);
+            heard_units_ = units;
+            put_event(heard_since_,
+                      {.event = *event, .duration = static_cast<std::uint16_t>(units)}, true, now,
+                      out);
+            continue;
+        }
+        heard_ = 0;
+        constexpr int ends = 3;  // section 2.5.1.4
+        for (int i = 0; i < ends; ++i)
+            put_event(heard_since_,
+                      {.event = *event,
+                       .end = true,
+                       .duration = static_cast<std::uint16_t>(
+                           std::min<std::uint64_t>(heard_units_, longest_segment))},
+                      false, now, out);
+    }
+    if (heard_ == 0 || told) return told || detector_->sounding();
+    heard_units_ += units;
+    if (heard_units_ > longest_segment) {
+        heard_since_ += static_cast<std::uint32_t>(longest_segment);
+        heard_units_ -= static_cast<std::uint32_t>(longest_segment);
+    }
+    put_event(
+        heard_since_,
+        {.event = *rtp::event_of(heard_), .duration = static_cast<std::uint16_t>(heard_units_)},
+        false, now, out);
+    return true;
+}
+
+void Recoder::put_event(std::uint32_t timestamp, const rtp::TelephoneEvent& event, bool marker,
+                        Time now, Out& out) {
+    const auto payload = event.bytes();
+    put(rewriter_.generate_at(plan_.event->type, timestamp, now, marker), payload, out);
+}
+
+void Recoder::convert_event(const rtp::Packet& packet, const Way& way, Time now, Out& out) {
+    const auto event = rtp::TelephoneEvent::parse(packet.payload());
+    if (!event) return;
+    if (any_event_ && rtp::newer(event_in_, packet.timestamp())) return;  // of one that is over
+    keys_.receive(packet.header(), packet.payload(), now);
+    rtp::KeyEvent unread;
+    while (keys_.poll(unread)) {}
+    const auto scaled = [&](std::uint64_t units) {
+        return units * plan_.event->codec.clock_rate / way.in.codec.clock_rate;
+    };
+    bool marker = false;
+    if (!any_event_ || packet.timestamp() != event_in_) {
+        if (!any_event_ || event_ended_) {
+            event_out_ = rewriter_.timestamp_at(now);
+            event_base_ = event_told_ = 0;
+            marker = true;
+        } else {
+            event_base_ += packet.timestamp() - event_in_;  // another segment of the same key
+        }
+        event_in_ = packet.timestamp();
+    }
+    any_event_ = true;
+    event_ended_ = event->end;
+    auto told = *event;
+    const std::uint64_t total = scaled(event_base_ + event->duration);
+    // What is too long for one segment here goes on in another (section 2.5.1.3). The count is of
+    // what a segment can hold there: 65535 of 8000 are six of 48000.
+    while (total > event_told_ + longest_segment) {
+        told.duration = static_cast<std::uint16_t>(longest_segment);
+        told.end = false;
+        put_event(event_out_, told, marker, now, out);
+        marker = false;
+        event_told_ += longest_segment;
+        event_out_ += static_cast<std::uint32_t>(longest_segment);
+    }
+    told.end = event->end;
+    told.duration = static_cast<std::uint16_t>(total > event_told_ ? total - event_told_ : 0);
+    put_event(event_out_, told, marker, now, out);
+}
+
+void Recoder::sound_event(const rtp::Packet& packet, const Way& way, Time now, Out& out) {
+    const auto event = rtp::TelephoneEvent::parse(packet.payload());
+    if (!event || !packer_) return;
+    if (any_event_ && rtp::newer(event_in_, packet.timestamp())) return;
+    keys_.receive(packet.header(), packet.payload(), now);
+    rtp::KeyEvent unread;
+    while (keys_.poll(unread)) {}
+    if (!any_event_ || packet.timestamp() != event_in_) {
+        if (!any_event_ || event_ended_) {
+            event_base_ = 0;
+            tone_made_ = 0;
+        } else {
+            event_base_ += packet.timestamp() - event_in_;
+        }
+        event_in_ = packet.timestamp();
+    }
+    any_event_ = true;
+    event_ended_ = event->end;
+    const std::uint32_t rate = sound_rate_ ? sound_rate_ : packer_->rate();
+    const std::uint64_t until = (event_base_ + event->duration) * rate / way.in.codec.clock_rate;
+    if (until <= tone_made_) return;
+    const std::uint64_t most = std::uint64_t{rate} / 1000 * longest_catch_up_ms;
+    if (until - tone_made_ > most) tone_made_ = until - most;
+    while (tone_made_ < until) {
+        std::array<Sample, piece> samples;
+        const auto part = std::span(samples).first(static_cast<std::size_t>(std::min<std::uint64_t>(
+            until - tone_made_, std::min<std::uint64_t>(piece, rate / 50))));
+        make_tone(*event, tone_made_, part, rate);
+        packer_->append(rate, part);
+        tone_made_ += part.size();
+        flush(now, out);
+    }
+}
+
+void Recoder::make_tone(const rtp::TelephoneEvent& event, std::uint64_t from,
+                        std::span<Sample> samples, std::uint32_t rate) const {
+    const auto pair = dtmf_pair(rtp::digit_of(event.event));
+    if (pair.low == 0) {  // flash is not heard
+        std::ranges::fill(samples, Sample{0});
+        return;
+    }
+    const double level = -static_cast<double>(event.volume);
+    const double low = amplitude_of(level + low_group), high = amplitude_of(level + high_group);
+    const double turn = 2 * std::numbers::pi / rate;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        const auto at = static_cast<double>(from + i) * turn;
+        const double value = low * std::sin(at * pair.low) + high * std::sin(at * pair.high);
+        samples[i] = static_cast<Sample>(std::clamp(std::lround(value), -32768L, 32767L));
+    }
+}
+
+}  // namespace strowger::media

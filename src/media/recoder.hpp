@@ -1,0 +1,123 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/random.hpp"
+#include "media/dtmf_detector.hpp"
+#include "media/packer.hpp"
+#include "media/unpacker.hpp"
+#include "wire/rtp/packet.hpp"
+#include "wire/rtp/rewriter.hpp"
+#include "wire/rtp/telephone_event.hpp"
+#include "wire/sdp/codec.hpp"
+
+namespace strowger::media {
+
+/// What one relayed party says, as another one takes it: in another codec, in packets of another
+/// length, under other payload types; keys as telephone-events (RFC 4733) or as tones.
+///
+///     recoder.take(packet, now, out);   // any number of packets come out
+///
+/// G.711 of one law for the other keeps its header, packet by packet. What goes through samples
+/// gets a stream of its own: a random SSRC, so that no SRTP key ever meets the same SSRC and number
+/// with different content, numbers one by one, timestamps in the format's clock. RTCP is told
+/// accordingly (`rewrite_rtcp`).
+///
+/// After it is made it allocates nothing but for the first packet of a format it had not met.
+class Recoder {
+public:
+    /// What becomes of the packets of one payload type.
+    struct Way {
+        enum class Kind : std::uint8_t {
+            drop,
+            pass,       ///< as it is, under another type
+            translate,  ///< from one law of G.711 to the other
+            recode,     ///< through samples
+            event,      ///< a telephone-event in another clock
+            tone,       ///< a telephone-event that is to be heard
+        };
+        sdp::Payload in;
+        Kind kind = Kind::drop;
+        std::uint8_t out_type = 0;
+        bool operator==(const Way&) const = default;
+    };
+    struct Plan {
+        std::vector<Way> ways;
+        sdp::Payload out;                                  ///< what is recoded becomes this
+        unsigned packet_ms = 20;                           ///< in packets so long
+        std::optional<sdp::Payload> event = std::nullopt;  ///< what keys become
+        bool detects = false;                              ///< tones become events
+        bool own = false;  ///< all goes out as one stream of our own
+        bool operator==(const Plan&) const = default;
+    };
+
+    /// Who sends what came out. `room` holds at least `rtp::header_size + codec::max_payload`.
+    class Out {
+    public:
+        virtual MutableBytes room() = 0;
+        virtual void put(std::size_t size) = 0;  ///< it lies at the beginning of `room`
+
+    protected:
+        ~Out() = default;
+    };
+
+    Recoder(Plan plan, Random& random);
+    ~Recoder();
+
+    void take(Bytes packet, Time now, Out& out);
+    /// Changes a compound that goes the same way: SSRC, timestamp and counts of its sender are
+    /// those of our stream, and what it says about what `back` made (from the other party to this
+    /// one) is said about the other party's own stream. Either may be null.
+    static void rewrite_rtcp(MutableBytes compound, const Recoder* forth, const Recoder* back);
+
+private:
+    struct Ear {
+        std::uint8_t type = 0;
+        std::unique_ptr<Unpacker> unpacker;
+    };
+    Unpacker* ear(std::uint8_t type);
+    void pass(const rtp::Packet& packet, const Way& way, Time now, Out& out);
+    void recode(const rtp::Packet& packet, Time now, Out& out);
+    void flush(Time now, Out& out);
+    bool hear_keys(const Unpacker::Sound& narrow, Time now, Out& out);
+    void convert_event(const rtp::Packet& packet, const Way& way, Time now, Out& out);
+    void sound_event(const rtp::Packet& packet, const Way& way, Time now, Out& out);
+    void put_event(std::uint32_t timestamp, const rtp::TelephoneEvent& event, bool marker, Time now,
+                   Out& out);
+    void put(const rtp::Header& header, Bytes payload, Out& out);
+    void make_tone(const rtp::TelephoneEvent& event, std::uint64_t from, std::span<Sample> samples,
+                   std::uint32_t rate) const;
+
+    const Plan plan_;
+    std::array<std::uint8_t, 128> way_of_{};  // index in the plan, plus one
+    std::vector<Ear> ears_;
+    std::unique_ptr<Packer> packer_;
+    std::uint32_t wanted_rate_ = 8000;  // most that any source has
+    rtp::Rewriter rewriter_;
+    std::uint32_t sound_rate_ = 0;  // of what was put last
+
+    // The key that the party sends as an event.
+    rtp::EventReceiver keys_;
+    bool any_event_ = false, event_ended_ = true;
+    std::uint32_t event_in_ = 0;    // its timestamp as it came
+    std::uint32_t event_out_ = 0;   // and as it goes
+    std::uint64_t event_base_ = 0;  // units of the key before this segment, as they came
+    std::uint64_t event_told_ = 0;  // units of the key in segments that are over, as they go
+    std::uint64_t tone_made_ = 0;   // samples of it
+    // The key that is heard.
+    std::unique_ptr<DtmfDetector> detector_;
+    char heard_ = 0;
+    std::uint32_t heard_since_ = 0;
+    std::uint32_t heard_units_ = 0;
+
+    // For RTCP.
+    std::uint32_t ssrc_in_ = 0, stamp_in_ = 0, stamp_out_ = 0, clock_in_ = 8000;
+    std::uint16_t sequence_in_ = 0, sequence_out_ = 0;
+    std::uint32_t packets_ = 0, octets_ = 0;
+};
+
+}  // namespace strowger::media
