@@ -3,10 +3,11 @@
 //
 //   relay_load setup NG CALLS            sets up and deletes calls one after the other
 //   relay_load hold NG CALLS             sets up calls, waits for a line on standard input
-//   relay_load media NG STREAMS SECONDS [SUITE]
+//   relay_load media NG STREAMS SECONDS [SUITE|codec=NAME]
 //                                        two streams a call, 172 bytes each 20 ms, spread evenly;
 //                                        with a suite (AES_CM_128_HMAC_SHA1_80, ...) one side has
-//                                        SRTP
+//                                        SRTP; with codec=NAME one side speaks that (PCMU, opus),
+//                                        and the relay transcodes
 //
 // `media` prints "ready", waits for a line, sends, and prints a line of JSON.
 #include <arpa/inet.h>
@@ -31,6 +32,8 @@
 #include "base/address.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
+#include "media/codec/codec.hpp"
+#include "media/tones.hpp"
 #include "wire/ng/framing.hpp"
 #include "wire/ng/writer.hpp"
 #include "wire/sdp/session.hpp"
@@ -87,7 +90,8 @@ public:
 
     /// The `sdp` of the reply.
     std::string ask(const std::string& command, const std::string& call, bool to_tag,
-                    const std::string& sdp, const std::string& protocol = {}) {
+                    const std::string& sdp, const std::string& protocol = {},
+                    const std::string& codec = {}) {
         ng::Writer out(ng::Encoding::bencode);
         out.dictionary().pair("command", command).pair("call-id", call).pair("from-tag", "from");
         if (to_tag) out.pair("to-tag", "to");
@@ -96,6 +100,8 @@ public:
         if (command == "delete")
             out.pair("delete-delay", 0).key("flags").list().string("fast").end();
         if (!protocol.empty()) out.key("DTLS").string("off");
+        if (!codec.empty())
+            out.key("codec").dictionary().key("transcode").list().string(codec).end().end();
         out.end();
         const auto message =
             ng::join_message(fmt::format("{}-{}", ::getpid(), count_++), out.take());
@@ -117,12 +123,42 @@ private:
 };
 
 std::string description(std::uint16_t port, const std::string& protocol = "RTP/AVP",
-                        const std::string& crypto = {}) {
+                        const std::string& crypto = {}, const std::string& codec = {}) {
+    const std::string format = codec.empty()     ? "8\r\na=rtpmap:8 PCMA/8000"
+                               : codec == "opus" ? "96\r\na=rtpmap:96 opus/48000/2"
+                                                 : "0\r\na=rtpmap:0 PCMU/8000";
     return fmt::format(
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} {} "
-        "8\r\n"
-        "a=rtpmap:8 PCMA/8000\r\n{}",
-        port, protocol, crypto.empty() ? "" : "a=crypto:" + crypto + "\r\n");
+        "{}\r\n{}",
+        port, protocol, format, crypto.empty() ? "" : "a=crypto:" + crypto + "\r\n");
+}
+
+/// What an end of a transcoded call says: two tones, over and over.
+struct Speech {
+    std::uint8_t type = 8;
+    std::uint32_t ticks = payload_size;
+    std::vector<std::vector<std::uint8_t>> payloads;
+};
+
+Speech speech_in(const std::string& name) {
+    const bool opus = name == "opus";
+    const sdp::Codec codec{name, opus ? 48000U : 8000U, static_cast<std::uint8_t>(opus ? 2 : 1)};
+    auto tone = media::ToneGenerator::parse("440+613").value();
+    constexpr std::size_t packets = 50;
+    auto encoder = codec::make_encoder(codec, 8000);
+    Speech speech{.type = static_cast<std::uint8_t>(opus             ? 96
+                                                    : name == "PCMU" ? 0
+                                                                     : 8),
+                  .ticks = codec.clock_rate / 50};
+    for (std::size_t i = 0; i < packets; ++i) {
+        std::array<media::Sample, payload_size> samples;
+        tone.generate(samples);
+        std::array<std::uint8_t, codec::max_payload> payload;
+        const auto size = encoder->encode(samples, payload);
+        speech.payloads.emplace_back(payload.begin(),
+                                     payload.begin() + static_cast<std::ptrdiff_t>(size));
+    }
+    return speech;
 }
 
 std::uint16_t port_in(const std::string& sdp) {
@@ -140,6 +176,7 @@ struct End {
     std::uint32_t ssrc = 0, stamp = 0;
     std::uint16_t sequence = 0;
     std::uint64_t received = 0;
+    const Speech* speech = nullptr;  ///< null: codes of no meaning, and when they were sent
     std::unique_ptr<srtp::Sender> sending;
     std::unique_ptr<srtp::Receiver> receiving;
 
@@ -172,6 +209,14 @@ void send_one(End& end, Figures& figures) {
     const auto now = wall_nanoseconds();
     std::memcpy(packet.data() + 12, &now, sizeof now);
     std::size_t size = 12 + payload_size;
+    if (end.speech) {
+        packet[1] = end.speech->type;
+        end.stamp += end.speech->ticks - payload_size;
+        store32(packet, 4, end.stamp);
+        const auto& payload = end.speech->payloads[end.sequence % end.speech->payloads.size()];
+        std::ranges::copy(payload, packet.begin() + 12);
+        size = 12 + payload.size();
+    }
     if (end.sending) size = end.sending->protect(packet, size).value_or(0);
     const auto sent = ::sendto(end.fd, packet.data(), size, 0,
                                reinterpret_cast<sockaddr*>(&end.relay), sizeof end.relay);
@@ -193,12 +238,13 @@ void drain(End& end, Figures& figures) {
         if (got < 0) return;
         std::size_t size = static_cast<std::size_t>(got);
         if (end.receiving) size = end.receiving->unprotect({packet, size}).value_or(0);
-        if (size != 12 + payload_size) {
+        if (end.speech ? size <= 12 : size != 12 + payload_size) {
             ++figures.bad;
             continue;
         }
         ++end.received;
         ++figures.received;
+        if (end.speech) continue;
         std::uint64_t sent;
         std::memcpy(&sent, packet + 12, sizeof sent);
         for (cmsghdr* header = CMSG_FIRSTHDR(&message); header;
@@ -227,10 +273,11 @@ void wait_for_line() {
     if (!std::fgets(line, sizeof line, stdin)) std::exit(0);
 }
 
-void set_up(Ng& ng, std::size_t call, End& a, End& b, const std::string& suite) {
+void set_up(Ng& ng, std::size_t call, End& a, End& b, const std::string& suite,
+            const std::string& codec = {}) {
     const auto id = fmt::format("load-{}-{}", ::getpid(), call);
     const auto offer =
-        ng.ask("offer", id, false, description(a.port), suite.empty() ? "" : "RTP/SAVP");
+        ng.ask("offer", id, false, description(a.port), suite.empty() ? "" : "RTP/SAVP", codec);
     b.aim(port_in(offer));
     std::string crypto;
     if (!suite.empty()) {
@@ -249,12 +296,13 @@ void set_up(Ng& ng, std::size_t call, End& a, End& b, const std::string& suite) 
         }
         if (crypto.empty()) throw std::runtime_error("the relay does not offer " + suite);
     }
-    const auto answer = ng.ask("answer", id, true,
-                               description(b.port, suite.empty() ? "RTP/AVP" : "RTP/SAVP", crypto));
+    const auto answer =
+        ng.ask("answer", id, true,
+               description(b.port, suite.empty() ? "RTP/AVP" : "RTP/SAVP", crypto, codec));
     a.aim(port_in(answer));
 }
 
-int media(Ng& ng, std::size_t streams, int seconds, const std::string& suite) {
+int load_media(Ng& ng, std::size_t streams, int seconds, const std::string& suite) {
     auto random = Random::system();
     std::vector<End> ends(streams / 2 * 2);
     std::uint16_t next_port = 4000;
@@ -262,7 +310,19 @@ int media(Ng& ng, std::size_t streams, int seconds, const std::string& suite) {
         end.open(next_port);
         end.ssrc = random.next32();
     }
-    for (std::size_t i = 0; i < ends.size(); i += 2) set_up(ng, i / 2, ends[i], ends[i + 1], suite);
+    const std::string codec = suite.starts_with("codec=") ? suite.substr(6) : "";
+    Speech here, there;
+    if (!codec.empty()) {
+        here = speech_in("PCMA");
+        there = speech_in(codec);
+    }
+    for (std::size_t i = 0; i < ends.size(); i += 2) {
+        if (!codec.empty()) {
+            ends[i].speech = &here;
+            ends[i + 1].speech = &there;
+        }
+        set_up(ng, i / 2, ends[i], ends[i + 1], codec.empty() ? suite : "", codec);
+    }
     fmt::print("ready\n");
     std::fflush(stdout);
     wait_for_line();
@@ -346,9 +406,9 @@ int main(int argc, char** argv) {
         return at < words.size() ? parse_number<std::size_t>(words[at]).value_or(0) : 0;
     };
     if (!relay) {
-        fmt::print(
-            stderr,
-            "relay_load setup|hold NG CALLS, or relay_load media NG STREAMS SECONDS [SUITE]\n");
+        fmt::print(stderr,
+                   "relay_load setup|hold NG CALLS, or relay_load media NG STREAMS SECONDS "
+                   "[SUITE|codec=NAME]\n");
         return 2;
     }
     rlimit limit{};
@@ -358,8 +418,8 @@ int main(int argc, char** argv) {
     try {
         Ng ng(*relay);
         if (words[0] == "media")
-            return media(ng, number(2), static_cast<int>(number(3)),
-                         words.size() > 4 ? words[4] : "");
+            return load_media(ng, number(2), static_cast<int>(number(3)),
+                              words.size() > 4 ? words[4] : "");
         return setup(ng, number(2), words[0] == "hold");
     } catch (const std::exception& error) {
         fmt::print(stderr, "relay_load: {}\n", error.what());
