@@ -208,6 +208,19 @@ def test_registrations_and_configuration_outlive_the_container(container, volume
     assert "was empty" not in two.logs()
 
 
+@pytest.mark.parametrize("image", EXCHANGES)
+def test_hup_reloads_and_ends_nothing(container, image):
+    one = container(image)
+    one.wait_healthy()
+    one.run("sed", "-i", "$ a [newcomer](w_term_io)\\nhint_exten = 199\\ninbound_auth/username = newcomer\\ninbound_auth/password = x",
+            "/etc/asterisk/pjsip_wizard.conf")
+    docker("kill", "-s", "HUP", one.name)
+    deadline = time.monotonic() + 5
+    while "newcomer" not in one.run("strowger", "-rx", "pjsip show endpoints", check=False):
+        assert time.monotonic() < deadline and one.inspect("{{.State.Running}}") == "true", one.logs()
+        time.sleep(0.1)
+
+
 def test_a_configuration_directory_that_is_not_empty_is_left_alone(container, tmp_path):
     (tmp_path / "pjsip.conf").write_text("[t]\ntype=transport\nprotocol=udp\nbind=0.0.0.0:5099\n")
     tmp_path.chmod(0o755)
