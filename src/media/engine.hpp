@@ -217,11 +217,22 @@ struct SoundSettings {
     int level = 0;         ///< speech is brought to it (1 to 32768); 0: left as it is
     bool operator==(const SoundSettings&) const = default;
 };
+/// How what a party says is held back, so that it goes on evenly.
+struct JitterSettings {
+    enum class Kind : std::uint8_t { none, fixed, adaptive };
+    Kind kind = Kind::none;
+    Duration max = std::chrono::milliseconds{200};    ///< that it is late by; of `fixed`: always
+    Duration resync = std::chrono::seconds{1};        ///< greater jumps begin anew
+    Duration target = std::chrono::milliseconds{40};  ///< `adaptive`: beside what packets need
+    bool operator==(const JitterSettings&) const = default;
+};
+constexpr Duration longest_jitter = std::chrono::seconds{1};  ///< that `max` may be
 /// From then on, until asked for anew.
 struct ShapeRequest {
     Party party;
-    SoundSettings from;  ///< of what the party says
-    SoundSettings to;    ///< of what it hears
+    SoundSettings from;          ///< of what the party says
+    SoundSettings to;            ///< of what it hears
+    JitterSettings jitter = {};  ///< of what it says
 };
 struct DeleteRequest {
     Party party;

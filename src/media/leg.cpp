@@ -6,6 +6,7 @@
 #include "io/clock.hpp"
 #include "media/dtmf_detector.hpp"
 #include "media/e_model.hpp"
+#include "media/jitter_buffer.hpp"
 #include "media/mix.hpp"
 #include "media/player.hpp"
 #include "media/recorder.hpp"
@@ -64,6 +65,7 @@ Leg::Leg(std::uint64_t id, SocketPair sockets, Random& random)
           keys_.tick(now);
           report_keys();
       }),
+      jitter_timer_([this](Time now) { jitter_tick(now); }),
       record_timer_([this](Time now) { record_tick(now); }),
       rtcp_timer_([this](Time now) { rtcp_tick(now); }),
       watch_timer_([this](Time now) { watch_tick(now); }) {}
@@ -83,14 +85,15 @@ void Leg::attach(Shard& shard) {
     if (digits_ && digits_->busy()) shard.timers().arm(digit_timer_, now);
     if (!recorders_.empty()) shard.timers().arm(record_timer_, now);
     if (keys_.pressed()) shard.timers().arm(key_timer_, keys_.deadline());
+    if (jitter_ && jitter_->size() > 0) shard.timers().arm(jitter_timer_, jitter_->deadline());
 }
 
 void Leg::detach() {
     while (!spies_.empty()) spies_.back()->listener().stop_spying();
     stop_spying();
     part();
-    for (Timer* timer :
-         {&play_timer_, &digit_timer_, &key_timer_, &record_timer_, &rtcp_timer_, &watch_timer_})
+    for (Timer* timer : {&play_timer_, &digit_timer_, &key_timer_, &jitter_timer_, &record_timer_,
+                         &rtcp_timer_, &watch_timer_})
         shard_->timers().disarm(*timer);
     schedule_.reset();
     shard_ = nullptr;
@@ -217,6 +220,12 @@ void Leg::shape(std::unique_ptr<Shaper> from, std::unique_ptr<Shaper> to) {
     shapes_to_ = std::move(to);
 }
 
+void Leg::hold_back(std::unique_ptr<JitterBuffer> buffer) {
+    if (jitter_ && buffer && jitter_->settings() == buffer->settings()) return;
+    jitter_tick(Time::max());
+    jitter_ = std::move(buffer);
+}
+
 // The seam for the in-kernel forwarder: when every route of both legs of a pair is `pass` or
 // `refuse`, both transports are connected, and nothing plays, records, detects or is to be timed,
 // the pair can be handed down; whatever calls `route` takes it back first.
@@ -327,27 +336,50 @@ void Leg::rtp_readable(Time now) {
         started_ = true;
         shard_->tell(id_, MediaStarted{.from = transport_.from()});
     }
+    if (jitter_) {
+        using Kept = JitterBuffer::Verdict;
+        const Kept kept = jitter_->put(packet->header(), *datagram, route.content == Content::audio,
+                                       received_.clock_rate(), now);
+        if (kept == Kept::kept) shard_->timers().arm(jitter_timer_, jitter_->deadline());
+        if (kept != Kept::whole) return;
+    }
+    pass_on(*packet, *datagram, route, now);
+}
+
+// Packets that are let go were accepted when they came, by the routes of then: what has changed
+// since decides what becomes of them.
+void Leg::jitter_tick(Time now) {
+    if (!jitter_) return;
+    const Time then = std::min(now, shard_->now());
+    for (MutableBytes datagram = jitter_->take(now); !datagram.empty();
+         datagram = jitter_->take(now))
+        if (const auto packet = rtp::Packet::parse(datagram))
+            pass_on(*packet, datagram, routes_[packet->payload_type()], then);
+    if (jitter_->size() > 0) shard_->timers().arm(jitter_timer_, jitter_->deadline());
+}
+
+void Leg::pass_on(const rtp::Packet& packet, MutableBytes datagram, Route route, Time now) {
     if (shapes_from_ && route.law != no_law) {
-        const auto offset = static_cast<std::size_t>(packet->payload().data() - datagram->data());
+        const auto offset = static_cast<std::size_t>(packet.payload().data() - datagram.data());
         shapes_from_->shape(static_cast<g711::Law>(route.law),
-                            datagram->subspan(offset, packet->payload().size()));
+                            datagram.subspan(offset, packet.payload().size()));
     }
     if (route.content == Content::event) {
-        if (receives()) take_event(*packet, now);
+        if (receives()) take_event(packet, now);
     } else if (route.decodes && (route.law == no_law || route.way == Way::recode)) {
-        return take_coded(*packet, *datagram, route, now);
+        return take_coded(packet, datagram, route, now);
     } else if (receives() && is_listened_to()) {
-        hear(*packet, route.law, now);
+        hear(packet, route.law, now);
     }
-    if (route.way == Way::drop) return;
+    if (route.way == Way::drop || route.way == Way::refuse) return;
     if (detector_ && route.content == Content::audio) {
-        const auto offset = static_cast<std::size_t>(packet->payload().data() - datagram->data());
-        mute_key(datagram->subspan(offset, packet->payload().size()), route.law);
+        const auto offset = static_cast<std::size_t>(packet.payload().data() - datagram.data());
+        mute_key(datagram.subspan(offset, packet.payload().size()), route.law);
     }
     // What was shown before the two were joined, the other one has missed.
     if (picture_due_ && terms_.passes_feedback) picture_due_ = !ask_for_picture(std::nullopt);
     Leg& to = echo_ ? *this : *peer_;
-    to.relay(*datagram, packet->payload(), route, now);
+    to.relay(datagram, packet.payload(), route, now);
 }
 
 void Leg::take_event(const rtp::Packet& packet, Time now) {

@@ -26,6 +26,7 @@
 namespace strowger::media {
 
 class DtmfDetector;
+class JitterBuffer;
 class Lane;
 class Mix;
 class Player;
@@ -62,6 +63,8 @@ public:
     void block(bool media, bool dtmf);
     /// Null: that direction stays as it is.
     void shape(std::unique_ptr<Shaper> from, std::unique_ptr<Shaper> to);
+    /// Null: packets go on as they come, those in the buffer at once.
+    void hold_back(std::unique_ptr<JitterBuffer> buffer);
 
     /// Replaces what plays. `id` comes back in PlayFinished.
     void play(std::unique_ptr<Player> player, std::uint64_t id);
@@ -143,6 +146,9 @@ private:
 
     void take_event(const rtp::Packet& packet, Time now);
     void report_keys();
+    /// What becomes of a packet that was accepted, now or when the jitter buffer lets it go.
+    void pass_on(const rtp::Packet& packet, MutableBytes datagram, Route route, Time now);
+    void jitter_tick(Time now);
     bool peer_takes_events() const;
     bool converts_keys() const;
     void mute_key(MutableBytes payload, std::uint8_t law) const;
@@ -211,6 +217,7 @@ private:
     Duration rtcp_interval_ = std::chrono::seconds{5};
     std::optional<rtcp::Schedule> schedule_;
     std::unique_ptr<DtmfDetector> detector_;
+    std::unique_ptr<JitterBuffer> jitter_;
 
     std::unique_ptr<Player> player_;
     std::unique_ptr<Player> key_player_;  // digits as sound; before what else plays
@@ -232,7 +239,8 @@ private:
     bool picture_due_ = false;  ///< whom it was joined to has seen no whole one yet
     Time quiet_since_{};        ///< last packet, or since when one was to be expected
 
-    Timer play_timer_, digit_timer_, key_timer_, record_timer_, rtcp_timer_, watch_timer_;
+    Timer play_timer_, digit_timer_, key_timer_, jitter_timer_, record_timer_, rtcp_timer_,
+        watch_timer_;
 };
 
 }  // namespace strowger::media

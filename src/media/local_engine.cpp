@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "media/codec/codec.hpp"
+#include "media/jitter_buffer.hpp"
 #include "media/shaper.hpp"
 #include "media/wav_writer.hpp"
 #include "wire/sdp/offer_answer.hpp"
@@ -437,8 +438,17 @@ Task<Result<>> LocalEngine::shape(ShapeRequest request) {
     if (!from) co_return std::unexpected(from.error());
     auto to = Shaper::make(request.to);
     if (!to) co_return std::unexpected(to.error());
-    post(**record, [from = std::move(*from), to = std::move(*to)](Leg& leg) mutable {
+    std::unique_ptr<JitterBuffer> buffer;
+    if (request.jitter.kind != JitterSettings::Kind::none) {
+        if (request.jitter.max < Duration{} || request.jitter.max > longest_jitter)
+            co_return fail("media of call {}: a jitter buffer holds at most {} ms",
+                           request.party.call, longest_jitter / std::chrono::milliseconds{1});
+        buffer = std::make_unique<JitterBuffer>(request.jitter);
+    }
+    post(**record, [from = std::move(*from), to = std::move(*to),
+                    buffer = std::move(buffer)](Leg& leg) mutable {
         leg.shape(std::move(from), std::move(to));
+        leg.hold_back(std::move(buffer));
     });
     co_return Result<>{};
 }

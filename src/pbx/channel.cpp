@@ -236,7 +236,7 @@ Task<> Channel::remove_ear(std::uint64_t id) {
 Task<bool> Channel::shape_sound() {
     const auto where = party();
     if (hung_up_ || !where) co_return false;
-    media::ShapeRequest request{*where, says, hears};
+    media::ShapeRequest request{*where, says, hears, jitter};
     const auto shaped = co_await core_.engine.shape(std::move(request));
     if (!shaped) LOG_WARNING(about(), "its sound stays as it is: {}", shaped.error().text());
     co_return shaped.has_value();

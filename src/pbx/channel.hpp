@@ -104,6 +104,7 @@ public:
     void inherit_to(Channel& leg) const;
     /// VOLUME, DENOISE and AGC: of what it says, and of what it hears.
     media::SoundSettings says, hears;
+    media::JitterSettings jitter;  ///< JITTERBUFFER
     /// What works beside its dialplan until the call ends (TALK_DETECT), by name.
     std::map<std::string, std::shared_ptr<void>, std::less<>> attached;
     /// Is asked first about each digit; true: nobody else gets it.

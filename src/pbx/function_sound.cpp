@@ -1,6 +1,5 @@
-// VOLUME, AGC, DENOISE: what is done to the sound of a channel. JITTERBUFFER.
+// VOLUME, AGC, DENOISE, JITTERBUFFER: what is done to the sound of a channel.
 
-#include <array>
 #include <charconv>
 
 #include "base/text.hpp"
@@ -126,13 +125,37 @@ Result<std::string> read_agc(Call& call, std::string_view args) {
     return std::to_string(settings->level);
 }
 
-// JITTERBUFFER(fixed|adaptive|disabled)=max[,resync[,target[,video]]]. Sound is passed on as it
-// comes, and what is mixed or recorded is put in order by its timestamps: there is nothing to set.
-Result<> write_jitter_buffer(Call&, std::string_view args, std::string_view) {
-    static constexpr std::array<std::string_view, 3> kinds{"fixed", "adaptive", "disabled"};
-    for (const auto kind : kinds)
-        if (iequals(trim(args), kind)) return {};
-    return fail("JITTERBUFFER({}): expected fixed, adaptive or disabled", args);
+std::optional<media::JitterSettings::Kind> jitter_kind(std::string_view name) {
+    using enum media::JitterSettings::Kind;
+    if (iequals(name, "disabled")) return none;
+    if (iequals(name, "fixed")) return fixed;
+    if (iequals(name, "adaptive")) return adaptive;
+    return std::nullopt;
+}
+
+// JITTERBUFFER(fixed|adaptive|disabled)=max[,resync[,target[,video]]], in milliseconds; what is
+// left out, negative or `default` is as it is anyway. Video goes on as it comes.
+Result<> write_jitter_buffer(Call& call, std::string_view args, std::string_view value) {
+    auto& channel = static_cast<Channel&>(call);
+    const auto kind = jitter_kind(trim(args));
+    if (!kind) return fail("JITTERBUFFER({}): expected fixed, adaptive or disabled", args);
+    media::JitterSettings settings{.kind = *kind};
+    std::string_view rest = value;
+    for (Duration* const setting : {&settings.max, &settings.resync, &settings.target}) {
+        const auto [word, others] = split_once(rest, ',');
+        rest = others;
+        if (trim(word).empty() || iequals(trim(word), "default")) continue;
+        const auto given = parse_number<int>(trim(word));
+        if (!given) return fail("JITTERBUFFER: '{}' is no number of milliseconds", word);
+        if (*given >= 0) *setting = std::chrono::milliseconds{*given};
+    }
+    if (settings.max > media::longest_jitter)
+        return fail("JITTERBUFFER: at most {} ms",
+                    media::longest_jitter / std::chrono::milliseconds{1});
+    if (!channel.party()) return fail("the channel has no media yet");
+    channel.jitter = settings;
+    apply(channel);
+    return {};
 }
 
 }  // namespace
@@ -142,7 +165,8 @@ void add_sound_functions(dialplan::Functions& functions) {
                   write_volume);
     functions.add("DENOISE", "Take noise out: DENOISE(tx|rx)=on", read_denoise, write_denoise);
     functions.add("AGC", "Bring speech to one level: AGC(tx|rx)=level", read_agc, write_agc);
-    functions.add("JITTERBUFFER", "Accepted: JITTERBUFFER(fixed|adaptive|disabled)=", {},
+    functions.add("JITTERBUFFER",
+                  "Even out what a channel says: JITTERBUFFER(fixed|adaptive|disabled)=max", {},
                   write_jitter_buffer);
 }
 

@@ -88,6 +88,17 @@ exten => 750,1,Set(PRESENCE_STATE(CustomPresence:ann)=away,lunch,Back at two, or
  same => n,Set(JITTERBUFFER(adaptive)=default)
  same => n,Answer()
  same => n,Hangup()
+exten => 760,1,Set(JITTERBUFFER(fixed)=160)
+ same => n,Dial(PJSIP/ben)
+exten => 761,1,Set(JITTERBUFFER(adaptive)=300,1000,20)
+ same => n,Dial(PJSIP/ben)
+exten => 762,1,Set(JITTERBUFFER(fixed)=160)
+ same => n,Set(JITTERBUFFER(disabled)=)
+ same => n,Dial(PJSIP/ben)
+exten => 763,1,Set(JITTERBUFFER(fixed)=1001)
+ same => n,Set(JITTERBUFFER(elastic)=default)
+ same => n,Answer()
+ same => n,Wait(5)
 exten => 751,1,Set(PRESENCE_STATE(CustomPresence:ben)=dnd,,Not now)
  same => n,Answer()
  same => n,Hangup()
@@ -300,6 +311,43 @@ def test_volume_makes_the_caller_quieter_by_its_factor(exchange, phones, speech,
     call.bye()
     assert got["similarity"] > 0.9
     assert got["level_db"] == pytest.approx(-12.04, abs=0.7)
+
+
+@pytest.mark.parametrize("number, even", [("760", True), ("761", True), ("762", False)])
+def test_what_comes_in_bursts_and_disorder_goes_on_evenly_with_a_jitter_buffer(exchange, phones, number, even):
+    ann, ben = phones
+    call = ann.invite(number)
+    called = ben.wait_invite()
+    called.answer()
+    call.answered()
+    call.rtp.sending = False
+    time.sleep(0.3)
+    begin = time.monotonic()
+    first = call.rtp.timestamp
+    for burst in range(40):  # five packets each 100 ms, the third before the second
+        for place in (0, 2, 1, 3, 4):
+            call.rtp.sequence = 5000 + burst * 5 + place
+            call.rtp.packet(0, first + (burst * 5 + place) * 160, bytes([place]) * 160)
+        time.sleep(max(0, begin + (burst + 1) * 0.1 - time.monotonic()))
+    time.sleep(0.4)
+    got = [p for p in called.rtp.voice_packets(since=begin) if p[5][0] < 5]
+    assert len(got) == 200
+    gaps = sorted(after[0] - before[0] for before, after in zip(got[10:], got[11:]))
+    stamps = [p[3] for p in got]
+    if even:
+        assert stamps == sorted(stamps) and gaps[len(gaps) * 9 // 10] < 0.035 and gaps[len(gaps) // 10] > 0.008
+    else:
+        assert gaps[-30] > 0.07
+    call.bye()
+    called.ended()
+
+
+def test_a_jitter_buffer_that_cannot_be_is_said_in_the_log(exchange, phones):
+    call = phones[0].invite("763")
+    call.answered()
+    call.bye()
+    log = exchange.log_path.read_text()
+    assert "at most 1000 ms" in log and "JITTERBUFFER(elastic): expected fixed, adaptive or disabled" in log
 
 
 def test_the_keys_of_volume_make_it_louder_and_quieter(exchange, phones, speech):
