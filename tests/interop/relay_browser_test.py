@@ -1,4 +1,5 @@
 """The relay between Chromium and a phone that knows RTP only: each hears the other's tone."""
+import base64
 import re
 import shutil
 import signal
@@ -234,6 +235,19 @@ def test_metrics_tell_how_ice_and_dtls_fare(page, phone, browser):  # noqa: F811
         assert figure('ice_paths{state="completed"}') == figure('dtls_paths{state="ended"}') == 0
         assert figure("dtls_handshakes_total") == figure("dtls_handshakes_failed_total") == 1
         assert figure("ice_consent_lost_total") == figure("ice_failed_total") == 0
+
+
+def test_the_certificate_is_made_as_the_options_say(page, phone):
+    options = ["--dtls-cert-cipher=RSA", "--dtls-rsa-key-size=3072", "--dtls-signature=SHA-384", "--dtls-ciphers=ECDHE-RSA-CHACHA20-POLY1305"]
+    with Relay(options=options) as relay:
+        phone_calls(relay, phone, page, "certified")
+        page.up()
+        hear_each_other(page, phone)
+        transport = page.figures()["transport"]
+        assert transport["dtlsCipher"] == "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"
+        shown = base64.b64decode(page.do("certificate()"))
+        text = subprocess.run(["openssl", "x509", "-inform", "der", "-noout", "-text"], input=shown, capture_output=True).stdout.decode()
+        assert "Public-Key: (3072 bit)" in text and "Signature Algorithm: sha384WithRSAEncryption" in text
 
 
 @pytest.mark.parametrize("option", ["dtls-rsa-key-size=1024", "dtls-signature=MD5", "dtls-ciphers=ENIGMA"])
