@@ -80,6 +80,12 @@ globalThis.phones = (() => {
       return found;
     }
 
+    // That the other end showed, in base64.
+    certificate() {
+      const [shown] = this.peer.getSenders()[0].transport.getRemoteCertificates();
+      return btoa(String.fromCharCode(...new Uint8Array(shown)));
+    }
+
     close() {
       this.tone.stop();
       this.peer.close();

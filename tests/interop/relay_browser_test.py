@@ -1,11 +1,17 @@
 """The relay between Chromium and a phone that knows RTP only: each hears the other's tone."""
+import base64
+import re
 import shutil
+import signal
+import subprocess
 import time
+import urllib.request
 
 import pytest
 from chromium import Chromium
-from exchange import wait_for
-from relaying import End, Relay, sections
+from exchange import program, wait_for
+from relaying import End, Refused, Relay, sections
+from running import free_port
 from talking import browser, hear_each_other, hears, Page, PHONES, Talker  # noqa: F401
 
 pytestmark = pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
@@ -202,3 +208,74 @@ def test_a_page_that_is_gone_is_sent_nothing_and_may_come_back(relay, phone):
                 hear_each_other(page, ear)
         finally:
             back.close()
+
+
+def test_metrics_tell_how_ice_and_dtls_fare(page, phone, browser):  # noqa: F811
+    port = free_port()
+    with Relay(options=[f"--listen-http=127.0.0.1:{port}"]) as relay:
+        def figure(name):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+                return int(re.search(rf"(?m)^rtpengine_{re.escape(name)} (\d+)$", reply.read().decode())[1])
+        assert figure('ice_paths{state="completed"}') == figure("dtls_handshakes_total") == 0
+        phone_calls(relay, phone, page, "good")
+        page.up()
+        hear_each_other(page, phone)
+        assert figure('ice_paths{state="completed"}') == figure('dtls_paths{state="connected"}') == figure("dtls_handshakes_total") == 1
+        impostor = Page(browser, 700)
+        with Talker(1600) as other:
+            offered = relay.ng.call("offer", call_id="bad", from_tag="phone", sdp=other.sdp(formats="0"), **TO_BROWSER)["sdp"]
+            answer = re.sub(r"(a=fingerprint:sha-256 )\S+", r"\g<1>" + ":".join(["00"] * 32), impostor.answer(offered))
+            relay.ng.call("answer", call_id="bad", from_tag="phone", to_tag="page", sdp=answer, **TO_PHONE)
+            wait_for(lambda: figure("dtls_handshakes_failed_total") == 1, what="the handshake's failure")
+            wait_for(lambda: figure('dtls_paths{state="ended"}') == 1, what="the end of it")
+            assert media(relay, "bad", "page")["DTLS state"] == "ended"
+            impostor.close()
+        for call in ("good", "bad"):
+            relay.ng.call("delete", call_id=call, delete_delay=0)
+        assert figure('ice_paths{state="completed"}') == figure('dtls_paths{state="ended"}') == 0
+        assert figure("dtls_handshakes_total") == figure("dtls_handshakes_failed_total") == 1
+        assert figure("ice_consent_lost_total") == figure("ice_failed_total") == 0
+
+
+def test_the_certificate_is_made_as_the_options_say(page, phone):
+    options = ["--dtls-cert-cipher=RSA", "--dtls-rsa-key-size=3072", "--dtls-signature=SHA-384", "--dtls-ciphers=ECDHE-RSA-CHACHA20-POLY1305"]
+    with Relay(options=options) as relay:
+        phone_calls(relay, phone, page, "certified")
+        page.up()
+        hear_each_other(page, phone)
+        transport = page.figures()["transport"]
+        assert transport["dtlsCipher"] == "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"
+        shown = base64.b64decode(page.do("certificate()"))
+        text = subprocess.run(["openssl", "x509", "-inform", "der", "-noout", "-text"], input=shown, capture_output=True).stdout.decode()
+        assert "Public-Key: (3072 bit)" in text and "Signature Algorithm: sha384WithRSAEncryption" in text
+
+
+@pytest.mark.parametrize("option", ["dtls-rsa-key-size=1024", "dtls-signature=MD5", "dtls-ciphers=ENIGMA"])
+def test_a_certificate_that_nobody_would_take_is_refused_at_the_start(option):
+    told = subprocess.run([program, "relay", "--config-file=none", "--interface=127.0.0.1", "--listen-ng=127.0.0.1:1", f"--{option}"],
+                          capture_output=True, text=True, timeout=10)
+    assert told.returncode == 255 and option.split("=")[0] in told.stderr and option.split("=")[1] in told.stderr
+
+
+def test_what_a_reload_applies_and_what_it_does_not(phone, page, tmp_path):
+    config = "[rtpengine]\ntimeout = 60\n"
+    with Relay(config=config) as relay:
+        phone_calls(relay, phone, page, "reloaded")
+        page.up()
+        with pytest.raises(Refused, match="recording-dir"):
+            relay.ng.call("start recording", call_id="reloaded")
+        more = f"recording-dir = {tmp_path}\nrecording-format = eth\ndtls-cert-cipher = RSA\ndtls-ciphers = ECDHE-RSA-AES256-GCM-SHA384\ncontrol-tos = 8\n"
+        (relay.log.parent / "relay.conf").write_text(config + more)
+        relay.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "reloaded" in relay.output(), what="the reload")
+        for what in ("the kind of certificate", "dtls-ciphers", "control-tos"):
+            assert f"{what} changes only with a restart" in relay.output()
+        assert "recording" not in relay.output().split("reloaded")[0].split("changes only")[-1]
+        relay.ng.call("start recording", call_id="reloaded")
+        hear_each_other(page, phone)
+        relay.ng.call("delete", call_id="reloaded", delete_delay=0)
+        capture = wait_for(lambda: list(tmp_path.glob("pcaps/*.pcap")), what="the capture")[0]
+        wait_for(lambda: list(tmp_path.glob("metadata/*.txt")), what="its text")
+        head = capture.read_bytes()[:24]
+        assert int.from_bytes(head[20:24], "little") == 1  # LINKTYPE_ETHERNET
+        assert capture.stat().st_size > 20 * 200

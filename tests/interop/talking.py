@@ -69,18 +69,22 @@ class Talker(End):
                 except Exception:  # noqa: BLE001 — libsrtp has one kind of error
                     self.refused += 1
                     continue
-            self.heard.append((time.monotonic(), data[1] & 127, source, data[12:]))
+            self.heard.append((time.monotonic(), data[1] & 127, source, data[12:], data[2:4] + data[8:12]))
 
     def levels(self, frequencies, since=0.0):
         """Amplitudes in the last 200 ms of what came after `since`; all 0 where less came."""
         sound = b""
-        for _, kind, _, payload in [one for one in self.heard[-12:] if one[0] >= since]:
+        for _, kind, _, payload, _ in [one for one in self.heard[-12:] if one[0] >= since]:
             if kind in NAMES:
                 sound += audioop.ulaw2lin(payload, 2) if kind == 0 else audioop.alaw2lin(payload, 2)
         if len(sound) < 2 * WINDOW:
             return [0.0] * len(frequencies)
         samples = struct.unpack(f"<{WINDOW}h", sound[-2 * WINDOW:])
         return [amplitude(samples, hertz) / 32768 for hertz in frequencies]
+
+    def doubles(self):
+        """How many packets came that had come before."""
+        return len(self.heard) - len({one[4] for one in self.heard})
 
     def packets(self, since):
         return [one for one in self.heard if one[0] >= since]
