@@ -18,6 +18,9 @@ namespace {
 using Json = nlohmann::json;
 using Session = media::WebrtcSession;
 
+// Longer than the longest pause (4 s) of a handshake that is tried again at 1, 2 and 4 s.
+constexpr auto sctp_patience = std::chrono::seconds{5};
+
 log::About about(std::string_view call = {}, std::string_view peer = {}) {
     return {"echo", call, peer};
 }
@@ -170,6 +173,7 @@ Session::Config Server::config_for(const OfferPlan& plan) {
     config.identity = identity_.current();
     config.media = plan.has_media();
     if (plan.has_channels()) config.sctp.emplace().max_message = max_message;
+    config.sctp_patience = sctp_patience;
     return config;
 }
 

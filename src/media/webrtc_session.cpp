@@ -144,6 +144,8 @@ void WebrtcSession::on_dtls(ice::SocketId socket, const SocketAddress& from, Byt
         }
         return;
     }
+    // If this is the handshake again, then our end of it has not reached the peer.
+    if (sctp_begins_ != Time::max()) sctp_begins_ = now + config_.sctp_patience;
     dtls_->receive(datagram, now);
     take_dtls_events(now);
 }
@@ -153,7 +155,9 @@ void WebrtcSession::take_dtls_events(Time now) {
     while (!ended() && dtls_->poll(event)) {
         if (const auto* received = std::get_if<dtls::Received>(&event)) {
             heard(now);
-            if (association_) association_->receive(received->data);
+            if (!association_) continue;
+            if (sctp_begins_ != Time::max()) begin_sctp();
+            association_->receive(received->data);
         } else if (const auto* up = std::get_if<dtls::Connected>(&event)) {
             on_connected(*up, now);
         } else if (const auto* failed = std::get_if<dtls::Failed>(&event)) {
@@ -181,11 +185,11 @@ void WebrtcSession::on_connected(const dtls::Connected& connected, Time now) {
         return finish(End::dtls_failed, "DTLS: no SRTP profile in common");
     }
     steps_.connected = now;
-    if (config_.sctp) begin_channels();
+    if (config_.sctp) begin_channels(now);
     events_.push_back({Event::Kind::connected, {}});
 }
 
-void WebrtcSession::begin_channels() {
+void WebrtcSession::begin_channels(Time now) {
     config_.sctp->remote_port = peer_.sctp_port;
     association_ = std::make_unique<sctp::Association>(*config_.sctp);
     const bool client = config_.dtls.role == dtls::Role::client;
@@ -194,6 +198,12 @@ void WebrtcSession::begin_channels() {
                                                         : datachannel::Channels::DtlsRole::server,
                                          .max_sent = peer_.max_message,
                                      });
+    sctp_begins_ = now + (client ? Duration{} : config_.sctp_patience);
+    if (sctp_begins_ <= now) begin_sctp();
+}
+
+void WebrtcSession::begin_sctp() {
+    sctp_begins_ = Time::max();
     if (auto begun = association_->connect(); !begun) {
         finish(End::dtls_failed, begun.error().text());
     }
@@ -258,7 +268,7 @@ Time WebrtcSession::deadline() const {
     Time at = patience_ends();
     if (has_ice()) at = std::min(at, ice_.deadline());
     if (dtls_) at = std::min(at, dtls_->deadline());
-    return at;
+    return std::min(at, sctp_begins_);
 }
 
 void WebrtcSession::tick(Time now) {
@@ -271,6 +281,7 @@ void WebrtcSession::tick(Time now) {
         dtls_->tick(now);
         take_dtls_events(now);
     }
+    if (!ended() && now >= sctp_begins_) begin_sctp();
     if (!ended() && now >= patience_ends()) {
         finish(End::too_late, steps_.first_check == Time::max()
                                   ? "no authentic check came from the peer"

@@ -66,7 +66,11 @@ public:
         bool outlives_path = false;
         /// What is forwarded may be sent again as it was.
         srtp::Sender::Repeats repeats = srtp::Sender::Repeats::refused;
-        std::optional<sctp::Association::Config> sctp;      ///< with channels
+        std::optional<sctp::Association::Config> sctp;  ///< with channels
+        /// As DTLS server: how long after the peer's last word in the handshake it is waited for to
+        /// begin SCTP, before we do. The last flight of the handshake is ours and may be lost. Some
+        /// peers read one record a datagram: each that came too early delays all later ones by one.
+        Duration sctp_patience{};
         Duration stun_patience = std::chrono::seconds{15};  ///< for the first authentic check
         Duration connect_patience = std::chrono::seconds{30};
     };
@@ -178,7 +182,8 @@ private:
     void on_dtls(ice::SocketId socket, const SocketAddress& from, Bytes datagram, Time now);
     void take_dtls_events(Time now);
     void on_connected(const dtls::Connected& connected, Time now);
-    void begin_channels();
+    void begin_channels(Time now);
+    void begin_sctp();
     Media open(Media::Kind kind, ice::SocketId socket, const SocketAddress& from,
                MutableBytes packet, Time now);
     template <typename Protect>
@@ -196,6 +201,7 @@ private:
     bool dtls_started_ = false;
     std::vector<std::vector<std::uint8_t>> early_;
     std::unique_ptr<sctp::Association> association_;
+    Time sctp_begins_ = Time::max();  ///< unless the peer begins before; max: it has begun
     std::optional<datachannel::Channels> channels_;  ///< after the association, which it uses
     std::optional<srtp::Sender> sender_;
     std::optional<srtp::Receiver> receiver_;

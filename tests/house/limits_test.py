@@ -102,6 +102,7 @@ LIMITS = [
     ("echo.md", "sessions, of one source", "echo/server.hpp max_sessions", "echo/server.hpp max_per_source"),
     ("echo.md", "time to the first check", "media/webrtc_session.hpp stun_patience", "media/webrtc_session.hpp connect_patience"),
     ("echo.md", "DTLS handshake", "wire/dtls/connection.hpp handshake_timeout"),
+    ("echo.md", "time for the client to begin SCTP", "echo/server.cpp sctp_patience"),
     ("echo.md", "addresses of one peer", "media/webrtc_session.hpp max_tuples"),
     ("echo.md", "a datagram", "media/webrtc_host.hpp max_packet"),
     ("echo.md", "sources of a section", "echo/reflector.hpp max_sources"),

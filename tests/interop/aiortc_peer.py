@@ -46,7 +46,7 @@ def post(url, description):
         return RTCSessionDescription(**json.loads(answer.read()))
 
 
-async def connect(peer, url):
+async def connect(peer, url, patience=LIMIT):
     """Offers and waits until all is connected."""
     connected = asyncio.Event()
 
@@ -58,7 +58,7 @@ async def connect(peer, url):
     await peer.setLocalDescription(await peer.createOffer())
     answer = await asyncio.to_thread(post, url, peer.localDescription)
     await peer.setRemoteDescription(answer)
-    await asyncio.wait_for(connected.wait(), LIMIT)
+    await asyncio.wait_for(connected.wait(), patience)
     assert peer.connectionState == "connected"
 
 
@@ -76,7 +76,7 @@ async def connection_client(url):
         await stop(peer)
 
 
-async def channel_client(url, messages, patience=LIMIT, **parameters):
+async def channel_client(url, messages, patience=LIMIT, connecting=LIMIT, **parameters):
     """What came back for these."""
     peer = RTCPeerConnection()
     channel = peer.createDataChannel("echo", **parameters)
@@ -94,7 +94,7 @@ async def channel_client(url, messages, patience=LIMIT, **parameters):
             done.set()
 
     try:
-        await connect(peer, url)
+        await connect(peer, url, connecting)
         await asyncio.wait_for(done.wait(), patience)
     finally:
         await stop(peer)

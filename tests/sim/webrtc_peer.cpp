@@ -24,6 +24,7 @@ media::WebrtcSession::Config config_of(const WebrtcPeer::Options& options) {
     config.ice.local = ice::Credentials::generate();
     config.identity = identity();
     config.sctp.emplace();
+    config.sctp_patience = options.sctp_patience;
     return config;
 }
 

@@ -20,6 +20,7 @@ public:
         bool lite = false;
         bool ordinary_checks = true;
         bool echoes = false;
+        Duration sctp_patience{};
     };
     using End = media::WebrtcSession::End;
 

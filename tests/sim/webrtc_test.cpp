@@ -103,6 +103,53 @@ TEST_P(WebrtcLoss, AFifthLostBothWaysWithDisorderAndDuplicatesConnectsWithinThre
 
 INSTANTIATE_TEST_SUITE_P(Sim, WebrtcLoss, testing::Range<std::uint64_t>(1, 21));
 
+/// A server that waits for its client to begin SCTP, whose last flight of DTLS gets lost; and when
+/// each side's first application data was sent.
+struct LostFinished {
+    static constexpr std::uint8_t application_data = 23;  // RFC 5246 section 6.2.1
+
+    LostFinished() : call({.delay = 10ms}, 1, patient()) {
+        call.network.tap = [this](const SocketAddress& from, const SocketAddress&,
+                                  std::string_view bytes) {
+            if (static_cast<std::uint8_t>(bytes[0]) != application_data) return;
+            auto& first = from == at("192.0.2.1:1000") ? client_spoke : server_spoke;
+            first = std::min(first, call.network.now());
+        };
+        call.introduce_them();
+        while (call.server->connected_at() == Time::max() && call.network.now() < Time{} + 2s) {
+            call.run(1ms);
+        }
+        call.network.set_weather({.delay = 10ms, .loss = 1});
+    }
+    static WebrtcPeer::Options patient() {
+        auto options = answerer;
+        options.sctp_patience = 5s;
+        return options;
+    }
+
+    Call call;
+    Time client_spoke = Time::max(), server_spoke = Time::max();
+};
+
+TEST(Webrtc, AServerSaysNothingOnChannelsBeforeItsClientHasDoneDtls) {
+    LostFinished lost;
+    ASSERT_NE(lost.call.server->connected_at(), Time::max());
+    lost.call.run(2500ms);
+    EXPECT_EQ(lost.server_spoke, Time::max());
+    lost.call.network.set_weather({.delay = 10ms});
+    ASSERT_TRUE(lost.call.opens_within(5s));
+    EXPECT_LT(lost.client_spoke, lost.server_spoke);
+    expect_echo(lost.call, "late");
+}
+
+TEST(Webrtc, AServerWhoseClientDoesNotBeginSctpDoesSoAfterFiveSeconds) {
+    LostFinished lost;
+    ASSERT_NE(lost.call.server->connected_at(), Time::max());
+    lost.call.run(7s);
+    EXPECT_GE(lost.server_spoke, lost.call.server->connected_at() + 5s);
+    EXPECT_LE(lost.server_spoke, lost.call.server->connected_at() + 5500ms);
+}
+
 TEST(Webrtc, ALiteServerConnectsToo) {
     auto lite = answerer;
     lite.lite = true;
