@@ -34,7 +34,7 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_directory_application(applications);
     add_announce_park_application(applications, starter);
     add_availability_applications(applications, starter);
-    add_conference_applications(applications);
+    add_conference_applications(applications, starter);
     add_bridge_wait_application(applications);
     add_page_application(applications, starter);
     add_spy_applications(applications);
