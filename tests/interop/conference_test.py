@@ -57,6 +57,16 @@ exten => 406,1,ChanSpy(PJSIP/ann,n(7@people)S)
 exten => 500,1,BridgeWait(hall,,m(default))
 exten => 501,1,BridgeWait(hall,announcer)
 
+exten => 600,1,Set(BEEPID=${PERIODIC_HOOK(hooks,beep,2)})
+ same => n,Set(SILENTID=${PERIODIC_HOOK(hooks,silent,1)})
+ same => n,Set(PERIODIC_HOOK(${SILENTID})=off)
+ same => n,Dial(PJSIP/ben)
+
+[hooks]
+exten => beep,1,Set(GLOBAL(HOOKED)=${HOOK_CHANNEL:0:9}/${HOOK_ID})
+ same => n,Playback(tone-beep)
+exten => silent,1,Set(GLOBAL(SILENT)=broken)
+
 [auto]
 exten => s,1,Set(PJSIP_HEADER(add,Call-Info)=<sip:{address}>\\;answer-after=0)
  same => n,Return()
@@ -122,7 +132,7 @@ def exchange(start, tmp_path_factory):
     for name, hertz, length in [("locked", LOCKED, 1), ("kicked", KICKED, 1), ("getpin", GETPIN, 1)]:
         tone_file(folder / f"tone-{name}.wav", hertz, length)
     tone_file(folder / "beep.wav", BEEP, 1)
-    extensions = EXTENSIONS
+    extensions = EXTENSIONS.replace("tone-beep", f"{folder}/beep")
     confbridge = CONFBRIDGE.replace("tone-", f"{folder}/tone-")
     return start({"objects": OBJECTS, "extensions.conf": extensions, "confbridge.conf": confbridge,
                   "musiconhold.conf": f"[default]\nmode = files\ndirectory = {music}\n",
@@ -495,3 +505,16 @@ def test_nobody_is_brought_into_a_locked_conference(exchange, phones):
     exchange.ask("confbridge lock room")
     assert refer(second, exchange, 31).status == 403
     hears(first, "ben")
+
+
+def test_a_hook_beeps_again_and_again_for_the_one_who_has_set_it(exchange, phones):
+    first, second = two_talk(phones, "600")
+    for _ in range(2):
+        hears(first, "beep")
+        hears(second, "ann")  # who hears nothing of it
+        hears(first, "ben")
+    assert global_value(exchange, "HOOKED") == "PJSIP/ann/1"
+    assert global_value(exchange, "SILENT") in (None, "")
+    first.bye()
+    second.ended()
+    exchange.wait_idle()
