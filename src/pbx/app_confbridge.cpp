@@ -65,7 +65,7 @@ Task<std::string> record_name(Channel& channel) {
 }
 
 // ConfBridge(conference[,bridge_profile[,user_profile[,menu]]])
-Task<AppResult> confbridge(Call& call, std::string_view args) {
+Task<AppResult> confbridge(Call& call, std::string_view args, Bridge::Starter starter) {
     auto& channel = static_cast<Channel&>(call);
     const ChannelPtr share = channel.shared_from_this();
     auto& core = channel.core();
@@ -121,6 +121,7 @@ Task<AppResult> confbridge(Call& call, std::string_view args) {
         co_return finish(channel.hung_up() ? "HANGUP" : "FAILED");
     }
     (*member)->name_file = std::move(name_file);
+    (*member)->starter = std::move(starter);
     std::optional<config::ConferenceMenu> keys;
     if (menu) keys = *menu;
     auto visit = visit_conference(*conference, *member, std::move(keys));
@@ -130,11 +131,13 @@ Task<AppResult> confbridge(Call& call, std::string_view args) {
 
 }  // namespace
 
-void add_conference_applications(dialplan::Applications& applications) {
+void add_conference_applications(dialplan::Applications& applications, Bridge::Starter starter) {
     applications.add("ConfBridge",
                      "Talk to all who are in a conference: ConfBridge(name[,bridge_profile[,"
                      "user_profile[,menu]]])",
-                     confbridge);
+                     [starter = std::move(starter)](Call& call, std::string_view args) {
+                         return confbridge(call, args, starter);
+                     });
 }
 
 }  // namespace strowger::pbx

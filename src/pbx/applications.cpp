@@ -4,6 +4,7 @@
 #include "pbx/app_dial.hpp"
 #include "pbx/app_statsd.hpp"
 #include "pbx/call_completion.hpp"
+#include "pbx/function_periodic_hook.hpp"
 #include "pbx/messages.hpp"
 #include "pbx/mix_monitor.hpp"
 #include "pbx/originate.hpp"
@@ -34,7 +35,7 @@ void add_channel_applications(dialplan::Applications& applications, Bridge::Star
     add_directory_application(applications);
     add_announce_park_application(applications, starter);
     add_availability_applications(applications, starter);
-    add_conference_applications(applications);
+    add_conference_applications(applications, starter);
     add_bridge_wait_application(applications);
     add_page_application(applications, starter);
     add_spy_applications(applications);
@@ -65,6 +66,7 @@ void add_channel_functions(dialplan::Functions& functions) {
     add_config_functions(functions);
     add_mix_monitor_functions(functions);
     add_completion_functions(functions);
+    add_periodic_hook_function(functions);
 }
 
 void add_all_applications(dialplan::Applications& applications, Bridge::Starter starter) {

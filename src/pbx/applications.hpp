@@ -35,7 +35,7 @@ void add_availability_applications(dialplan::Applications& applications, Bridge:
 /// Park, ParkedCall.
 void add_park_applications(dialplan::Applications& applications, Bridge::Starter starter);
 /// ConfBridge.
-void add_conference_applications(dialplan::Applications& applications);
+void add_conference_applications(dialplan::Applications& applications, Bridge::Starter starter);
 /// BridgeWait.
 void add_bridge_wait_application(dialplan::Applications& applications);
 /// Page.

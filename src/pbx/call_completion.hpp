@@ -8,6 +8,7 @@
 
 #include "pbx/bridge.hpp"
 #include "pbx/channel.hpp"
+#include "pbx/config/small_service.hpp"
 #include "pbx/dialplan/applications.hpp"
 #include "pbx/dialplan/functions.hpp"
 
@@ -43,8 +44,6 @@ struct CompletionSettings {
 /// requests a calling device; belongs to one thread.
 class CallCompletions {
 public:
-    /// Requests that wait at once: as many as ccss.conf has when it does not say otherwise.
-    static constexpr std::size_t max_requests = 20;
     /// Devices with a call that could be completed; each is forgotten after its timer.
     static constexpr std::size_t max_offers = 10000;
     /// The longest that a timer may be set to, in seconds.
@@ -80,6 +79,11 @@ private:
     static Task<bool> until_free(std::shared_ptr<CallCompletions> self, Core& core,
                                  std::uint64_t id);
 
+    /// cc_max_requests of ccss.conf, which is read again after each load of the configuration.
+    std::size_t max_requests(const Core& core);
+
+    std::shared_ptr<const config::Configuration> loaded_for_;
+    config::Ccss ccss_;
     std::unordered_map<std::string, Offer> offers_;  ///< by calling device
     std::map<std::uint64_t, Request> requests_;
     std::uint64_t last_ = 0;

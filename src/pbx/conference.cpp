@@ -77,6 +77,12 @@ Conference::MemberPtr Conference::find(std::string_view channel) const {
     return nullptr;
 }
 
+Conference::MemberPtr Conference::find(const Channel& channel) const {
+    for (const auto& member : members_)
+        if (member->channel.get() == &channel) return member;
+    return nullptr;
+}
+
 Result<Conference::MemberPtr> Conference::admit(ChannelPtr channel, config::ConferenceUser user,
                                                 std::string menu) {
     const bool full = profile_.max_members > 0 && members_.size() >= profile_.max_members;

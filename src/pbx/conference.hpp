@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "pbx/bridge.hpp"
 #include "pbx/channel.hpp"
 #include "pbx/config/conference.hpp"
 
@@ -33,6 +34,7 @@ struct ConferenceMember {
     std::string result;                ///< not empty: it is to leave, and why (CONFBRIDGE_RESULT)
     std::string name_file;             ///< its spoken name
     std::vector<std::string> to_hear;  ///< sounds that its coroutine is to play
+    Bridge::Starter starter;           ///< of whom it sends in its place; none: it cannot
 
     // What has been done about it.
     bool mixed = false, music = false;
@@ -74,6 +76,7 @@ public:
     bool participants_muted() const { return participants_muted_; }
     bool recording() const { return recording_ != 0; }
     MemberPtr find(std::string_view channel) const;  ///< by its name
+    MemberPtr find(const Channel& channel) const;
 
     /// Fails when it is locked or full, which does not stop admins.
     Result<MemberPtr> admit(ChannelPtr channel, config::ConferenceUser user, std::string menu);

@@ -23,6 +23,12 @@ std::vector<Conferences::Shared> Conferences::all() const {
     return found;
 }
 
+Conferences::Shared Conferences::with(const Channel& member) const {
+    for (const auto& [name, conference] : by_name_)
+        if (conference->find(member)) return conference;
+    return nullptr;
+}
+
 void Conferences::played(std::uint64_t id) {
     const auto found = playing_.find(id);
     if (found == playing_.end()) return;

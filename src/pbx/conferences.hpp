@@ -13,6 +13,7 @@
 
 namespace strowger::pbx {
 
+class Channel;
 class Conference;
 
 /// The conferences that there are, of one thread: each from its first member to its last.
@@ -23,7 +24,8 @@ public:
     Shared find(std::string_view name) const;
     void add(const std::string& name, Shared conference);
     void remove(std::string_view name);
-    std::vector<Shared> all() const;  ///< by name
+    std::vector<Shared> all() const;           ///< by name
+    Shared with(const Channel& member) const;  ///< the one that it is in
 
     /// Resolved when what plays to a conference under that number has ended.
     using Done = io::Completion<bool>;

@@ -137,6 +137,8 @@ private:
     void subscribe(const sip::session::RequestArrived& event);
     void accept_referral(const sip::session::RequestArrived& refer);
     void transfer_peer(const sip::session::RequestArrived& refer, dialplan::Position target);
+    /// Of a member of a conference: goes, and has somebody brought in.
+    void leave_to_guest(const sip::session::RequestArrived& refer, dialplan::Position target);
     void notify_refer(int status, std::string_view end_reason = "noresource");
     Duration referral_left() const;
     void arm();

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "pbx/bridge.hpp"
+#include "pbx/conference_transfer.hpp"
 #include "pbx/own_address.hpp"
 #include "pbx/sip_channel.hpp"
 #include "wire/sip/builder.hpp"
@@ -22,6 +23,17 @@ bool declines_subscription(const sip::Message& refer) {
     return iequals(trim(split_once(refer.header("Refer-Sub").value_or(""), ';').first), "false");
 }
 
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+// What the dialplan that a blind transfer leads to knows of it.
+Variables about_transfer(const Channel& by, const sip::Message& refer, std::string_view context) {
+    return {{"BLINDTRANSFER", by.name()},
+            {"SIPTRANSFER", "yes"},
+            {"SIPREFERRINGCONTEXT", std::string(context)},
+            {"SIPREFERREDBYHDR", std::string(refer.header(HeaderId::referred_by).value_or(""))},
+            {"SIPREFERTOHDR", std::string(refer.header(HeaderId::refer_to).value_or(""))}};
+}
+
 }  // namespace
 
 void SipChannel::refer(const sip::session::RequestArrived& event) {
@@ -40,8 +52,16 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
         session_->answer(event, target.error().code() == 416 ? 416 : 400, now);
         return;
     }
-    if (!bridge) {
+    const auto conference = bridge ? nullptr : core().conferences.with(*this);
+    const auto seat = conference ? conference->find(*this) : nullptr;
+    // Who is in an application talks to us: there is nobody to send elsewhere. Who is in a
+    // conference can bring somebody in, but not by a call of its own that it holds beside it.
+    if (!bridge && (!seat || !seat->starter || target->replaces())) {
         session_->answer(event, 481, now, {}, "Nobody to transfer");
+        return;
+    }
+    if (conference && conference->locked()) {
+        session_->answer(event, 403, now, {}, "The conference is locked");
         return;
     }
     if (referral_) {
@@ -64,21 +84,40 @@ void SipChannel::refer(const sip::session::RequestArrived& event) {
         notify_refer(404);
         return;
     }
-    transfer_peer(event, {context, exten, 1});
+    if (seat)
+        leave_to_guest(event, {context, exten, 1});
+    else
+        transfer_peer(event, {context, exten, 1});
+}
+
+void SipChannel::leave_to_guest(const sip::session::RequestArrived& refer,
+                                dialplan::Position target) {
+    const auto conference = core().conferences.with(*this);
+    ConferenceGuest guest;
+    guest.starter = conference->find(*this)->starter;
+    guest.conference = conference->name();
+    guest.profile = conference->profile();
+    guest.caller = caller;
+    guest.linkedid = linkedid();
+    guest.codecs = codecs();
+    guest.variables = about_transfer(*this, refer.request->message(), target.context);
+    guest.target = std::move(target);
+    guest.report = [weak = weak_from_this(), wanted = endpoint_->refer_blind_progress](int status) {
+        const auto self = std::static_pointer_cast<SipChannel>(weak.lock());
+        if (self && wanted) self->notify_refer(status);
+    };
+    if (!endpoint_->refer_blind_progress) notify_refer(200);
+    core().tasks.spawn(bring_into_conference(core(), std::move(guest)));
+    transferred_ = true;
+    hangup(Cause::normal_clearing);
 }
 
 void SipChannel::transfer_peer(const sip::session::RequestArrived& refer,
                                dialplan::Position target) {
     const auto& message = refer.request->message();
     if (const auto peer = bridge->peer_of(*this)) {
-        const auto set = [&](std::string_view name, std::string_view value) {
-            (void)peer->variables().set(name, std::string(value));
-        };
-        set("BLINDTRANSFER", name());
-        set("SIPTRANSFER", "yes");
-        set("SIPREFERRINGCONTEXT", target.context);
-        set("SIPREFERREDBYHDR", message.header(HeaderId::referred_by).value_or(""));
-        set("SIPREFERTOHDR", message.header(HeaderId::refer_to).value_or(""));
+        for (auto& [name, value] : about_transfer(*this, message, target.context))
+            (void)peer->variables().set(name, std::move(value));
         if (endpoint_->refer_blind_progress && referral_)
             peer->report_transfer([weak = weak_from_this()](int status) {
                 if (const auto self = std::static_pointer_cast<SipChannel>(weak.lock()))

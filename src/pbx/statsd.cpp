@@ -5,29 +5,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/ini.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "io/disk_files.hpp"
-#include "io/file.hpp"
-#include "pbx/config/option.hpp"
+#include "pbx/settings_file.hpp"
 
 namespace strowger::pbx {
 
 namespace {
 
 const log::About about{"pbx", {}, "statsd"};
-
-const config::Schema<StatsdSettings>& schema() {
-    using S = StatsdSettings;
-    static const auto schema = config::Schema<S>()
-                                   .boolean("enabled", &S::enabled)
-                                   .text("server", &S::server)
-                                   .text("prefix", &S::prefix)
-                                   .boolean("add_newline", &S::add_newline)
-                                   .boolean("meter_support", &S::meter_support);
-    return schema;
-}
 
 // What separates fields and lines must not come from a value, which may be a caller's.
 bool has_separators(std::string_view text, bool is_name) {
@@ -37,21 +23,6 @@ bool has_separators(std::string_view text, bool is_name) {
 }
 
 }  // namespace
-
-StatsdSettings StatsdSettings::read(const std::string& directory) {
-    StatsdSettings settings;
-    if (!io::file_info(directory + "/statsd.conf")) return settings;
-    io::DiskFileSource files;
-    ini::Diagnostics diagnostics;
-    // Commands are for files that are read with the configuration, not in the middle of a call.
-    const auto document = ini::read(files, "statsd.conf", {false, directory}, diagnostics);
-    // Asterisk's sample has [general], its reference [global].
-    for (const auto* section : document.sections())
-        if (iequals(section->name, "general") || iequals(section->name, "global"))
-            schema().apply(settings, document, *section, diagnostics);
-    for (const auto& problem : diagnostics.all()) LOG_WARNING(about, "{}", problem.message());
-    return settings;
-}
 
 Result<std::string> statsd_line(std::string_view type, std::string_view name,
                                 std::string_view value, double sample_rate) {
@@ -76,7 +47,7 @@ Result<std::string> statsd_line(std::string_view type, std::string_view name,
 }
 
 void Statsd::load(io::Loop& loop, const config::Configuration& config) {
-    settings_ = StatsdSettings::read(config.directory);
+    settings_ = read_settings_file<config::Statsd>(config.directory, "statsd.conf");
     server_.reset();
     socket_.reset();
     if (!settings_.enabled) {
@@ -84,10 +55,7 @@ void Statsd::load(io::Loop& loop, const config::Configuration& config) {
         return;
     }
     server_ = SocketAddress::parse(settings_.server, default_port);
-    if (!server_) {
-        LOG_WARNING(about, "statsd.conf: server: expected an address, got '{}'", settings_.server);
-        return;
-    }
+    if (!server_) return;  // as it was told when the configuration was loaded
     SocketAddress own;
     if (server_->ip.is_v6()) own.ip = IpAddress::any_v6();
     auto socket = io::UdpSocket::bind(loop, own, {}, [](auto) {});

@@ -10,20 +10,9 @@
 #include "base/result.hpp"
 #include "io/udp.hpp"
 #include "pbx/config/configuration.hpp"
+#include "pbx/config/small_service.hpp"
 
 namespace strowger::pbx {
-
-/// statsd.conf: where numbers of the dialplan go.
-struct StatsdSettings {
-    bool enabled = false;
-    std::string server = "127.0.0.1";  ///< an address, with or without a port
-    std::string prefix;                ///< before each name, with a dot
-    bool add_newline = false;          ///< for servers that are read line by line
-    bool meter_support = true;         ///< without effect: the dialplan has no meters
-
-    /// Of the configuration directory; the default where there is no such file.
-    static StatsdSettings read(const std::string& directory);
-};
 
 /// One number as StatsD servers take it, "calls:1|c|@0.1". An Error for what they would not
 /// understand, or would take for something else.
@@ -49,7 +38,7 @@ private:
     void load(io::Loop& loop, const config::Configuration& config);
 
     std::shared_ptr<const config::Configuration> loaded_for_;
-    StatsdSettings settings_;
+    config::Statsd settings_;
     std::optional<SocketAddress> server_;
     std::unique_ptr<io::UdpSocket> socket_;
 };

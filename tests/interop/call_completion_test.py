@@ -174,3 +174,23 @@ def test_only_what_both_sides_allow_is_offered_and_not_for_long(exchange, phones
 def test_its_settings_are_bounded(exchange, phones):
     dial(phones[0], "310")
     assert global_value(exchange, "SETTINGS") == "never 7 4800 7200 5"
+
+
+def test_ccss_conf_bounds_how_many_wait_at_once_from_the_next_reload(exchange, phones):
+    ann, ben, eve = phones
+    call, leg = talk_to(ben, eve)
+    exchange.write("ccss.conf", "[general]\ncc_max_requests = 1\n")
+    exchange.ask("core reload")
+    for phone, asked in ((ann, "SUCCESS"), (eve, "FAIL TOO_MANY_REQUESTS")):
+        finds_busy(phone, ben)
+        dial(phone, "30")
+        assert global_value(exchange, "ASKED").strip() == asked
+    exchange.write("ccss.conf", "[general]\n")
+    exchange.ask("core reload")
+    finds_busy(eve, ben)
+    dial(eve, "30")
+    assert global_value(exchange, "ASKED").strip() == "SUCCESS"
+    dial(eve, "31")
+    dial(ann, "31")
+    call.bye()
+    leg.ended(timeout=5)

@@ -49,6 +49,18 @@ def test_each_mistake_is_a_warning_with_its_place_and_refuses_nothing(tmp_path):
     ]), "\n".join(complaints)
 
 
+def test_the_files_of_small_services_are_checked_with_the_others(tmp_path):
+    status, complaints, _ = check(tmp_path, {
+        "extensions.conf": "[in]\nexten => 1,1,Answer()\n", "pjsip.conf": "[t]\ntype=transport\nbind=127.0.0.1\n",
+        "statsd.conf": "[general]\nenabled=yes\nserver=nowhere:x\nprefx=pbx\n",
+        "ccss.conf": "[general]\ncc_max_requests=0\n",
+    })
+    assert status != 0
+    text = "\n".join(complaints)
+    assert "statsd.conf:3" in text and "statsd.conf:4" in text and "'prefix'" in text, text
+    assert "ccss.conf:2" in text, text
+
+
 @pytest.fixture(scope="module")
 def exchange(start):
     return start({"extensions.conf": "[in]\nexten => 1,1,Answr()\n"})

@@ -40,6 +40,10 @@ exten => 200,1,Page(PJSIP/ben&PJSIP/cat&PJSIP/dan,b(auto^s^1)${PAGEOPTIONS})
 exten => 300,1,Dial(PJSIP/ben)
 exten => 301,1,Dial(PJSIP/ben,,T)
 exten => 31,1,Dial(PJSIP/cat)
+exten => 32,1,Set(GLOBAL(BY)=${BLINDTRANSFER:0:9})
+ same => n,Dial(PJSIP/cat)
+exten => 33,1,Answer()
+ same => n,Echo()
 exten => 400,1,ChanSpy(PJSIP/ann,qd)
 exten => 401,1,ChanSpy(PJSIP,qwg(sales))
 exten => 402,1,ChanSpy(PJSIP/ann,qB)
@@ -52,6 +56,16 @@ exten => 405,1,ChanSpy(${WHOM},qu)
 exten => 406,1,ChanSpy(PJSIP/ann,n(7@people)S)
 exten => 500,1,BridgeWait(hall,,m(default))
 exten => 501,1,BridgeWait(hall,announcer)
+
+exten => 600,1,Set(BEEPID=${PERIODIC_HOOK(hooks,beep,2)})
+ same => n,Set(SILENTID=${PERIODIC_HOOK(hooks,silent,1)})
+ same => n,Set(PERIODIC_HOOK(${SILENTID})=off)
+ same => n,Dial(PJSIP/ben)
+
+[hooks]
+exten => beep,1,Set(GLOBAL(HOOKED)=${HOOK_CHANNEL:0:9}/${HOOK_ID})
+ same => n,Playback(tone-beep)
+exten => silent,1,Set(GLOBAL(SILENT)=broken)
 
 [auto]
 exten => s,1,Set(PJSIP_HEADER(add,Call-Info)=<sip:{address}>\\;answer-after=0)
@@ -118,7 +132,7 @@ def exchange(start, tmp_path_factory):
     for name, hertz, length in [("locked", LOCKED, 1), ("kicked", KICKED, 1), ("getpin", GETPIN, 1)]:
         tone_file(folder / f"tone-{name}.wav", hertz, length)
     tone_file(folder / "beep.wav", BEEP, 1)
-    extensions = EXTENSIONS
+    extensions = EXTENSIONS.replace("tone-beep", f"{folder}/beep")
     confbridge = CONFBRIDGE.replace("tone-", f"{folder}/tone-")
     return start({"objects": OBJECTS, "extensions.conf": extensions, "confbridge.conf": confbridge,
                   "musiconhold.conf": f"[default]\nmode = files\ndirectory = {music}\n",
@@ -431,3 +445,76 @@ def test_who_is_spied_on_is_named_as_he_said_it_himself(exchange, phones):
     listener = call(dan, "406")
     wait_for(lambda: "kicked" in tones(listener.rtp.heard(since=since), EVERY), what="the name")
     out.bye()
+
+
+def refer(a_call, exchange, number):
+    return a_call.ask("REFER", headers=[f"Refer-To: <sip:{number}@{exchange.server}>"])
+
+
+def told(a_call):
+    request = a_call.accept("NOTIFY")
+    return int(request.body.decode().split(" ")[1]), request.header("subscription-state").startswith("terminated")
+
+
+def test_a_member_sends_somebody_into_the_conference_in_its_place(exchange, phones):
+    ann, ben, cat = phones("ann", "ben", "cat")
+    first, second = call(ann, "100"), call(ben, "100")
+    hears(first, "ben")
+    assert refer(second, exchange, 32).status == 202
+    assert told(second) == (100, False)
+    third = cat.wait_invite()
+    becomes(exchange, "BY", "PJSIP/ben")
+    third.ring()
+    assert told(second) == (180, False)
+    third.answer(wav=cat.hum)
+    assert told(second) == (200, True)
+    second.bye()
+    hears(first, "cat")
+    hears(third, "ann")
+    assert exchange.ask("confbridge list room").count("Local/") == 1
+    third.bye()
+    hears(first)
+    wait_for(lambda: exchange.channels() == 1, what="the guest's channels to end")
+
+
+def test_a_member_whose_guest_refuses_is_told_and_the_others_stay(exchange, phones):
+    ann, ben, cat = phones("ann", "ben", "cat")
+    first, second = call(ann, "100"), call(ben, "100")
+    hears(first, "ben")
+    assert refer(second, exchange, 32).status == 202
+    assert told(second) == (100, False)
+    cat.wait_invite().respond(486, "Busy Here")
+    assert told(second) == (486, True)
+    second.ended(timeout=6)  # it does not hang up itself
+    third = call(cat, "100")
+    hears(first, "cat")
+    third.bye()
+
+
+def test_who_is_alone_with_an_application_transfers_nobody(exchange, phones):
+    ann = phones("ann")
+    alone = call(ann, "33")
+    assert refer(alone, exchange, 31).status == 481
+    alone.bye()
+
+
+def test_nobody_is_brought_into_a_locked_conference(exchange, phones):
+    ann, ben = phones("ann", "ben")
+    first, second = call(ann, "100"), call(ben, "100")
+    hears(first, "ben")
+    exchange.ask("confbridge lock room")
+    assert refer(second, exchange, 31).status == 403
+    hears(first, "ben")
+
+
+def test_a_hook_beeps_again_and_again_for_the_one_who_has_set_it(exchange, phones):
+    first, second = two_talk(phones, "600")
+    for _ in range(2):
+        hears(first, "beep")
+        hears(second, "ann")  # who hears nothing of it
+        hears(first, "ben")
+    assert global_value(exchange, "HOOKED") == "PJSIP/ann/1"
+    assert global_value(exchange, "SILENT") in (None, "")
+    first.bye()
+    second.ended()
+    exchange.wait_idle()
