@@ -77,6 +77,8 @@ void add_client_options(CLI::App& app, auto& o) {
     app.add_option("--max-loss", o.call.max_loss, "percent of them that may be lost")
         ->capture_default_str();
     app.add_flag("--insecure", o.call.caller.insecure, "take any certificate of an HTTPS server");
+    app.footer(
+        "Of a server whose candidates are .local names none is resolved: its own checks reach us.");
 }
 
 void add_load_options(CLI::App& app, auto& o) {

@@ -7,6 +7,7 @@ from echo_running import EchoServer, client
 from impaired_network import ImpairedNetwork, Weather
 
 aiortc_peer = pytest.importorskip("aiortc_peer")
+RTCPeerConnection = aiortc_peer.RTCPeerConnection
 
 STORM = Weather(loss=0.2, duplication=0.1, delay=0.005, jitter=0.02)
 
@@ -50,6 +51,30 @@ def test_a_fifth_lost_each_way_aiortc_s_messages_come_back_in_order(server):
             return await asyncio.gather(
                 *(aiortc_peer.channel_client(network.url, messages, patience=90, connecting=60) for _ in range(8)))
         assert asyncio.run(all_of_them()) == [messages] * 8
+
+
+def test_aiortc_s_channel_goes_on_when_a_nat_has_given_it_another_port(server):
+    """Its next check of consent, after 4 to 6 s, comes from there; 2 s later we follow, and SCTP asks again after 2 s."""
+    async def across(network):
+        peer = RTCPeerConnection()
+        channel, opened, came = peer.createDataChannel("echo"), asyncio.Event(), asyncio.Queue()
+        channel.on("open", opened.set)
+        channel.on("message", came.put_nowait)
+        try:
+            await aiortc_peer.connect(peer, network.url)
+            await asyncio.wait_for(opened.wait(), 10)
+            channel.send("before")
+            assert await asyncio.wait_for(came.get(), 5) == "before"
+            network.rebind()
+            channel.send("after")
+            assert await asyncio.wait_for(came.get(), 20) == "after"
+            channel.send("and on")
+            assert await asyncio.wait_for(came.get(), 5) == "and on"
+        finally:
+            await peer.close()
+
+    with ImpairedNetwork(server.url, Weather(delay=0.005), 17) as network:
+        asyncio.run(across(network))
 
 
 def test_disorder_and_duplicates_lose_aiortc_no_sound(server):

@@ -93,6 +93,33 @@ def test_every_spelling_of_the_client_works(server, arguments):
     assert status == 0 and "connected" in said, said
 
 
+@pytest.mark.parametrize("host,named", [("::", "localhost"), ("127.0.0.1", "localhost"), ("::", "[::1]"), ("::", "127.0.0.1")])
+@pytest.mark.parametrize("test", [0, 1])
+def test_a_name_and_addresses_of_both_families_lead_the_client_to_the_server(host, named, test):
+    if named == "[::1]" and not pathlib.Path("/proc/net/if_inet6").exists():
+        pytest.skip("there is no IPv6 here")
+    port = free_port()
+    running = subprocess.Popen([program, "echo", "server", "--host", host, "--port", str(port)])
+    try:
+        status, said = client("-s", f"http://{named}:{port}/offer", "-t", test)
+        assert status == 0, said
+    finally:
+        running.terminate()
+        assert running.wait(10) == 0
+
+
+def test_an_http_error_is_not_tried_again(server):
+    before = time.monotonic()
+    status, said = client("-s", server.base + "/nothing")
+    assert status == 1 and "404" in said
+    assert time.monotonic() - before < 3
+
+
+def test_help_says_what_becomes_of_local_names():
+    status, said = client("--help")
+    assert status == 0 and ".local" in said
+
+
 @pytest.mark.parametrize("script,argument,status", [
     ("client.sh", "-s {url} -t 0", 0), ("client-datachannel.sh", "{url}", 0), ("client.sh", "-s http://127.0.0.1:1/", 1),
     ("client.sh", "--nonsense", 1)])
@@ -216,6 +243,21 @@ def test_what_is_no_offer_gets_400(server, body):
     assert status == 400 and json.loads(text)["error"]
     assert headers["Access-Control-Allow-Origin"] == "*"
     assert server.sessions() == 0
+
+
+@pytest.mark.parametrize("kind", [None, "application/json", "application/json; charset=UTF-8", "text/plain"])
+def test_an_offer_is_taken_whatever_its_content_type_and_further_members(server, our_offer, kind):
+    body = json.dumps({"toJSON": {}, "sdp": our_offer, "extra": [1], "type": "offer"}).encode()
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        lines = ["POST /offer HTTP/1.1", f"Host: 127.0.0.1:{server.port}", f"Content-Length: {len(body)}", "Connection: close"]
+        lines += [f"Content-Type: {kind}"] if kind else []
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        reply = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, said = reply.split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 200") and b"content-type: application/json" in head.lower()
+    answer = json.loads(said)
+    assert answer["type"] == "answer"
+    assert "a=end-of-candidates" in answer["sdp"] and "typ host" in answer["sdp"] and "a=setup:passive" in answer["sdp"]
 
 
 @pytest.mark.parametrize("old,new", [

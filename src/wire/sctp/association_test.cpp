@@ -61,6 +61,20 @@ TEST(SctpAssociation, APeerThatAnswersNoInitIsConnectedByItsOwnHoweverLate) {
     }
 }
 
+// As long as consent (RFC 7675) lets a path be silent.
+TEST(SctpAssociation, APathThatWasGoneForHalfAMinuteIsUsedAgainWithinTwoSeconds) {
+    TestPair pair;
+    pair.connect();
+    ASSERT_TRUE(pair.run_until(1s, [&] { return pair.both_connected(); }));
+    pair.lose = [](int, Bytes) { return true; };
+    EXPECT_EQ(pair.a().send(1, 51, as_bytes("patience")), Sent::accepted);
+    pair.run(30s);
+    EXPECT_TRUE(pair.both_connected());
+    pair.lose = nullptr;
+    pair.run(2500ms);
+    EXPECT_EQ(messages(pair.seen_by_b()), (std::vector<std::string>{"patience"}));
+}
+
 TEST(SctpAssociation, ItsInitHasNoParametersThatOldPeersDoNotKnow) {
     TestPair pair;
     pair.connect();

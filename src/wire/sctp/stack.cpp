@@ -31,13 +31,15 @@ void trim_init() {
 void set_timers() {
     usrsctp_sysctl_set_sctp_rto_initial_default(300);
     usrsctp_sysctl_set_sctp_rto_min_default(200);
-    usrsctp_sysctl_set_sctp_rto_max_default(10000);
+    // A path that was gone for a while, as when a NAT has changed it, is used again soon after.
+    usrsctp_sysctl_set_sctp_rto_max_default(2000);
     usrsctp_sysctl_set_sctp_init_rto_max_default(1000);
     usrsctp_sysctl_set_sctp_delayed_sack_time_default(20);
     usrsctp_sysctl_set_sctp_init_rtx_max_default(20);
     // There is one path, and whether it lives is for ICE to say. One that is given up after a few
     // lost INITs carries no data, even when the peer's own INIT has got through since.
     usrsctp_sysctl_set_sctp_path_rtx_max_default(100);
+    usrsctp_sysctl_set_sctp_assoc_rtx_max_default(100);
 }
 
 }  // namespace
