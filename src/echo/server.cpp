@@ -18,8 +18,9 @@ namespace {
 using Json = nlohmann::json;
 using Session = media::WebrtcSession;
 
-// Longer than the longest pause (4 s) of a handshake that is tried again at 1, 2 and 4 s.
-constexpr auto sctp_patience = std::chrono::seconds{5};
+// Longer than the pause (7 s) of a handshake that is tried again after 1, 2 and 4 s and of which two
+// tries are lost.
+constexpr auto sctp_patience = std::chrono::seconds{10};
 
 log::About about(std::string_view call = {}, std::string_view peer = {}) {
     return {"echo", call, peer};
