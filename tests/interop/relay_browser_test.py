@@ -261,10 +261,10 @@ def test_a_certificate_that_nobody_would_take_is_refused_at_the_start(option):
 def test_what_a_reload_applies_and_what_it_does_not(phone, page, tmp_path):
     config = "[rtpengine]\ntimeout = 60\n"
     with Relay(config=config) as relay:
-        phone_calls(relay, phone, page, "reloaded")
+        phone_calls(relay, phone, page, "goes-on")
         page.up()
         with pytest.raises(Refused, match="recording-dir"):
-            relay.ng.call("start recording", call_id="reloaded")
+            relay.ng.call("start recording", call_id="goes-on")
         more = f"recording-dir = {tmp_path}\nrecording-format = eth\ndtls-cert-cipher = RSA\ndtls-ciphers = ECDHE-RSA-AES256-GCM-SHA384\ncontrol-tos = 8\n"
         (relay.log.parent / "relay.conf").write_text(config + more)
         relay.process.send_signal(signal.SIGHUP)
@@ -272,9 +272,9 @@ def test_what_a_reload_applies_and_what_it_does_not(phone, page, tmp_path):
         for what in ("the kind of certificate", "dtls-ciphers", "control-tos"):
             assert f"{what} changes only with a restart" in relay.output()
         assert "recording" not in relay.output().split("reloaded")[0].split("changes only")[-1]
-        relay.ng.call("start recording", call_id="reloaded")
+        relay.ng.call("start recording", call_id="goes-on")
         hear_each_other(page, phone)
-        relay.ng.call("delete", call_id="reloaded", delete_delay=0)
+        relay.ng.call("delete", call_id="goes-on", delete_delay=0)
         capture = wait_for(lambda: list(tmp_path.glob("pcaps/*.pcap")), what="the capture")[0]
         wait_for(lambda: list(tmp_path.glob("metadata/*.txt")), what="its text")
         head = capture.read_bytes()[:24]
