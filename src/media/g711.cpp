@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/text.hpp"
+
 namespace strowger::media::g711 {
 
 namespace {
@@ -69,6 +71,13 @@ constexpr auto mu_to_a = law_to_law<compress_a, mu_to_linear>();
 constexpr auto a_to_mu = law_to_law<compress_mu, a_to_linear>();
 
 }  // namespace
+
+std::optional<Law> law_of(const sdp::Codec& codec) {
+    if (codec.clock_rate != 8000 || codec.channels != 1) return std::nullopt;
+    if (iequals(codec.name, "PCMU")) return Law::mu;
+    if (iequals(codec.name, "PCMA")) return Law::a;
+    return std::nullopt;
+}
 
 std::uint8_t encode_mu(Sample linear) { return compress_mu(linear); }
 std::uint8_t encode_a(Sample linear) { return compress_a(linear); }

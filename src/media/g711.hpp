@@ -2,7 +2,10 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
+
+#include "wire/sdp/codec.hpp"
 
 namespace strowger::media {
 
@@ -13,6 +16,10 @@ using Sample = std::int16_t;  ///< linear PCM, mono, 8000 a second unless said o
 namespace g711 {
 
 enum class Law : std::uint8_t { mu, a };
+
+/// By which a codec of a description is coded: PCMU or PCMA (RFC 3551 section 4.5.14); nothing when
+/// it is another one, or not at 8000 samples a second in one channel.
+std::optional<Law> law_of(const sdp::Codec& codec);
 
 std::uint8_t encode_mu(Sample linear);
 std::uint8_t encode_a(Sample linear);

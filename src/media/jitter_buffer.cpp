@@ -1,6 +1,8 @@
 #include "media/jitter_buffer.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 namespace strowger::media {
 namespace {
@@ -46,7 +48,7 @@ void JitterBuffer::begin(const rtp::Header& header, Time now) {
                  : std::min(settings_.target, settings_.max);
 }
 
-Time JitterBuffer::due(const rtp::Header& header, std::uint32_t clock_rate, bool again, Time now) {
+Time JitterBuffer::due(const rtp::Header& header, std::uint32_t clock_rate, Time now) {
     position_ += static_cast<std::int32_t>(header.timestamp - last_timestamp_);
     last_timestamp_ = header.timestamp;
     const Duration spoken = std::chrono::seconds{position_ / clock_rate} +
@@ -57,10 +59,10 @@ Time JitterBuffer::due(const rtp::Header& header, std::uint32_t clock_rate, bool
         span_ends_ = now + span;
     }
     const Duration known = std::min(before_seen_.least, now_seen_.least);
-    if (!again && known != Duration::max() &&
+    if (known != Duration::max() &&
         (transit - known > settings_.resync || known - transit > settings_.resync)) {
         begin(header, now);
-        return due(header, clock_rate, true, now);
+        return due(header, clock_rate, now);  // nothing is known then
     }
     now_seen_.add(transit);
     const Duration least = std::min(before_seen_.least, now_seen_.least);
@@ -75,17 +77,16 @@ Time JitterBuffer::due(const rtp::Header& header, std::uint32_t clock_rate, bool
 JitterBuffer::Verdict JitterBuffer::put(const rtp::Header& header, Bytes datagram, bool paces,
                                         std::uint32_t clock_rate, Time now) {
     if (datagram.size() > max_datagram) return Verdict::whole;
-    const bool another =
-        !begun_ || header.ssrc != ssrc_ ||
-        (released_any_ && std::abs(distance(released_, header.sequence)) > max_disorder);
-    if (another) begin(header, now);
+    if (!begun_ || header.ssrc != ssrc_ ||
+        (released_any_ && std::abs(distance(released_, header.sequence)) > max_disorder))
+        begin(header, now);
     if (released_any_ && distance(released_, header.sequence) <= 0) {
         // It still tells how long the way is.
-        if (paces) (void)due(header, clock_rate, false, now);
+        if (paces) (void)due(header, clock_rate, now);
         ++dropped_;
         return Verdict::late;
     }
-    const Time when = paces ? due(header, clock_rate, another, now)
+    const Time when = paces ? due(header, clock_rate, now)
                             : std::max(now, order_.empty() ? now : slots_[order_.back()].due);
     if (free_.empty()) {
         ++dropped_;

@@ -60,7 +60,7 @@ private:
     };
 
     void begin(const rtp::Header& header, Time now);
-    Time due(const rtp::Header& header, std::uint32_t clock_rate, bool again, Time now);
+    Time due(const rtp::Header& header, std::uint32_t clock_rate, Time now);
     MutableBytes bytes(std::uint8_t slot, std::size_t length) {
         return MutableBytes(store_).subspan(slot * max_datagram, length);
     }
@@ -78,7 +78,6 @@ private:
     Extremes now_seen_, before_seen_;
     Time span_ends_{};
     Duration delay_{};
-    Time last_due_{};
     std::uint64_t dropped_ = 0;
 };
 

@@ -48,10 +48,8 @@ constexpr std::size_t max_decoded = 800;
 }  // namespace
 
 std::uint8_t Leg::law_of(const sdp::Codec& codec) {
-    if (codec.clock_rate != 8000 || codec.channels != 1) return no_law;
-    if (iequals(codec.name, "PCMU")) return static_cast<std::uint8_t>(g711::Law::mu);
-    if (iequals(codec.name, "PCMA")) return static_cast<std::uint8_t>(g711::Law::a);
-    return no_law;
+    const auto law = g711::law_of(codec);
+    return law ? static_cast<std::uint8_t>(*law) : no_law;
 }
 
 Leg::Leg(std::uint64_t id, SocketPair sockets, Random& random)

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "base/text.hpp"
+#include "media/g711.hpp"
 #include "media/tones.hpp"
 
 namespace strowger::media {
@@ -24,10 +24,6 @@ constexpr unsigned longest_catch_up_ms = 200;
 constexpr double low_group = -4, high_group = -2;
 
 constexpr std::uint64_t longest_segment = 0xffff;  // RFC 4733 section 2.5.1.3
-
-g711::Law law_of(const sdp::Codec& codec) {
-    return iequals(codec.name, "PCMU") ? g711::Law::mu : g711::Law::a;
-}
 
 }  // namespace
 
@@ -118,7 +114,7 @@ void Recoder::pass(const rtp::Packet& packet, const Way& way, Time now, Out& out
     if (way.kind == Kind::translate) {
         const Bytes codes = packet.payload();
         const auto at = static_cast<std::size_t>(codes.data() - bytes.data());
-        g711::transcode(law_of(way.in.codec), codes, room.subspan(at, codes.size()));
+        g711::transcode(*g711::law_of(way.in.codec), codes, room.subspan(at, codes.size()));
     }
     out.put(bytes.size());
 }
@@ -209,31 +205,42 @@ void Recoder::put_event(std::uint32_t timestamp, const rtp::TelephoneEvent& even
     put(rewriter_.generate_at(plan_.event->type, timestamp, now, marker), payload, out);
 }
 
-void Recoder::convert_event(const rtp::Packet& packet, const Way& way, Time now, Out& out) {
+// Nothing when it tells of a key that is over.
+std::optional<Recoder::Followed> Recoder::follow_event(const rtp::Packet& packet, Time now) {
     const auto event = rtp::TelephoneEvent::parse(packet.payload());
-    if (!event) return;
-    if (any_event_ && rtp::newer(event_in_, packet.timestamp())) return;  // of one that is over
+    if (!event) return std::nullopt;
+    if (any_event_ && rtp::newer(event_in_, packet.timestamp())) return std::nullopt;
     keys_.receive(packet.header(), packet.payload(), now);
     rtp::KeyEvent unread;
     while (keys_.poll(unread)) {}
-    const auto scaled = [&](std::uint64_t units) {
-        return units * plan_.event->codec.clock_rate / way.in.codec.clock_rate;
-    };
-    bool marker = false;
+    bool begins = false;
     if (!any_event_ || packet.timestamp() != event_in_) {
-        if (!any_event_ || event_ended_) {
-            event_out_ = rewriter_.timestamp_at(now);
-            event_base_ = event_told_ = 0;
-            marker = true;
-        } else {
-            event_base_ += packet.timestamp() - event_in_;  // another segment of the same key
-        }
+        begins = !any_event_ || event_ended_;
+        if (begins)
+            event_base_ = 0;
+        else  // another segment of the same key
+            event_base_ += packet.timestamp() - event_in_;
         event_in_ = packet.timestamp();
     }
     any_event_ = true;
     event_ended_ = event->end;
-    auto told = *event;
-    const std::uint64_t total = scaled(event_base_ + event->duration);
+    return Followed{*event, begins};
+}
+
+void Recoder::convert_event(const rtp::Packet& packet, const Way& way, Time now, Out& out) {
+    const auto followed = follow_event(packet, now);
+    if (!followed) return;
+    const auto& [event, begins] = *followed;
+    const auto scaled = [&](std::uint64_t units) {
+        return units * plan_.event->codec.clock_rate / way.in.codec.clock_rate;
+    };
+    if (begins) {
+        event_out_ = rewriter_.timestamp_at(now);
+        event_told_ = 0;
+    }
+    bool marker = begins;
+    auto told = event;
+    const std::uint64_t total = scaled(event_base_ + event.duration);
     // What is too long for one segment here goes on in another (section 2.5.1.3). The count is of
     // what a segment can hold there: 65535 of 8000 are six of 48000.
     while (total > event_told_ + longest_segment) {
@@ -244,31 +251,19 @@ void Recoder::convert_event(const rtp::Packet& packet, const Way& way, Time now,
         event_told_ += longest_segment;
         event_out_ += static_cast<std::uint32_t>(longest_segment);
     }
-    told.end = event->end;
+    told.end = event.end;
     told.duration = static_cast<std::uint16_t>(total > event_told_ ? total - event_told_ : 0);
     put_event(event_out_, told, marker, now, out);
 }
 
 void Recoder::sound_event(const rtp::Packet& packet, const Way& way, Time now, Out& out) {
-    const auto event = rtp::TelephoneEvent::parse(packet.payload());
-    if (!event || !packer_) return;
-    if (any_event_ && rtp::newer(event_in_, packet.timestamp())) return;
-    keys_.receive(packet.header(), packet.payload(), now);
-    rtp::KeyEvent unread;
-    while (keys_.poll(unread)) {}
-    if (!any_event_ || packet.timestamp() != event_in_) {
-        if (!any_event_ || event_ended_) {
-            event_base_ = 0;
-            tone_made_ = 0;
-        } else {
-            event_base_ += packet.timestamp() - event_in_;
-        }
-        event_in_ = packet.timestamp();
-    }
-    any_event_ = true;
-    event_ended_ = event->end;
+    if (!packer_) return;
+    const auto followed = follow_event(packet, now);
+    if (!followed) return;
+    const auto& [event, begins] = *followed;
+    if (begins) tone_made_ = 0;
     const std::uint32_t rate = sound_rate_ ? sound_rate_ : packer_->rate();
-    const std::uint64_t until = (event_base_ + event->duration) * rate / way.in.codec.clock_rate;
+    const std::uint64_t until = (event_base_ + event.duration) * rate / way.in.codec.clock_rate;
     if (until <= tone_made_) return;
     const std::uint64_t most = std::uint64_t{rate} / 1000 * longest_catch_up_ms;
     if (until - tone_made_ > most) tone_made_ = until - most;
@@ -276,7 +271,7 @@ void Recoder::sound_event(const rtp::Packet& packet, const Way& way, Time now, O
         std::array<Sample, piece> samples;
         const auto part = std::span(samples).first(static_cast<std::size_t>(std::min<std::uint64_t>(
             until - tone_made_, std::min<std::uint64_t>(piece, rate / 50))));
-        make_tone(*event, tone_made_, part, rate);
+        make_tone(event, tone_made_, part, rate);
         packer_->append(rate, part);
         tone_made_ += part.size();
         flush(now, out);

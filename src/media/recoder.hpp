@@ -84,6 +84,12 @@ private:
     void recode(const rtp::Packet& packet, Time now, Out& out);
     void flush(Time now, Out& out);
     bool hear_keys(const Unpacker::Sound& narrow, Time now, Out& out);
+    /// What a packet says of a key, whose segments count as one; `begins`: of another than before.
+    struct Followed {
+        rtp::TelephoneEvent event;
+        bool begins = false;
+    };
+    std::optional<Followed> follow_event(const rtp::Packet& packet, Time now);
     void convert_event(const rtp::Packet& packet, const Way& way, Time now, Out& out);
     void sound_event(const rtp::Packet& packet, const Way& way, Time now, Out& out);
     void put_event(std::uint32_t timestamp, const rtp::TelephoneEvent& event, bool marker, Time now,

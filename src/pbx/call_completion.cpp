@@ -4,7 +4,6 @@
 
 #include "pbx/device_state.hpp"
 #include "pbx/originate.hpp"
-#include "pbx/settings_file.hpp"
 
 namespace strowger::pbx {
 
@@ -76,21 +75,13 @@ CallCompletions::Refusal CallCompletions::request(const Channel& channel, std::u
         requests_, [&](const auto& item) { return item.second.agent == agent; });
     const auto of_monitor = std::ranges::count_if(
         requests_, [&](const auto& item) { return item.second.offer.device == offer.device; });
-    if (requests_.size() >= max_requests(channel.core()) || of_agent >= offer.settings.max_agents ||
-        of_monitor >= offer.settings.max_monitors)
+    if (requests_.size() >= channel.core().config->ccss.max_requests ||
+        of_agent >= offer.settings.max_agents || of_monitor >= offer.settings.max_monitors)
         return Refusal::too_many_requests;
     id = ++last_;
     requests_.emplace(id, Request{agent, std::move(found->second)});
     offers_.erase(found);
     return Refusal::none;
-}
-
-std::size_t CallCompletions::max_requests(const Core& core) {
-    if (loaded_for_ != core.config) {
-        loaded_for_ = core.config;
-        ccss_ = read_settings_file<config::Ccss>(core.config->directory, "ccss.conf");
-    }
-    return ccss_.max_requests;
 }
 
 bool CallCompletions::cancel(const Channel& channel) {

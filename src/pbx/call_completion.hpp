@@ -8,7 +8,6 @@
 
 #include "pbx/bridge.hpp"
 #include "pbx/channel.hpp"
-#include "pbx/config/small_service.hpp"
 #include "pbx/dialplan/applications.hpp"
 #include "pbx/dialplan/functions.hpp"
 
@@ -79,11 +78,6 @@ private:
     static Task<bool> until_free(std::shared_ptr<CallCompletions> self, Core& core,
                                  std::uint64_t id);
 
-    /// cc_max_requests of ccss.conf, which is read again after each load of the configuration.
-    std::size_t max_requests(const Core& core);
-
-    std::shared_ptr<const config::Configuration> loaded_for_;
-    config::Ccss ccss_;
     std::unordered_map<std::string, Offer> offers_;  ///< by calling device
     std::map<std::uint64_t, Request> requests_;
     std::uint64_t last_ = 0;

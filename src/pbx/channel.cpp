@@ -336,6 +336,14 @@ void Channel::ended(Cause why) {
     wake();
 }
 
+void Channel::end(Cause why) {
+    if (hung_up_) return;
+    const auto self = shared_from_this();  // the registry's share may be the last
+    ended(why);
+    core_.channels.remove(*this);
+    core_.let_go_later(self);
+}
+
 void Channel::set_state(ChannelState state) {
     if (state_ == state) return;
     state_ = state;

@@ -228,6 +228,8 @@ protected:
     void set_state(ChannelState state);
     /// Marks the end and raises HungUp, once.
     void ended(Cause cause);
+    /// The end of one that has nothing else to end first: marked, and no longer listed.
+    void end(Cause cause);
     void publish(events::ChannelChanged::What what) const;
 
 private:

@@ -27,14 +27,6 @@ Task<Result<>> HookChannel::answer() {
     co_return Result<>{};
 }
 
-void HookChannel::hangup(Cause why) {
-    if (hung_up()) return;
-    const auto self = shared_from_this();
-    ended(why);
-    core().channels.remove(*this);
-    core().let_go_later(self);
-}
-
 std::optional<media::Party> HookChannel::party() const {
     const auto host = host_.lock();
     return host && !host->hung_up() ? host->party() : std::nullopt;

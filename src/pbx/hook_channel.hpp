@@ -19,7 +19,7 @@ public:
     void ring() override {}
     Task<Result<>> progress() override;
     Task<Result<>> answer() override;
-    void hangup(Cause cause) override;
+    void hangup(Cause cause) override { end(cause); }
     std::optional<media::Party> party() const override;
     bool media_follows() const override { return true; }
 

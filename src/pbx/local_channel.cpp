@@ -74,14 +74,6 @@ Task<Result<>> LocalChannel::answer() {
     co_return Result<>{};
 }
 
-void LocalChannel::end(Cause why) {
-    if (hung_up()) return;
-    const auto self = shared_from_this();
-    ended(why);
-    core().channels.remove(*this);
-    core().let_go_later(self);
-}
-
 void LocalChannel::hangup(Cause why) {
     const auto self = shared_from_this();
     const auto far = other();

@@ -42,7 +42,6 @@ public:
 private:
     LocalChannel(Core& core, std::string_view exten, std::string_view context, std::string linkedid,
                  int half);
-    void end(Cause cause);
 
     std::string exten_, context_;
     std::weak_ptr<LocalChannel> other_;

@@ -7,7 +7,6 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "pbx/settings_file.hpp"
 
 namespace strowger::pbx {
 
@@ -46,15 +45,14 @@ Result<std::string> statsd_line(std::string_view type, std::string_view name,
     return line;
 }
 
-void Statsd::load(io::Loop& loop, const config::Configuration& config) {
-    settings_ = read_settings_file<config::Statsd>(config.directory, "statsd.conf");
+void Statsd::load(io::Loop& loop, const config::StatsdSettings& settings) {
     server_.reset();
     socket_.reset();
-    if (!settings_.enabled) {
+    if (!settings.enabled) {
         LOG_NOTICE(about, "StatsD sends nothing: statsd.conf does not say enabled=yes");
         return;
     }
-    server_ = SocketAddress::parse(settings_.server, default_port);
+    server_ = SocketAddress::parse(settings.server, default_port);
     if (!server_) return;  // as it was told when the configuration was loaded
     SocketAddress own;
     if (server_->ip.is_v6()) own.ip = IpAddress::any_v6();
@@ -69,11 +67,12 @@ void Statsd::send(io::Loop& loop, const std::shared_ptr<const config::Configurat
                   std::string_view line) {
     if (loaded_for_ != config) {
         loaded_for_ = config;
-        load(loop, *config);
+        load(loop, config->statsd);
     }
     if (!socket_) return;
-    const auto text = fmt::format("{}{}{}{}", settings_.prefix, settings_.prefix.empty() ? "" : ".",
-                                  line, settings_.add_newline ? "\n" : "");
+    const auto& settings = config->statsd;
+    const auto text = fmt::format("{}{}{}{}", settings.prefix, settings.prefix.empty() ? "" : ".",
+                                  line, settings.add_newline ? "\n" : "");
     socket_->send(*server_, as_bytes(text));
 }
 

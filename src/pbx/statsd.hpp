@@ -10,7 +10,6 @@
 #include "base/result.hpp"
 #include "io/udp.hpp"
 #include "pbx/config/configuration.hpp"
-#include "pbx/config/small_service.hpp"
 
 namespace strowger::pbx {
 
@@ -35,10 +34,9 @@ public:
               std::string_view line);
 
 private:
-    void load(io::Loop& loop, const config::Configuration& config);
+    void load(io::Loop& loop, const config::StatsdSettings& settings);
 
     std::shared_ptr<const config::Configuration> loaded_for_;
-    config::Statsd settings_;
     std::optional<SocketAddress> server_;
     std::unique_ptr<io::UdpSocket> socket_;
 };

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "media/codec/codec.hpp"
+#include "media/g711.hpp"
 #include "relay/request.hpp"
 
 namespace strowger::relay {
@@ -25,10 +26,7 @@ constexpr unsigned shortest_packet_ms = 10, longest_packet_ms = 60, usual_packet
 
 bool is_event(const sdp::Codec& codec) { return iequals(codec.name, "telephone-event"); }
 bool is_speech(const sdp::Codec& codec) { return !sdp::is_auxiliary(codec.name); }
-bool is_g711(const sdp::Codec& codec) {
-    return codec.clock_rate == 8000 && codec.channels == 1 &&
-           (iequals(codec.name, "PCMU") || iequals(codec.name, "PCMA"));
-}
+bool is_g711(const sdp::Codec& codec) { return media::g711::law_of(codec).has_value(); }
 
 Items items(const std::vector<std::string_view>& texts) { return {texts.begin(), texts.end()}; }
 

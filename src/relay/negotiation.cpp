@@ -239,8 +239,9 @@ Result<> Negotiation::agree_keys(Section& theirs, Section& ours, bool is_offer) 
         theirs.secure() || (request_.osrtp_accept && !theirs.sdes.theirs().empty());
     if (is_offer) {
         if (ours.secure() || request_.osrtp_offer)
-            ours.sdes.offer(their_keys && !request_.recrypt && !ours.codecs.engaged ? theirs.sdes.theirs()
-                                                            : std::vector<srtp::Crypto>{},
+            ours.sdes.offer(their_keys && !request_.recrypt && !ours.codecs.engaged
+                                ? theirs.sdes.theirs()
+                                : std::vector<srtp::Crypto>{},
                             request_);
         else
             ours.sdes.clear_ours();
@@ -339,9 +340,7 @@ SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
         out.full_rtcp = request_.full_rtcp_attribute;
         out.crypto = ours.sdes.lines(request_);
         const auto wanted = is_offer ? request_.ptime : request_.ptime_reverse;
-        out.ptime = wanted                  ? wanted
-                    : ours.codecs.packet_ms ? ours.codecs.packet_ms
-                                            : media.ptime;
+        out.ptime = wanted ? wanted : ours.codecs.packet_ms ? ours.codecs.packet_ms : media.ptime;
     }
     return out;
 }

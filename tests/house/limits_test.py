@@ -64,7 +64,7 @@ LIMITS = [
     ("dialplan.md", "a text for Festival", "pbx/app_festival.cpp max_text", "pbx/festival_reply.hpp max_size"),
     ("dialplan.md", "time for a festival server", "pbx/app_festival.cpp patience"),
     ("dialplan.md", "a line of StatsD", "pbx/statsd.hpp max_line"),
-    ("dialplan.md", "requests for completion", "pbx/config/small_service.hpp max_requests", "pbx/call_completion.hpp max_offers"),
+    ("dialplan.md", "requests for completion", "pbx/config/settings.hpp max_requests", "pbx/call_completion.hpp max_offers"),
     ("dialplan.md", "subtype or message", "pbx/personal_presence.hpp max_presence_text"),
     ("dialplan.md", "gain of VOLUME", "pbx/function_sound.cpp most_steps"),
     ("dialplan.md", "an expression", "pbx/dialplan/expression.hpp max_expression", "pbx/dialplan/expression.hpp max_expression_depth"),

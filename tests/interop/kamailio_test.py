@@ -1,7 +1,5 @@
 """Kamailio as the provider: it checks our digest with its own code, keeps our registration, and routes the
 call through itself with Record-Route."""
-import pathlib
-import subprocess
 import tempfile
 import time
 import types
@@ -10,6 +8,7 @@ import pytest
 from agent import Agent
 from exchange import wait_for
 from house import FILES, phone
+from kamailio import run_kamailio
 from running import free_port
 from sound import compare
 
@@ -81,15 +80,10 @@ def provider():
     """Kamailio at 127.0.0.2; what it is called for goes to the port `called`."""
     port, called = free_port("127.0.0.2"), free_port()
     with tempfile.TemporaryDirectory(prefix="kamailio-") as folder:
-        config = pathlib.Path(folder) / "kamailio.cfg"
-        config.write_text(CONFIG.replace("{port}", str(port)).replace("{called}", str(called)))
-        with open(config.with_name("log"), "wb") as log:
-            process = subprocess.Popen(["kamailio", "-f", config, "-DD", "-E", "-m", "16", "-M", "4", "-Y", folder, "-w", folder],
-                                       stdout=log, stderr=subprocess.STDOUT)
-            yield types.SimpleNamespace(address="127.0.0.2", port=port, called=called, process=process,
-                                        output=lambda: config.with_name("log").read_text(errors="replace"))
-            process.terminate()
-            process.wait(10)
+        process, output = run_kamailio(folder, CONFIG, port=port, called=called)
+        yield types.SimpleNamespace(address="127.0.0.2", port=port, called=called, process=process, output=output)
+        process.terminate()
+        process.wait(10)
 
 
 @pytest.fixture(scope="module")

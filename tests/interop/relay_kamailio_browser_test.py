@@ -3,12 +3,12 @@ import json
 import pathlib
 import re
 import shutil
-import subprocess
 import tempfile
 import types
 
 import pytest
 from exchange import wait_for
+from kamailio import run_kamailio
 from relaying import Relay, sections
 from running import free_port
 from sipp import Sipp
@@ -84,18 +84,6 @@ onreply_route[MEDIA] {
 PHONE = "trust-address replace-origin replace-session-connection RTP/AVP ICE=remove rtcp-mux-demux"
 
 
-def kamailio(folder, **fields):
-    config, text = pathlib.Path(folder) / "kamailio.cfg", CONFIG
-    for key, value in fields.items():
-        text = text.replace("{" + key + "}", str(value))
-    config.write_text(text)
-    log = config.with_name("log")
-    with open(log, "wb") as output:
-        process = subprocess.Popen(["kamailio", "-f", config, "-DD", "-E", "-m", "16", "-M", "4", "-Y", folder, "-w", folder],
-                                   stdout=output, stderr=subprocess.STDOUT)
-    return process, lambda: log.read_text(errors="replace")
-
-
 class Line:
     """The page's telephone on the proxy's WebSocket."""
 
@@ -128,7 +116,7 @@ def phone():
 def proxy(request):
     port, called = free_port("127.0.0.2"), free_port()
     with tempfile.TemporaryDirectory(prefix="kamailio-") as folder, Relay() as relay:
-        process, output = kamailio(folder, port=port, called=called, ng=relay.port, page=request.param, phone=PHONE)
+        process, output = run_kamailio(folder, CONFIG, port=port, called=called, ng=relay.port, page=request.param, phone=PHONE)
         try:
             wait_for(lambda: relay.ng.call("statistics")["statistics"]["controlstatistics"]["ping"]["count"] > 1, what="Kamailio's ping")
             yield types.SimpleNamespace(server=f"127.0.0.2:{port}", called=called, relay=relay, output=output)

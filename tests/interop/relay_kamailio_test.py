@@ -1,11 +1,10 @@
 """Kamailio's rtpengine module drives the relay, while sipp calls sipp through both with media each way."""
-import pathlib
-import subprocess
 import tempfile
 import types
 
 import pytest
 from exchange import wait_for
+from kamailio import run_kamailio
 from relaying import Relay
 from running import free_port
 from sipp import Sipp, scenarios
@@ -54,19 +53,6 @@ onreply_route[MEDIA] {
 """
 
 
-def kamailio(folder, **fields):
-    config = pathlib.Path(folder) / "kamailio.cfg"
-    text = CONFIG
-    for key, value in fields.items():
-        text = text.replace("{" + key + "}", str(value))
-    config.write_text(text)
-    log = open(config.with_name("log"), "wb")
-    process = subprocess.Popen(["kamailio", "-f", config, "-DD", "-E", "-m", "16", "-M", "4", "-Y", folder, "-w", folder],
-                               stdout=log, stderr=subprocess.STDOUT)
-    log.close()
-    return process, lambda: config.with_name("log").read_text(errors="replace")
-
-
 @pytest.mark.parametrize("flags,address", [
     ("replace-origin replace-session-connection", "127.0.0.1"),
     ("trust-address replace-origin ICE=remove RTP/AVP rtcp-mux-demux", "127.0.0.1"),
@@ -79,7 +65,7 @@ def test_calls_through_kamailio_have_media_both_ways(flags, address, tmp_path):
     scenario.write_text((scenarios / "relayed_call.xml").read_text().replace("[voice]", str(voice)))
     port, called = free_port("127.0.0.2"), free_port()
     with tempfile.TemporaryDirectory(prefix="kamailio-") as folder, Relay(options=["--log-level=7"]) as relay:
-        process, output = kamailio(folder, port=port, called=called, ng=relay.port, flags=flags)
+        process, output = run_kamailio(folder, CONFIG, port=port, called=called, ng=relay.port, flags=flags)
         proxy = types.SimpleNamespace(server=f"127.0.0.2:{port}")
         try:
             wait_for(lambda: relay.ng.call("statistics")["statistics"]["controlstatistics"]["ping"]["count"] > 1, what="Kamailio's ping")

@@ -62,8 +62,8 @@ std::shared_ptr<Configuration> load(ini::FileSource& files, const std::string& d
     take("amd.conf", read_amd);
     take("festival.conf", read_festival);
     take("privacy.conf", read_privacy);
-    take("statsd.conf", check_statsd);
-    take("ccss.conf", check_ccss);
+    take("statsd.conf", read_statsd);
+    take("ccss.conf", read_ccss);
     take("acl.conf", read_acl);
     c.pjsip = read(files, directory, "pjsip.conf", c.asterisk.execincludes, d);
     c.pjsip_wizard = read(files, directory, "pjsip_wizard.conf", c.asterisk.execincludes, d);

@@ -97,6 +97,8 @@ struct Configuration {
     Amd amd;
     Festival festival;
     Privacy privacy;
+    StatsdSettings statsd;
+    Ccss ccss;
     Modules modules;
 
     /// extensions.conf with its includes, for dialplan::load (which adds its own diagnostics).

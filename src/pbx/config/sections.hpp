@@ -29,9 +29,8 @@ void read_mailboxes(const ini::Document& document, Configuration& configuration)
 void read_festival(const ini::Document& document, Configuration& configuration);
 void read_amd(const ini::Document& document, Configuration& configuration);
 void read_privacy(const ini::Document& document, Configuration& configuration);
-/// Only their mistakes: what they say is read by the services that use it (statsd, call completion).
-void check_statsd(const ini::Document& document, Configuration& configuration);
-void check_ccss(const ini::Document& document, Configuration& configuration);
+void read_statsd(const ini::Document& document, Configuration& configuration);
+void read_ccss(const ini::Document& document, Configuration& configuration);
 void read_acl(const ini::Document& document, Configuration& configuration);
 
 }  // namespace strowger::pbx::config

@@ -1,9 +1,12 @@
-// The small files: asterisk, rtp, logger, musiconhold, features, modules, acl.
+// The small files: asterisk, rtp, logger, musiconhold, features, modules, acl, statsd, ccss.
 
 #include "pbx/config/settings.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
+#include "base/address.hpp"
 #include "pbx/config/option.hpp"
 #include "pbx/config/schemas.hpp"
 #include "pbx/config/sections.hpp"
@@ -12,12 +15,21 @@ namespace strowger::pbx::config {
 
 namespace {
 
+// Asterisk's sample of statsd.conf has [general], its reference [global].
+constexpr std::array<std::string_view, 2> general_or_global{"general", "global"};
+
+template <typename Object>
+void apply(Object& object, std::span<const std::string_view> names, const Schema<Object>& schema,
+           const ini::Document& document, Configuration& configuration) {
+    for (const auto* section : document.sections())
+        if (std::ranges::any_of(names, [&](auto name) { return iequals(section->name, name); }))
+            schema.apply(object, document, *section, configuration.diagnostics);
+}
+
 template <typename Object>
 void apply(Object& object, std::string_view name, const Schema<Object>& schema,
            const ini::Document& document, Configuration& configuration) {
-    for (const auto* section : document.sections())
-        if (iequals(section->name, name))
-            schema.apply(object, document, *section, configuration.diagnostics);
+    apply(object, std::span(&name, 1), schema, document, configuration);
 }
 
 // "(args),class" or ",args[,class]": the music class that the other party hears meanwhile stands
@@ -318,6 +330,34 @@ void read_privacy(const ini::Document& document, Configuration& configuration) {
                                    .number("maxretries", &P::maxretries, 1u, 100u)
                                    .number("minlength", &P::minlength, 1u, 64u);
     apply(configuration.privacy, "general", schema, document, configuration);
+}
+
+void read_statsd(const ini::Document& document, Configuration& configuration) {
+    using S = StatsdSettings;
+    static constexpr std::uint16_t any_port = 1;
+    static const auto schema = Schema<S>()
+                                   .boolean("enabled", &S::enabled)
+                                   .on("server",
+                                       [](S& settings, std::string_view value) -> Result<> {
+                                           if (!SocketAddress::parse(value, any_port))
+                                               return fail("expected an address, got '{}'", value);
+                                           settings.server = value;
+                                           return {};
+                                       })
+                                   .text("prefix", &S::prefix)
+                                   .boolean("add_newline", &S::add_newline)
+                                   .boolean("meter_support", &S::meter_support);
+    apply(configuration.statsd, general_or_global, schema, document, configuration);
+}
+
+void read_ccss(const ini::Document& document, Configuration& configuration) {
+    static const auto schema =
+        Schema<Ccss>()
+            .number("cc_max_requests", &Ccss::max_requests, 1U, Ccss::most_requests)
+            .ignore({"cc_available_devstate", "cc_offered_devstate", "cc_caller_requested_devstate",
+                     "cc_active_devstate", "cc_callee_ready_devstate", "cc_caller_busy_devstate",
+                     "cc_recalling_devstate", "cc_complete_devstate", "cc_failed_devstate"});
+    apply(configuration.ccss, general_or_global, schema, document, configuration);
 }
 
 bool Modules::wants(std::string_view module) const {

@@ -154,6 +154,22 @@ struct Privacy {
     unsigned minlength = 10;
 };
 
+/// statsd.conf: where numbers of the dialplan go.
+struct StatsdSettings {
+    bool enabled = false;
+    std::string server = "127.0.0.1";  ///< an address, with or without a port
+    std::string prefix;                ///< before each name, with a dot
+    bool add_newline = false;          ///< for servers that are read line by line
+    bool meter_support = true;         ///< without effect: the dialplan has no meters
+};
+
+/// ccss.conf: what holds for call completion as a whole.
+struct Ccss {
+    /// Each waits for hours and is looked at four times a second.
+    static constexpr unsigned most_requests = 1000;
+    unsigned max_requests = 20;
+};
+
 /// modules.conf: names as feature switches.
 struct Modules {
     bool autoload = true;
