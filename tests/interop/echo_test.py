@@ -277,6 +277,77 @@ def test_a_body_over_the_limit_gets_413(server):
     assert status == 413
 
 
+def until_closed(connection):
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_a_header_over_the_limit_gets_431(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * (16 << 10) + b"\r\n\r\n")
+        assert until_closed(connection).startswith(b"HTTP/1.1 431")
+
+
+def test_who_is_slow_with_a_request_is_not_waited_for(server):
+    """Five seconds for the header, and as many between requests; ten for the body."""
+    def closes_after(*pieces):
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=15)
+        connection.sendall(b"".join(pieces))
+        return connection
+
+    began = time.monotonic()
+    waiting = {
+        "header": closes_after(b"POST /offer HTTP/1.1\r\nHost:"),
+        "body": closes_after(b"POST /offer HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"),
+        "next": closes_after(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
+    }
+    said, took = {}, {}
+    for what in ("header", "next", "body"):
+        with waiting[what] as connection:
+            said[what], took[what] = until_closed(connection), time.monotonic() - began
+    assert said["header"].startswith(b"HTTP/1.1 408") and 4.5 < took["header"] < 7
+    assert said["next"].startswith(b"HTTP/1.1 200") and 4.5 < took["next"] < 7
+    assert said["body"].startswith(b"HTTP/1.1 408") and 9.5 < took["body"] < 12
+
+
+def test_connections_have_a_bound_and_closing_one_makes_room(tmp_path):
+    limited = EchoServer(tmp_path)
+    held = []
+    try:
+        def answered():
+            with socket.create_connection(("127.0.0.1", limited.port), timeout=2) as connection:
+                try:
+                    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    return until_closed(connection).startswith(b"HTTP/1.1 200")
+                except ConnectionError:
+                    return False
+
+        wait_for(answered, what="the first answer")
+        while len(held) < 256:
+            held.append(socket.create_connection(("127.0.0.1", limited.port), timeout=2))
+        assert not answered()
+        held.pop().close()
+        wait_for(answered, timeout=2, what="room again")
+    finally:
+        for connection in held:
+            connection.close()
+        assert limited.stop() == 0
+
+
+def test_an_offer_has_as_many_sections_as_it_may_and_no_more(server, our_offer):
+    head, *sections = our_offer.split("m=")
+    audio = "m=" + next(one for one in sections if one.startswith("audio"))
+
+    def offer(count):
+        grouped = " ".join(str(number) for number in range(count))
+        session = "\r\n".join(f"a=group:BUNDLE {grouped}" if line.startswith("a=group:") else line for line in head.split("\r\n"))
+        mid = next(line for line in audio.split("\r\n") if line.startswith("a=mid:"))
+        return session + "".join(audio.replace(mid, f"a=mid:{number}") for number in range(count))
+
+    answer = server.offer(offer(32))
+    assert answer.count("\r\nm=audio") == 32 and answer.count("\r\na=mid:") == 32
+    assert server.offer(offer(33)) == 400
+
+
 def test_other_paths_and_methods_are_refused(server):
     assert server.get("/nothing")[0] == 404
     assert server.request("GET", "/offer")[0] == 405
