@@ -18,9 +18,9 @@ INTEROP = root / "tests" / "interop"
 class EchoServer(Processes):
     """`name` is strowger, aiortc, werift or node-datachannel."""
 
-    def __init__(self, name, folder):
-        self.name, self.port = name, free_port()
-        self.url = f"http://127.0.0.1:{self.port}/offer"
+    def __init__(self, name, folder, address="127.0.0.1"):
+        self.name, self.port, self.address = name, free_port(), address
+        self.url = f"http://{address}:{self.port}/offer"
         self.log = open(folder / f"{name}.log", "wb")
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         start_new_session=True)
@@ -28,7 +28,7 @@ class EchoServer(Processes):
         self.wait_until_ready()
 
     def command(self):
-        address, port = "127.0.0.1", str(self.port)
+        address, port = self.address, str(self.port)
         if self.name == "strowger":
             return [program, "echo", "server", "--host", address, "--port", port, "--max-sessions-per-source", "1024"]
         if self.name == "aiortc":
@@ -40,7 +40,7 @@ class EchoServer(Processes):
         deadline = time.monotonic() + 20
         while True:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1).read()
+                urllib.request.urlopen(f"http://{self.address}:{self.port}/healthz", timeout=1).read()
                 return
             except urllib.error.HTTPError:
                 return
@@ -129,6 +129,18 @@ def figures(name, folder, quick):
                 "cpu": cpu, "memory": memory, "lost": sound["packets_lost"], "count": count}
     finally:
         server.stop()
+
+
+def browser_times(count):
+    """{server: milliseconds, sorted} of Chromium's way from its offer to connected; nothing where there is none."""
+    if not shutil.which("chromium") or os.geteuid() != 0:
+        return {}
+    servers = [name for name in ("strowger", *available()) if name != "node-datachannel"]
+    done = subprocess.run(["unshare", "--net", "/usr/bin/python3", root / "bench" / "echo_browser.py", str(count), *servers],
+                          capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr[-1000:])
+    return json.loads(done.stdout)
 
 
 def thousand(folder, quick):

@@ -23,8 +23,10 @@ std::vector<IdentifiedKey> keys_of(Suite suite, std::size_t mki_size) {
 }
 
 /// What the sender makes of a packet, the receiver must make the packet of again.
+/// Without authentication it cannot know that packets of the fuzzer's moved its rollover counter
+/// away from the sender's.
 void round_trip(Sender& sender, Receiver& receiver, const std::vector<std::uint8_t>& plain,
-                bool rtcp) {
+                bool rtcp, bool authentic) {
     auto packet = plain;
     packet.resize(plain.size() + sender.headroom());
     const auto made =
@@ -39,7 +41,7 @@ void round_trip(Sender& sender, Receiver& receiver, const std::vector<std::uint8
     }
     if (!read) return;
     packet.resize(*read);
-    if (packet != plain) std::abort();
+    if (authentic && packet != plain) std::abort();
 }
 
 }  // namespace
@@ -68,8 +70,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         switch (what % 5) {
             case 0: (void)receiver->unprotect(bytes); break;
             case 1: (void)receiver->unprotect_rtcp(bytes); break;
-            case 2: round_trip(*sender, *receiver, bytes, false); break;
-            case 3: round_trip(*sender, *receiver, bytes, true); break;
+            case 2: round_trip(*sender, *receiver, bytes, false, policy.authenticate_rtp); break;
+            case 3: round_trip(*sender, *receiver, bytes, true, true); break;
             default:
                 for (const auto& state : sender->states()) {
                     if (!sender->resume(state) || !receiver->resume(state)) break;

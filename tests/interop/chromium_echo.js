@@ -22,12 +22,16 @@ globalThis.echo = (() => {
     await peer.setLocalDescription();
     if (wait) await gathered(peer);
     const begun = performance.now();
+    let connected;
+    peer.addEventListener('connectionstatechange', () => {
+      if (peer.connectionState === 'connected') connected ??= performance.now();
+    });
     const answer = await fetch(url, {method: 'POST', body: JSON.stringify(peer.localDescription),
                                      headers: {'Content-Type': 'application/json'}});
     if (!answer.ok) throw new Error(await answer.text());
     await peer.setRemoteDescription(await answer.json());
-    await until(() => peer.connectionState === 'connected', 'connected, but ' + peer.connectionState);
-    return performance.now() - begun;
+    await until(() => connected, 'connected, but ' + peer.connectionState);
+    return connected - begun;
   }
 
   function painted() {
