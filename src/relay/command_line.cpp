@@ -103,6 +103,19 @@ std::string list_sessions(Relay& relay, std::string_view which) {
     return text + out.take() + "\n";
 }
 
+std::string list_transcoders(const Relay& relay) {
+    std::map<std::string_view, std::size_t> counts;
+    for (const auto& [id, call] : relay.calls())
+        for (const auto& party : call->parties)
+            for (const auto& section : party->sections)
+                if (!section.transcoding.empty()) ++counts[section.transcoding];
+    if (counts.empty()) return "No transcoders.\n";
+    std::string text;
+    for (const auto& [pair, count] : counts)
+        fmt::format_to(std::back_inserter(text), "{}: {} transcoders\n", pair, count);
+    return text;
+}
+
 std::string list_totals(Relay& relay) {
     const Totals& totals = relay.totals();
     const auto sum = relay.carried();
@@ -149,13 +162,13 @@ std::string list(Relay& relay, std::span<const std::string_view> words) {
         }
         return fmt::format(
             "Current sessions own: {0}\nCurrent sessions foreign: 0\nCurrent sessions total: {0}\n"
-            "Current transcoded media: 0\nCurrent sessions ipv4 only media: {1}\n"
+            "Current transcoded media: {4}\nCurrent sessions ipv4 only media: {1}\n"
             "Current sessions ipv6 only media: {2}\nCurrent sessions ip mixed  media: {3}\n",
-            relay.calls().size(), v4, v6, mixed);
+            relay.calls().size(), v4, v6, mixed, relay.transcoded_sections());
     }
     if (what == "sessions") return list_sessions(relay, argument);
     if (what == "totals" || what == "counters") return list_totals(relay);
-    if (what == "transcoders") return "No transcoders.\n";
+    if (what == "transcoders") return list_transcoders(relay);
     if (what == "jsonstats") {
         ng::Writer out(ng::Encoding::json);
         out.dictionary();

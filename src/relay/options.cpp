@@ -72,6 +72,12 @@ Result<> yes_or_no(Settings& settings, Text value) {
     return {};
 }
 
+Result<> codec_threads(Settings& settings, Text value) {
+    settings.codec_threads = parse_number<unsigned>(value);
+    if (!settings.codec_threads) return fail("'{}' is not a whole number that fits", value);
+    return {};
+}
+
 Result<> text_pidfile(Settings& settings, Text value) {
     settings.pidfile = value;
     return {};
@@ -208,6 +214,8 @@ constexpr Option table[] = {
      "seconds that media goes on after delete (30)"},
     {"num-threads", 0, false, whole_number<&Settings::threads>,
      "threads that move packets; 0: one a core (0)"},
+    {"codec-num-threads", 0, false, codec_threads,
+     "threads that transcode; 0: those that move packets do (one a core)"},
     {"max-sessions", 0, false, whole_number<&Settings::max_sessions>,
      "calls at once; -1: no limit (-1)"},
     {"endpoint-learning", 0, false, learning, "off, immediate, delayed or heuristic (delayed)"},
@@ -261,7 +269,6 @@ constexpr Option accepted[] = {
     {"no-fallback", 'F', true},
     {"media-num-threads"},
     {"http-threads"},
-    {"codec-num-threads"},
     {"control-pmtu"},
     {"log-facility"},
     {"log-facility-cdr"},
