@@ -27,8 +27,17 @@ constexpr std::uint64_t longest_segment = 0xffff;  // RFC 4733 section 2.5.1.3
 
 }  // namespace
 
+bool Recoder::Plan::makes_sound() const {
+    return detects || std::ranges::any_of(ways, [](const Way& way) {
+               return way.kind == Kind::recode || way.kind == Kind::tone;
+           });
+}
+
 Recoder::Recoder(Plan plan, Random& random)
     : plan_(std::move(plan)), rewriter_(random, plan_.out.codec.clock_rate) {
+    figures_.own = plan_.own;
+    figures_.ssrc_out = rewriter_.ssrc();
+    figures_.clock_out = plan_.out.codec.clock_rate;
     bool samples = false;
     wanted_rate_ = 8000;
     for (std::size_t i = 0; i < plan_.ways.size(); ++i) {
@@ -71,8 +80,8 @@ void Recoder::take(Bytes bytes, Time now, Out& out) {
     const std::uint8_t index = way_of_[packet->payload_type()];
     if (index == 0) return;
     const Way& way = plan_.ways[index - 1U];
-    ssrc_in_ = packet->ssrc();
-    sequence_in_ = packet->sequence();
+    figures_.ssrc_in = packet->ssrc();
+    figures_.sequence_in = packet->sequence();
     keys_.tick(now);
     switch (way.kind) {
         case Kind::drop: return;
@@ -82,8 +91,8 @@ void Recoder::take(Bytes bytes, Time now, Out& out) {
         case Kind::tone: return sound_event(*packet, way, now, out);
         case Kind::recode: break;
     }
-    stamp_in_ = packet->timestamp();
-    clock_in_ = way.in.codec.clock_rate;
+    figures_.stamp_in = packet->timestamp();
+    figures_.clock_in = way.in.codec.clock_rate;
     // A party that goes on speaking while it presses a key is not heard meanwhile: the other side
     // has the key in its place.
     if (keys_.pressed()) return;
@@ -101,13 +110,13 @@ void Recoder::pass(const rtp::Packet& packet, const Way& way, Time now, Out& out
         const auto rewritten = rewriter_.forward(header, now);
         if (!rewritten) return;
         header = *rewritten;
-        ++packets_;
-        octets_ += static_cast<std::uint32_t>(packet.payload().size());
-        sequence_out_ = header.sequence;
+        ++figures_.packets;
+        figures_.octets += static_cast<std::uint32_t>(packet.payload().size());
+        figures_.sequence_out = header.sequence;
         if (!sdp::is_auxiliary(way.in.codec.name)) {
-            stamp_in_ = packet.timestamp();
-            stamp_out_ = header.timestamp;
-            clock_in_ = way.in.codec.clock_rate;
+            figures_.stamp_in = packet.timestamp();
+            figures_.stamp_out = header.timestamp;
+            figures_.clock_in = way.in.codec.clock_rate;
         }
     }
     rtp::rewrite_header(header, room);
@@ -142,7 +151,7 @@ void Recoder::flush(Time now, Out& out) {
                                                .ssrc = rewriter_.ssrc() + 1 + packer_->line()},
                                               now);
         if (!header) continue;
-        stamp_out_ = header->timestamp;
+        figures_.stamp_out = header->timestamp;
         put(*header, made->payload, out);
     }
 }
@@ -150,9 +159,9 @@ void Recoder::flush(Time now, Out& out) {
 void Recoder::put(const rtp::Header& header, Bytes payload, Out& out) {
     const std::size_t size = rtp::write(header, payload, out.room());
     if (size == 0) return;
-    ++packets_;
-    octets_ += static_cast<std::uint32_t>(payload.size());
-    sequence_out_ = header.sequence;
+    ++figures_.packets;
+    figures_.octets += static_cast<std::uint32_t>(payload.size());
+    figures_.sequence_out = header.sequence;
     out.put(size);
 }
 

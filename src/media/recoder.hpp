@@ -53,6 +53,9 @@ public:
         bool detects = false;                              ///< tones become events
         bool own = false;  ///< all goes out as one stream of our own
         bool operator==(const Plan&) const = default;
+
+        /// Something is decoded and encoded: a hundred times the work of all else.
+        bool makes_sound() const;
     };
 
     /// Who sends what came out. `room` holds at least `rtp::header_size + codec::max_payload`.
@@ -69,10 +72,21 @@ public:
     ~Recoder();
 
     void take(Bytes packet, Time now, Out& out);
+
+    /// How the stream that came maps to the one that went, as RTCP needs it.
+    struct Figures {
+        bool own = false;  ///< there is a stream of our own at all
+        std::uint32_t ssrc_in = 0, ssrc_out = 0;
+        std::uint32_t stamp_in = 0, stamp_out = 0;
+        std::uint32_t clock_in = 8000, clock_out = 8000;
+        std::uint16_t sequence_in = 0, sequence_out = 0;
+        std::uint32_t packets = 0, octets = 0;
+    };
+    const Figures& figures() const { return figures_; }
     /// Changes a compound that goes the same way: SSRC, timestamp and counts of its sender are
     /// those of our stream, and what it says about what `back` made (from the other party to this
     /// one) is said about the other party's own stream. Either may be null.
-    static void rewrite_rtcp(MutableBytes compound, const Recoder* forth, const Recoder* back);
+    static void rewrite_rtcp(MutableBytes compound, const Figures* forth, const Figures* back);
 
 private:
     struct Ear {
@@ -120,10 +134,7 @@ private:
     std::uint32_t heard_since_ = 0;
     std::uint32_t heard_units_ = 0;
 
-    // For RTCP.
-    std::uint32_t ssrc_in_ = 0, stamp_in_ = 0, stamp_out_ = 0, clock_in_ = 8000;
-    std::uint16_t sequence_in_ = 0, sequence_out_ = 0;
-    std::uint32_t packets_ = 0, octets_ = 0;
+    Figures figures_;
 };
 
 }  // namespace strowger::media

@@ -14,25 +14,23 @@ std::uint32_t scaled(std::uint32_t ticks, std::uint32_t to, std::uint32_t from) 
 
 }  // namespace
 
-void Recoder::rewrite_rtcp(MutableBytes compound, const Recoder* forth, const Recoder* back) {
-    if (forth && !forth->plan_.own) forth = nullptr;
-    if (back && !back->plan_.own) back = nullptr;
+void Recoder::rewrite_rtcp(MutableBytes compound, const Figures* forth, const Figures* back) {
+    if (forth && !forth->own) forth = nullptr;
+    if (back && !back->own) back = nullptr;
     const auto sender = [&](MutableBytes part, std::size_t at) {
-        if (forth && load32(part, at) == forth->ssrc_in_)
-            store32(part, at, forth->rewriter_.ssrc());
+        if (forth && load32(part, at) == forth->ssrc_in) store32(part, at, forth->ssrc_out);
     };
     const auto about = [&](MutableBytes part, std::size_t at) {
-        const bool ours = back && load32(part, at) == back->rewriter_.ssrc();
-        if (ours) store32(part, at, back->ssrc_in_);
+        const bool ours = back && load32(part, at) == back->ssrc_out;
+        if (ours) store32(part, at, back->ssrc_in);
         return ours;
     };
     const auto block = [&](MutableBytes part, std::size_t at) {
         if (!about(part, at)) return;
         const auto behind =
-            static_cast<std::uint16_t>(back->sequence_out_ - (load32(part, at + 8) & 0xffff));
-        store32(part, at + 8, static_cast<std::uint16_t>(back->sequence_in_ - behind));
-        store32(part, at + 12,
-                scaled(load32(part, at + 12), back->clock_in_, back->plan_.out.codec.clock_rate));
+            static_cast<std::uint16_t>(back->sequence_out - (load32(part, at + 8) & 0xffff));
+        store32(part, at + 8, static_cast<std::uint16_t>(back->sequence_in - behind));
+        store32(part, at + 12, scaled(load32(part, at + 12), back->clock_in, back->clock_out));
     };
     while (compound.size() >= 8) {
         const std::size_t size = (std::size_t{load16(compound, 2)} + 1) * 4;
@@ -45,13 +43,12 @@ void Recoder::rewrite_rtcp(MutableBytes compound, const Recoder* forth, const Re
         switch (part[1]) {
             case sender_report:
                 if (size < 28) break;
-                if (forth && load32(part, 4) == forth->ssrc_in_) {
-                    const std::uint32_t ahead = load32(part, 16) - forth->stamp_in_;
+                if (forth && load32(part, 4) == forth->ssrc_in) {
+                    const std::uint32_t ahead = load32(part, 16) - forth->stamp_in;
                     store32(part, 16,
-                            forth->stamp_out_ +
-                                scaled(ahead, forth->plan_.out.codec.clock_rate, forth->clock_in_));
-                    store32(part, 20, forth->packets_);
-                    store32(part, 24, forth->octets_);
+                            forth->stamp_out + scaled(ahead, forth->clock_out, forth->clock_in));
+                    store32(part, 20, forth->packets);
+                    store32(part, 24, forth->octets);
                 }
                 blocks = 28;
                 break;

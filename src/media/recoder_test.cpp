@@ -123,12 +123,12 @@ TEST(Recoder, ReportsAboutOurStreamComeBackAboutTheirs) {
     report[1] = 201;
     report[3] = 7;
     store32(report, 8, sent.at(0).ssrc());
-    Recoder::rewrite_rtcp(report, nullptr, &recoder);
+    Recoder::rewrite_rtcp(report, nullptr, &recoder.figures());
     EXPECT_EQ(load32(report, 8), 0x11223344U);
     // A length that lies does no harm.
     report[3] = 200;
-    Recoder::rewrite_rtcp(report, &recoder, &recoder);
-    Recoder::rewrite_rtcp(MutableBytes(report).first(9), &recoder, &recoder);
+    Recoder::rewrite_rtcp(report, &recoder.figures(), &recoder.figures());
+    Recoder::rewrite_rtcp(MutableBytes(report).first(9), &recoder.figures(), &recoder.figures());
 }
 
 }  // namespace

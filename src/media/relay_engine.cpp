@@ -129,10 +129,11 @@ void RelaySide::feed(std::vector<Sink> sinks) {
         const auto before = std::ranges::find_if(planned_, [&](const Planned& one) {
             return one.side == sink.side && one.plan == *sink.plan;
         });
-        stream.recoder = before != planned_.end()
-                             ? before->recoder
-                             : std::make_shared<Recoder>(*sink.plan, engine_.random_);
-        planned.push_back({sink.side, std::move(*sink.plan), stream.recoder});
+        stream.recoding = before != planned_.end()
+                              ? before->recoding
+                              : std::make_shared<Recoding>(*sink.plan, engine_.random_,
+                                                           engine_.lane_for(*sink.plan, home_));
+        planned.push_back({sink.side, std::move(*sink.plan), stream.recoding});
     }
     planned_ = std::move(planned);
     engine_.shard(*this).put([stream = stream_, streams = std::move(streams)]() mutable {
@@ -203,8 +204,10 @@ void RelaySide::press(StreamSpeaker::Keys keys) {
     engine_.shard(*this).put([stream = stream_, keys = std::move(keys)] { stream->press(keys); });
 }
 
-RelayEngine::RelayEngine(unsigned threads) {
+RelayEngine::RelayEngine(unsigned threads, unsigned transcoders) {
     threads = std::clamp(threads, 1U, max_threads);
+    for (unsigned i = 0; i < std::min(transcoders, max_threads); ++i)
+        transcoders_.push_back(std::make_unique<Transcoder>(threads));
     for (unsigned i = 0; i < threads; ++i)
         shards_.push_back(
             std::make_unique<Shard>([](std::uint64_t, const Event&) {}, random_.next()));
@@ -212,8 +215,33 @@ RelayEngine::RelayEngine(unsigned threads) {
 
 RelayEngine::~RelayEngine() {
     disk_.reset();
+    for (const auto& transcoder : transcoders_) transcoder->stop();
     shards_.clear();
     dispatch();
+}
+
+// The least busy of the few that a media thread gives to; null: it does that itself.
+RecodingLane* RelayEngine::lane_for(const Recoder::Plan& plan, std::size_t home) {
+    if (transcoders_.empty() || !plan.makes_sound()) return nullptr;
+    Transcoder* best = nullptr;
+    const std::size_t choice = std::min(transcoders_.size(), Transcoder::max_of_a_thread);
+    for (std::size_t i = 0; i < choice; ++i) {
+        Transcoder* const one = transcoders_[(home + i) % transcoders_.size()].get();
+        if (!best || one->directions() < best->directions()) best = one;
+    }
+    return &best->lane(home, shards_[home]->bell());
+}
+
+std::size_t RelayEngine::transcoded_directions() const {
+    std::size_t sum = 0;
+    for (const auto& transcoder : transcoders_) sum += transcoder->directions();
+    return sum;
+}
+
+std::uint64_t RelayEngine::transcoding_dropped() const {
+    std::uint64_t sum = 0;
+    for (const auto& transcoder : transcoders_) sum += transcoder->dropped();
+    return sum;
 }
 
 void RelayEngine::dispatch() {

@@ -10,6 +10,7 @@
 #include "media/ports.hpp"
 #include "media/relay_stream.hpp"
 #include "media/shard.hpp"
+#include "media/transcoder.hpp"
 #include "wire/srtp/master_key.hpp"
 #include "wire/srtp/policy.hpp"
 
@@ -99,7 +100,7 @@ private:
     struct Planned {
         const RelaySide* side;
         Recoder::Plan plan;
-        std::shared_ptr<Recoder> recoder;  // the stream's; here to be given to it again
+        std::shared_ptr<Recoding> recoding;  // here to be given to the stream again
     };
     std::vector<Planned> planned_;
     std::uint64_t plays_ = 0;  ///< counts requests that start or stop playing
@@ -108,7 +109,7 @@ private:
 
 /// Moves the packets of relayed calls on threads of its own; a call's streams are on one of them.
 ///
-///     RelayEngine engine(2);
+///     RelayEngine engine(2, 2);
 ///     Watch watch(loop, engine.event_fd());
 ///     watch.on_readable([&] { engine.dispatch(); });
 class RelayEngine {
@@ -116,13 +117,18 @@ public:
     /// Of decoded files, as much as the exchange keeps: over an hour.
     static constexpr std::size_t sound_cache = std::size_t{64} << 20;
 
-    explicit RelayEngine(unsigned threads);
+    /// Threads that move packets, and threads that transcode. Without the latter the former do it.
+    RelayEngine(unsigned threads, unsigned transcoders);
     ~RelayEngine();  ///< after all sides
 
     int event_fd() const { return mailbox_.fd(); }
     void dispatch();
 
     std::size_t threads() const { return shards_.size(); }
+    std::size_t transcoders() const { return transcoders_.size(); }
+    /// Directions of calls that they have now, and packets that they had no time for.
+    std::size_t transcoded_directions() const;
+    std::uint64_t transcoding_dropped() const;
     /// `home` is the thread, below `threads()`; `ports` must outlive the engine.
     Result<std::unique_ptr<RelaySide>> open(std::size_t home, Ports& ports, const IpAddress& bind,
                                             int tos);
@@ -137,10 +143,12 @@ private:
     friend class RelaySide;
     void collect();
     Shard& shard(const RelaySide& side) { return *shards_[side.home_]; }
+    RecodingLane* lane_for(const Recoder::Plan& plan, std::size_t home);
 
     Random random_ = Random::system();
     io::Mailbox<Work> mailbox_;
     std::vector<std::unique_ptr<PacketRing>> rings_;
+    std::vector<std::unique_ptr<Transcoder>> transcoders_;
     std::vector<std::unique_ptr<Shard>> shards_;  // post to the mailbox until they have stopped
     std::unique_ptr<Disk> disk_;                  // posts to the mailbox too
 };

@@ -12,6 +12,8 @@ namespace {
 // master key identifier of 128 bytes).
 constexpr std::size_t headroom = 160;
 constexpr std::size_t longest = Shard::max_packet - headroom;
+static_assert(longest <= RecodingLane::max_packet &&
+              RecodingLane::max_packet + headroom <= RecodingLane::max_protected);
 
 // Feedback is RTCP of these types; profiles without it (RTP/AVP) do not know what to do with it.
 bool is_feedback(const rtcp::Packet& packet) {
@@ -42,8 +44,15 @@ RelayStream::~RelayStream() {
 
 void RelayStream::detach() {
     for (RelayStream* feeder : feeders_)
-        std::erase_if(feeder->sinks_, [this](const Sink& sink) { return sink.stream == this; });
-    for (const Sink& sink : sinks_) std::erase(sink.stream->feeders_, this);
+        std::erase_if(feeder->sinks_, [this](const Sink& sink) {
+            if (sink.stream != this) return false;
+            let_go(sink);
+            return true;
+        });
+    for (const Sink& sink : sinks_) {
+        std::erase(sink.stream->feeders_, this);
+        let_go(sink);
+    }
     feeders_.clear();
     sinks_.clear();
     tap_.reset();  // its ring is the thread's
@@ -72,9 +81,22 @@ void RelayStream::inherit(RelayStream& before) {
 }
 
 void RelayStream::feed(std::vector<Sink> sinks) {
-    for (const Sink& sink : sinks_) std::erase(sink.stream->feeders_, this);
+    for (const Sink& sink : sinks_) {
+        std::erase(sink.stream->feeders_, this);
+        let_go(sink);
+    }
     sinks_ = std::move(sinks);
-    for (const Sink& sink : sinks_) sink.stream->feeders_.push_back(this);
+    for (const Sink& sink : sinks_) {
+        sink.stream->feeders_.push_back(this);
+        if (!sink.recoding) continue;
+        sink.recoding->aim(sink.stream);
+        if (auto* lane = sink.recoding->lane()) shard_->adopt(*lane);
+    }
+}
+
+// What is under way to it yet is sent nowhere.
+void RelayStream::let_go(const Sink& sink) {
+    if (sink.recoding) sink.recoding->aim(nullptr);
 }
 
 void RelayStream::rtp_readable(Time now) {
@@ -225,18 +247,24 @@ void RelayStream::distribute(MutableBytes packet, Send send) {
     if (last) (last->stream->*send)(room, packet.size());
 }
 
-const Recoder* RelayStream::recoder_towards(const RelayStream& other) const {
+const Recoding* RelayStream::recoding_towards(const RelayStream& other) const {
     for (const Sink& sink : sinks_)
-        if (sink.stream == &other) return sink.recoder.get();
+        if (sink.stream == &other) return sink.recoding.get();
     return nullptr;
 }
 
 // RTCP is to be changed where media of either direction is.
 bool RelayStream::recodes(const Sink& sink, bool rtcp) const {
-    return sink.recoder || (rtcp && sink.stream->recoder_towards(*this));
+    return sink.recoding || (rtcp && sink.stream->recoding_towards(*this));
 }
 
+// Sound is made elsewhere, and comes back to `send_rtp` of the same stream. What is only looked up
+// in a table is done here: that takes less than to hand it over.
 void RelayStream::recode(Bytes packet, const Sink& sink) {
+    if (auto* lane = sink.recoding->lane()) {
+        if (!lane->give(sink.recoding, packet, shard_->now())) figures_->rtp_in.errors.add(1);
+        return;
+    }
     struct Out final : Recoder::Out {
         Out(Shard& shard, RelayStream& to) : shard(shard), to(to) {}
         MutableBytes room() override { return shard.second_buffer().first(longest); }
@@ -244,14 +272,15 @@ void RelayStream::recode(Bytes packet, const Sink& sink) {
         Shard& shard;
         RelayStream& to;
     } out{*shard_, *sink.stream};
-    sink.recoder->take(packet, shard_->now(), out);
+    sink.recoding->recoder().take(packet, shard_->now(), out);
 }
 
 void RelayStream::recode_rtcp(Bytes packet, const Sink& sink) {
     const MutableBytes copy = shard_->second_buffer();
     std::copy(packet.begin(), packet.end(), copy.begin());
-    Recoder::rewrite_rtcp(copy.first(packet.size()), sink.recoder.get(),
-                          sink.stream->recoder_towards(*this));
+    const auto figures = [](const Recoding* one) { return one ? &one->figures() : nullptr; };
+    Recoder::rewrite_rtcp(copy.first(packet.size()), figures(sink.recoding.get()),
+                          figures(sink.stream->recoding_towards(*this)));
     sink.stream->send_rtcp(copy, packet.size());
 }
 

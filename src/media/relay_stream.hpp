@@ -9,7 +9,7 @@
 
 #include "media/packet_ring.hpp"
 #include "media/readable.hpp"
-#include "media/recoder.hpp"
+#include "media/recoding.hpp"
 #include "media/relay_path.hpp"
 #include "media/stream_figures.hpp"
 #include "media/stream_speaker.hpp"
@@ -27,7 +27,7 @@ class Shard;
 ///
 /// Packets go through as they are, whatever is in them: SSRCs, sequence numbers and payload types
 /// stay. A packet costs one read, one look at its header and one write for each side it goes to.
-/// Only towards a side that takes another codec they go through a `Recoder`.
+/// Only towards a side that takes another codec they go through a `Recoding`.
 /// Made by the engine's owner; from `attach` on it belongs to its shard.
 ///
 /// Towards a browser all goes through a `RelayPath` instead: its own, or that of the first stream
@@ -103,9 +103,7 @@ public:
 
     struct Sink {
         RelayStream* stream = nullptr;
-        /// Made by the owner, who keeps it over changes of other sinks: shared with it for that, and
-        /// used here alone. Null: what comes goes as it is.
-        std::shared_ptr<Recoder> recoder = nullptr;
+        std::shared_ptr<Recoding> recoding = nullptr;  ///< null: what comes goes as it is
     };
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<Sink> sinks);
@@ -117,6 +115,10 @@ public:
     // By its speaker: a packet of our own, and how far it has come.
     void put(MutableBytes buffer, std::size_t size) { transmit_rtp(buffer, size); }
     void count_played(std::size_t samples) { figures_->played.set(samples); }
+
+    /// What another one sent, or a recoding made of it, to the party. `buffer` has room behind it
+    /// for what SRTP adds.
+    void send_rtp(MutableBytes buffer, std::size_t size);
 
     void watch(Time now) { transport_.watch(now); }
     const Transport& transport() const { return transport_; }
@@ -141,11 +143,11 @@ private:
     template <typename Send>
     void distribute(MutableBytes packet, Send send);
     bool recodes(const Sink& sink, bool rtcp) const;
-    const Recoder* recoder_towards(const RelayStream& other) const;
+    const Recoding* recoding_towards(const RelayStream& other) const;
     void recode(Bytes packet, const Sink& sink);
     void recode_rtcp(Bytes packet, const Sink& sink);
+    static void let_go(const Sink& sink);
 
-    void send_rtp(MutableBytes buffer, std::size_t size);
     void transmit_rtp(MutableBytes buffer, std::size_t size);
     StreamSpeaker& speaker();
     void send_rtcp(MutableBytes buffer, std::size_t size);

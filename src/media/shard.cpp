@@ -7,8 +7,10 @@
 namespace strowger::media {
 namespace {
 
-// A descriptor's key is its reader's address, with this bit for the RTCP socket; 0 is the mailbox.
+// A descriptor's key is its reader's address, with this bit for the RTCP socket; 0 is the mailbox,
+// and the bit alone the bell.
 constexpr std::uint64_t rtcp_bit = 1;
+constexpr std::uint64_t mailbox_key = 0, bell_key = rtcp_bit;
 static_assert(alignof(Readable) > 1);
 
 // Work for a thousand calls a second comes in fewer rounds than this while a packet waits.
@@ -21,8 +23,9 @@ constexpr Duration watch_interval = std::chrono::seconds{1};
 Shard::Shard(Tell tell, std::uint64_t seed)
     : tell_(std::move(tell)), random_(seed), cname_(random_.token(16)) {
     now_ = io::monotonic_now();
-    if (const auto added = poller_.add(mailbox_.fd(), 0); !added)
-        throw std::runtime_error(added.error().text());
+    for (const auto& [fd, key] : {std::pair(mailbox_.fd(), mailbox_key), {bell_.fd(), bell_key}})
+        if (const auto added = poller_.add(fd, key); !added)
+            throw std::runtime_error(added.error().text());
     thread_ = std::thread([this] { run(); });
 }
 
@@ -35,10 +38,14 @@ void Shard::run() {
     int rounds_of_mail = 0;
     while (!stopping_) {
         const Time next = timers_.next();
-        const auto ready = poller_.wait(next == Time::max() ? Duration::max() : next - now_);
+        Duration rest = next == Time::max() ? Duration::max() : next - now_;
+        bell_.lie_down();
+        if (anything_recoded()) rest = Duration::zero();
+        const auto ready = poller_.wait(rest);
+        bell_.get_up();
         now_ = io::monotonic_now();
-        const bool mail =
-            std::ranges::any_of(ready, [](const auto& event) { return event.data.u64 == 0; });
+        const bool mail = std::ranges::any_of(
+            ready, [](const auto& event) { return event.data.u64 == mailbox_key; });
         // What was asked for before a packet came holds for the packet. Work may take readers away,
         // so the packets wait for the next round, where they are told of again; but not for ever.
         if (mail && rounds_of_mail < max_rounds_of_mail) {
@@ -49,13 +56,18 @@ void Shard::run() {
         rounds_of_mail = 0;
         for (const epoll_event& event : ready) {
             const std::uint64_t key = event.data.u64;
-            if (key == 0) continue;
+            if (key == mailbox_key) continue;
+            if (key == bell_key) {
+                bell_.acknowledge();
+                continue;
+            }
             Readable& reader = *reinterpret_cast<Readable*>(key & ~rtcp_bit);
             if (key & rtcp_bit)
                 reader.rtcp_readable(now_);
             else
                 reader.rtp_readable(now_);
         }
+        send_recoded();
         timers_.run(now_);
         if (mail) do_work();
     }
@@ -69,6 +81,23 @@ void Shard::run() {
 void Shard::do_work() {
     mailbox_.acknowledge();
     while (auto work = mailbox_.take()) (*work)();
+}
+
+void Shard::adopt(RecodingLane& lane) {
+    if (std::ranges::find(lanes_, &lane) == lanes_.end()) lanes_.push_back(&lane);
+}
+
+bool Shard::anything_recoded() {
+    return std::ranges::any_of(lanes_, [](RecodingLane* lane) { return lane->anything_back(); });
+}
+
+void Shard::send_recoded() {
+    for (RecodingLane* lane : lanes_) {
+        lane->flush();
+        lane->take_back([](Recoding& recoding, MutableBytes buffer, std::size_t size) {
+            if (RelayStream* to = recoding.to()) to->send_rtp(buffer, size);
+        });
+    }
 }
 
 void Shard::watch(Readable& reader, const SocketPair& sockets) {

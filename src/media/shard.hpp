@@ -5,15 +5,18 @@
 #include <memory>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "base/random.hpp"
 #include "io/mailbox.hpp"
 #include "io/poller.hpp"
+#include "media/doorbell.hpp"
 #include "media/engine.hpp"
 #include "media/leg.hpp"
 #include "media/mix.hpp"
 #include "media/relay_stream.hpp"
 #include "media/timers.hpp"
+#include "media/transcoder.hpp"
 
 namespace strowger::media {
 
@@ -25,6 +28,8 @@ using Work = std::move_only_function<void()>;
 /// A round: packets of all ready sockets, then timers, then posted work; or, if there is any when
 /// it wakes, posted work alone. So a leg that is taken away by a message is never met by an event
 /// of the same round, and a packet finds done what was asked for before it came.
+///
+/// What transcoders give back is sent in each round, after its packets.
 class Shard {
 public:
     /// `tell` is called on the shard's thread with what happened to a leg, or (0) to a mix.
@@ -55,6 +60,10 @@ public:
     void adopt(std::unique_ptr<Mix> mix);
     void end(Mix& mix);
 
+    /// One more transcoder of this thread's.
+    void adopt(RecodingLane& lane);
+    Doorbell& bell() { return bell_; }  ///< for transcoders
+
     Time now() const { return now_; }
     Timers& timers() { return timers_; }
     Random& random() { return random_; }
@@ -75,6 +84,8 @@ private:
     void watch(Readable& reader, const SocketPair& sockets);
     void unwatch(const SocketPair& sockets);
     void watch_streams(Time now);
+    bool anything_recoded();
+    void send_recoded();
 
     Tell tell_;
     Random random_;
@@ -85,6 +96,8 @@ private:
     std::unordered_map<Leg*, std::unique_ptr<Leg>> legs_;
     std::unordered_map<Mix*, std::unique_ptr<Mix>> mixes_;
     std::unordered_map<RelayStream*, std::unique_ptr<RelayStream>> streams_;
+    std::vector<RecodingLane*> lanes_;
+    Doorbell bell_;
     Timer stream_timer_{[this](Time now) { watch_streams(now); }};
     std::array<std::uint8_t, max_packet> buffer_;
     std::array<std::uint8_t, max_packet> second_buffer_;

@@ -100,6 +100,16 @@ void Call::carry(Party& party) {
     }
 }
 
+// The first codec that becomes another one, and which.
+static std::string transcoding_of(const media::Recoder::Plan& plan) {
+    using Kind = media::Recoder::Way::Kind;
+    for (const auto& way : plan.ways)
+        if (way.kind == Kind::recode || way.kind == Kind::translate)
+            return fmt::format("{}/{} -> {}/{}", way.in.codec.name, way.in.codec.clock_rate,
+                               plan.out.codec.name, plan.out.codec.clock_rate);
+    return {};
+}
+
 void Call::route() {
     for (const auto& party : parties) carry(*party);
     std::vector<media::RelaySide::Sink> sinks;
@@ -122,10 +132,13 @@ void Call::route() {
                          dialogue ? recoding(section.codecs, target.codecs) : std::nullopt});
                 }
             }
-            const auto recoded =
-                std::ranges::find_if(sinks, [](const auto& sink) { return sink.plan.has_value(); });
-            section.made_into =
-                recoded == sinks.end() ? std::string() : text_of(recoded->plan->out.codec);
+            section.recoded = false;
+            section.transcoding.clear();
+            for (const auto& sink : sinks) {
+                if (!sink.plan) continue;
+                section.recoded = true;
+                if (section.transcoding.empty()) section.transcoding = transcoding_of(*sink.plan);
+            }
             section.side->feed(std::exchange(sinks, {}));
         }
     }

@@ -104,6 +104,19 @@ std::string list_sessions(Relay& relay, std::string_view which) {
     return text + out.take() + "\n";
 }
 
+std::string list_transcoders(const Relay& relay) {
+    std::map<std::string_view, std::size_t> counts;
+    for (const auto& [id, call] : relay.calls())
+        for (const auto& party : call->parties)
+            for (const auto& section : party->sections)
+                if (!section.transcoding.empty()) ++counts[section.transcoding];
+    if (counts.empty()) return "No transcoders.\n";
+    std::string text;
+    for (const auto& [pair, count] : counts)
+        fmt::format_to(std::back_inserter(text), "{}: {} transcoders\n", pair, count);
+    return text;
+}
+
 std::string list_totals(Relay& relay) {
     const Totals& totals = relay.totals();
     const auto sum = relay.carried();
@@ -136,22 +149,6 @@ std::string list_totals(Relay& relay) {
     return text + "\n";
 }
 
-// How many media sections are made into what from what, as "PCMU/8000 -> PCMA/8000: 2".
-std::string list_transcoders(const Relay& relay) {
-    std::map<std::string, std::size_t> counts;
-    for (const auto& [id, call] : relay.calls())
-        for (const auto& party : call->parties)
-            for (const auto& section : party->sections)
-                if (!section.made_into.empty() && !section.payloads.empty())
-                    ++counts[fmt::format("{} -> {}", text_of(section.payloads.front().codec),
-                                         section.made_into)];
-    if (counts.empty()) return "No transcoders.\n";
-    std::string text;
-    for (const auto& [pair, count] : counts)
-        fmt::format_to(std::back_inserter(text), "{}: {} transcoders\n", pair, count);
-    return text;
-}
-
 std::string list(Relay& relay, std::span<const std::string_view> words) {
     const auto what = words.empty() ? std::string_view() : words[0];
     const auto argument = words.size() > 1 ? words[1] : std::string_view();
@@ -168,7 +165,7 @@ std::string list(Relay& relay, std::span<const std::string_view> words) {
             "Current sessions own: {0}\nCurrent sessions foreign: 0\nCurrent sessions total: {0}\n"
             "Current transcoded media: {4}\nCurrent sessions ipv4 only media: {1}\n"
             "Current sessions ipv6 only media: {2}\nCurrent sessions ip mixed  media: {3}\n",
-            relay.calls().size(), v4, v6, mixed, relay.carried().transcoded);
+            relay.calls().size(), v4, v6, mixed, relay.transcoded_sections());
     }
     if (what == "sessions") return list_sessions(relay, argument);
     if (what == "totals" || what == "counters") return list_totals(relay);

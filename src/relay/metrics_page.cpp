@@ -55,7 +55,12 @@ std::string metrics_page(const Relay& relay) {
     page.value(relay.calls().size(), "type=\"own\"");
     page.value(0, "type=\"foreign\"");
     page.single("sessions_total", "counter", "Calls since the start", totals.sessions);
-    page.single("transcoded_media", "gauge", "Media sections that are transcoded", sum.transcoded);
+    page.single("transcoded_media", "gauge", "Media sections that are transcoded",
+                relay.transcoded_sections());
+    page.single("transcoders", "gauge", "Directions that threads of their own decode and encode",
+                relay.engine().transcoded_directions());
+    page.single("transcoding_dropped_packets_total", "counter",
+                "Packets that these threads had no time for", relay.engine().transcoding_dropped());
     page.family("closed_sessions_total", "counter", "Calls that ended, by reason");
     page.value(totals.rejected, "reason=\"rejected\"");
     page.value(totals.timed_out, "reason=\"timeout\"");

@@ -90,6 +90,12 @@ Result<> text(Settings& settings, Text value) {
     return {};
 }
 
+Result<> codec_threads(Settings& settings, Text value) {
+    settings.codec_threads = parse_number<unsigned>(value);
+    if (!settings.codec_threads) return fail("'{}' is not a whole number that fits", value);
+    return {};
+}
+
 Result<> interface(Settings& settings, Text value) {
     return each_of(value, [&](Text text) -> Result<> {
         auto spec = InterfaceSpec::parse(text);
@@ -226,6 +232,8 @@ constexpr Option table[] = {
      "seconds that media goes on after delete (30)"},
     {"num-threads", 0, false, whole_number<&Settings::threads>,
      "threads that move packets; 0: one a core (0)"},
+    {"codec-num-threads", 0, false, codec_threads,
+     "threads that transcode; 0: those that move packets do (one a core)"},
     {"max-sessions", 0, false, whole_number<&Settings::max_sessions>,
      "calls at once; -1: no limit (-1)"},
     {"max-load", 0, false, load_limit<&LoadLimits::load>,
@@ -282,7 +290,6 @@ constexpr Option accepted[] = {
     {"no-fallback", 'F', true},
     {"media-num-threads"},
     {"http-threads"},
-    {"codec-num-threads"},
     {"control-pmtu"},
     {"log-facility"},
     {"log-facility-cdr"},

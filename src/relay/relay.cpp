@@ -27,9 +27,18 @@ Relay::Relay(Settings settings, Interfaces interfaces, Clock clock)
       identity_(settings_.dtls_certificate, clock_.now(), clock_.wall(), settings_.dtls_ciphers),
       instance_(fmt::format("{:012x}", random_.next() >> 16)),
       interfaces_(std::move(interfaces)),
-      engine_(settings_.threads ? settings_.threads : std::thread::hardware_concurrency()),
+      engine_(settings_.threads ? settings_.threads : std::thread::hardware_concurrency(),
+              settings_.codec_threads.value_or(std::thread::hardware_concurrency())),
       recordings_(settings_, engine_, {clock_.now, clock_.wall}),
       started_(clock_.now()) {}
+
+std::size_t Relay::transcoded_sections() const {
+    std::size_t count = 0;
+    for (const auto& [id, call] : calls_)
+        for (const auto& party : call->parties)
+            for (const auto& section : party->sections) count += !section.transcoding.empty();
+    return count;
+}
 
 Relay::~Relay() {
     calls_.clear();

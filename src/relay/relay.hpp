@@ -49,6 +49,7 @@ public:
     void tick();
 
     media::RelayEngine& engine() { return engine_; }
+    const media::RelayEngine& engine() const { return engine_; }
     const Settings& settings() const { return settings_; }
     Settings& settings() { return settings_; }
     const Interfaces& interfaces() const { return interfaces_; }
@@ -56,6 +57,7 @@ public:
         const {
         return calls_;
     }
+    std::size_t transcoded_sections() const;  ///< media sections of which a codec becomes another
     const Totals& totals() const { return totals_; }
     const Recordings& recordings() const { return recordings_; }
     Time started() const { return started_; }

@@ -158,6 +158,7 @@ void Server::reload(const Settings& settings) {
         told("the range of ports");
     if (now.interfaces != settings.interfaces) told("the interfaces");
     if (now.threads != settings.threads) told("the number of threads");
+    if (now.codec_threads != settings.codec_threads) told("codec-num-threads");
     if (now.control_tos != settings.control_tos) told("control-tos");
     if (now.pidfile != settings.pidfile) told("pidfile");
     if (now.dtls_certificate != settings.dtls_certificate) told("the kind of certificate");

@@ -34,7 +34,8 @@ struct Settings {
     std::vector<Cidr> control_allow;           ///< who may ask; empty: anybody
     std::uint16_t port_min = 30000, port_max = 39999;
     int tos = 0, control_tos = 0;
-    unsigned threads = 0;  ///< 0: one a core
+    unsigned threads = 0;                   ///< 0: one a core
+    std::optional<unsigned> codec_threads;  ///< nothing: one a core; 0: none of their own
     Duration timeout = std::chrono::seconds{60};
     Duration silent_timeout = std::chrono::seconds{3600};
     Duration final_timeout{};  ///< zero: none
