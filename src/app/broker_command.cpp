@@ -79,6 +79,9 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
         ->check(CLI::Range(1, 1024));
     add("--max-stored", megabytes_stored_, "MAX_STORED", "MiB of all files in a directory");
     add("--max-memory", megabytes_in_memory_, "MAX_MEMORY", "MiB of all files in memory");
+    add("--redis", o.redis, "REDIS",
+        "redis://HOST:PORT that several brokers share queue, files and results by");
+    add("--max-shared", megabytes_shared_, "MAX_SHARED", "MiB of all files in Redis");
     add("--max-providers", o.max_providers, "MAX_PROVIDERS", "providers at once");
     add("--max-clients", o.max_clients, "MAX_CLIENTS", "client WebSockets at once");
     log_.add_to(*command_);
@@ -91,6 +94,7 @@ int BrokerCommand::run() {
     options_.allowed_origins = origins_;
     options_.max_file = megabytes_a_file_ << 20;
     options_.max_stored = megabytes_stored_ << 20;
+    options_.max_shared = megabytes_shared_ << 20;
     options_.max_memory = megabytes_in_memory_ << 20;
     options_.scheduler.ping_timeout = seconds_of(ping_timeout_);
     // Half of it at most, so that a lost answer is noticed and the next one still in time.
@@ -111,7 +115,8 @@ int BrokerCommand::run() {
         fmt::print(stderr, "strowger broker: {}\n", broker.error().text());
         return failure;
     }
-    for (const int number : {SIGTERM, SIGINT}) loop.on_signal(number, [&](int) { loop.stop(); });
+    for (const int number : {SIGTERM, SIGINT})
+        loop.on_signal(number, [&](int) { (*broker)->leave([&] { loop.stop(); }); });
     loop.on_signal(SIGHUP, [&](int) { (*broker)->reload(); });
     loop.run();
     return success;

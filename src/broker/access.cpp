@@ -172,6 +172,11 @@ bool Access::take(const Who& who, Time now) {
     return true;
 }
 
+Scheduler::Quota Access::quota_of(const std::string& token) const {
+    const auto digest = digests_.find(token);
+    return digest == digests_.end() ? Scheduler::Quota{} : tokens_.at(digest->second).quota;
+}
+
 bool Access::origin_allowed(const io::HttpRequest& request) const {
     const auto origin = request.headers.get("Origin");
     if (origin.empty()) return true;

@@ -42,6 +42,7 @@ public:
     Result<Who> check(const io::HttpRequest& request, Role role) const;
     /// Takes one task off the token's rate; false: too many.
     bool take(const Who& who, Time now);
+    Scheduler::Quota quota_of(const std::string& token) const;  ///< by its name
     /// Whether a page of that origin may open a provider's socket here.
     bool origin_allowed(const io::HttpRequest& request) const;
     bool open_to_all() const { return tokens_.empty(); }

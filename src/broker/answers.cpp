@@ -18,6 +18,10 @@ struct Waiting {
 }  // namespace
 
 Task<Result<TaskResponse>> run_task(Jobs& jobs, TaskRequest request, const Who& who) {
+    const io::Completion<TaskRequest> found;
+    jobs.find_files(std::move(request),
+                    [found](TaskRequest known) { found.resolve(std::move(known)); });
+    request = co_await found;
     Waiting waiting{jobs};
     auto submitted = jobs.submit(
         std::move(request), who,

@@ -57,8 +57,15 @@ Result<std::unique_ptr<Broker>> Broker::start(io::Loop& loop, Options options) {
     if (!storage) return std::unexpected(storage.error());
     auto access = Access::load(options);
     if (!access) return std::unexpected(access.error());
+    std::optional<io::Redis::Endpoint> redis;
+    if (!options.redis.empty()) {
+        auto endpoint = io::Redis::parse(options.redis);
+        if (!endpoint) return std::unexpected(endpoint.error().within("--redis"));
+        redis = std::move(*endpoint);
+    }
     std::unique_ptr<Broker> broker(
         new Broker(loop, std::move(options), std::move(*storage), std::move(*access)));
+    if (redis) broker->share(std::move(*redis));
     broker->add_routes();
     if (auto listening = broker->listen(); !listening) return std::unexpected(listening.error());
     return broker;
@@ -77,6 +84,20 @@ Broker::~Broker() {
     server_.reset();
     clients_.clear();
     providers_.clear();
+}
+
+void Broker::share(io::Redis::Endpoint endpoint) {
+    store_ = std::make_unique<SharedStore>(loop_, std::move(endpoint));
+    shared_files_ = std::make_unique<SharedFiles>(*store_, *storage_, options_.max_shared);
+    cluster_ = std::make_unique<Cluster>(loop_, *store_, jobs_, options_.scheduler);
+}
+
+// Redis may be away, and nobody wants to wait for it then.
+void Broker::leave(std::function<void()> then) {
+    constexpr Duration patience = std::chrono::milliseconds{500};
+    if (!cluster_) return then();
+    leaving_ = loop_.after(patience, then);
+    cluster_->leave(then);
 }
 
 Result<> Broker::listen() {

@@ -6,9 +6,11 @@
 
 #include "broker/access.hpp"
 #include "broker/client_link.hpp"
+#include "broker/cluster.hpp"
 #include "broker/jobs.hpp"
 #include "broker/options.hpp"
 #include "broker/provider_link.hpp"
+#include "broker/shared_files.hpp"
 #include "broker/storage.hpp"
 #include "io/dns.hpp"
 #include "io/http_server.hpp"
@@ -24,6 +26,8 @@ public:
 
     /// Reads certificate, key and tokens again; what cannot be read stays as it was.
     void reload();
+    /// Gives other brokers what is being run here, then calls `then`, soon in any case.
+    void leave(std::function<void()> then);
     const std::vector<SocketAddress>& addresses() const { return addresses_; }
 
 private:
@@ -37,6 +41,7 @@ private:
     void add_task_routes();
     void add_sockets();
     Result<> listen();
+    void share(io::Redis::Endpoint endpoint);
 
     std::optional<io::HttpResponse> admit_provider(const io::HttpRequest& request) const;
     void provider_connected(std::unique_ptr<io::WebSocket> socket);
@@ -47,6 +52,10 @@ private:
     std::unique_ptr<Storage> storage_;
     Access access_;
     Jobs jobs_;
+    std::unique_ptr<SharedStore> store_;  // with the next two: none when there is no Redis
+    std::unique_ptr<SharedFiles> shared_files_;
+    std::unique_ptr<Cluster> cluster_;
+    io::Timer leaving_;
     std::shared_ptr<io::TlsContext> tls_;  // shared with the connections that use it
     std::vector<SocketAddress> addresses_;
     std::unordered_map<std::uint64_t, std::unique_ptr<ProviderLink>> providers_;

@@ -71,7 +71,10 @@ void ClientLink::receive(Bytes bytes, bool text) {
     if (!request) return answer(envelope->sequence, nullptr, request.error().text());
     if (running_.size() >= max_running)
         return answer(envelope->sequence, nullptr, "429: too many requests on this socket");
-    run(envelope->sequence, std::move(*request));
+    jobs_.find_files(std::move(*request),
+                     [this, alive = alive_, sequence = envelope->sequence](TaskRequest found) {
+                         if (*alive) run(sequence, std::move(found));
+                     });
 }
 
 void ClientLink::run(std::uint64_t sequence, TaskRequest request) {
@@ -92,9 +95,13 @@ void ClientLink::upload(const wasimoff::Envelope& envelope) {
     pb::Filesystem_Upload_Request request;
     if (auto read = envelope.read(request); !read)
         return answer(envelope.sequence, nullptr, read.error().text());
-    const auto response = store_upload(jobs_.storage(), std::move(request), who_);
-    if (!response) return answer(envelope.sequence, nullptr, response.error().text());
-    answer(envelope.sequence, &*response);
+    store_upload(jobs_.storage(), std::move(request), who_,
+                 [this, alive = alive_, sequence = envelope.sequence](
+                     const Result<pb::Filesystem_Upload_Response>& response) {
+                     if (!*alive) return;
+                     if (!response) return answer(sequence, nullptr, response.error().text());
+                     answer(sequence, &*response);
+                 });
 }
 
 }  // namespace strowger::broker

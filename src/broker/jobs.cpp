@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "broker/task_codec.hpp"
 #include "broker/trace.hpp"
 #include "io/clock.hpp"
 
@@ -21,26 +22,16 @@ constexpr std::size_t throughput_window = 5;  // seconds
 // Texts kept to recognise an error that comes again.
 constexpr std::size_t longest_kept = 512;
 
-Result<Storage::File> resolve_file(pb::File& file, Storage& storage, std::string_view what) {
+Result<> resolve_file(pb::File& file, Storage& storage, std::string_view what) {
     if (file.has_ref() == file.has_blob())
         return refuse(Code::invalid_argument,
                       fmt::format("{}: exactly one of ref and blob is needed", what));
-    if (file.has_blob()) return Storage::File{};
+    if (file.has_blob()) return {};
     const auto found = storage.find(file.ref());
     if (!found)
         return refuse(Code::not_found, fmt::format("{}: file not found: {}", what, file.ref()));
     file.set_ref(found->ref);
-    return *found;
-}
-
-pb::Task_Metadata& info_of(TaskRequest& request) {
-    return *std::visit([](auto& r) { return r.mutable_info(); }, request);
-}
-const pb::Task_Metadata& info_of(const TaskRequest& request) {
-    return std::visit([](const auto& r) -> const auto& { return r.info(); }, request);
-}
-const pb::Task_QoS& qos_of(const TaskRequest& request) {
-    return std::visit([](const auto& r) -> const auto& { return r.qos(); }, request);
+    return {};
 }
 
 std::string program_of(const TaskRequest& request) {
@@ -48,6 +39,19 @@ std::string program_of(const TaskRequest& request) {
         return wasip1->params().binary().has_ref() ? wasip1->params().binary().ref()
                                                    : "(sent along)";
     return "(Python)";
+}
+
+// Those that its provider must have: what is sent along it gets anyway.
+std::vector<std::string> files_of(const TaskRequest& request) {
+    std::vector<std::string> files;
+    if (const auto* wasip1 = std::get_if<pb::Task_Wasip1_Request>(&request))
+        if (wasip1->params().binary().has_ref()) files.push_back(wasip1->params().binary().ref());
+    std::visit(
+        [&](const auto& r) {
+            if (r.params().rootfs().has_ref()) files.push_back(r.params().rootfs().ref());
+        },
+        request);
+    return files;
 }
 
 std::optional<Time> deadline_of(const pb::Task_QoS& qos, Time now) {
@@ -111,12 +115,9 @@ Jobs::Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& a
 
 // --- clients
 
-Result<> Jobs::resolve(TaskRequest& request, std::vector<std::string>& files) {
-    const auto add = [&](pb::File& file, std::string_view what) -> Result<> {
-        auto found = resolve_file(file, storage_, what);
-        if (!found) return std::unexpected(found.error());
-        if (!found->ref.empty()) files.push_back(std::move(found->ref));
-        return {};
+Result<> Jobs::resolve(TaskRequest& request) {
+    const auto add = [&](pb::File& file, std::string_view what) {
+        return resolve_file(file, storage_, what);
     };
     if (auto* wasip1 = std::get_if<pb::Task_Wasip1_Request>(&request)) {
         if (!wasip1->has_params()) return refuse(Code::invalid_argument, "params are absent");
@@ -135,28 +136,61 @@ Result<> Jobs::resolve(TaskRequest& request, std::vector<std::string>& files) {
     return {};
 }
 
-Result<TaskId> Jobs::submit(TaskRequest request, const Who& who, Finished finished) {
+void Jobs::find_files(TaskRequest request, std::move_only_function<void(TaskRequest)> then) {
+    auto* others = storage_.others();
+    std::string unknown;
+    if (others)
+        for (const auto& file : files_of(request))
+            if (!storage_.find(file)) unknown = file;
+    if (unknown.empty()) return then(std::move(request));
+    // Of two that are unknown one is refused anyway.
+    others->find(unknown, [request = std::make_shared<TaskRequest>(std::move(request)),
+                           then = std::make_shared<decltype(then)>(std::move(then))] {
+        (*then)(std::move(*request));
+    });
+}
+
+Result<> Jobs::admit(TaskRequest& request, const Who& who) {
     trace(info_of(request), Event::BrokerReceivedClientRequest);
-    Scheduler::Submission submission;
-    if (auto done = resolve(request, submission.files); !done) return std::unexpected(done.error());
-    const auto now = loop_.now();
-    if (!access_.take(who, now))
+    if (auto done = resolve(request); !done) return done;
+    if (!access_.take(who, loop_.now()))
         return refuse(Code::resource_exhausted, "429: too many tasks a second for this token");
+    info_of(request).set_requester(who.tenant());
+    return {};
+}
+
+Result<TaskId> Jobs::submit(TaskRequest request, const Who& who, Finished finished) {
+    if (auto done = admit(request, who); !done) return std::unexpected(done.error());
+    Scheduler::Submission submission;
+    submission.quota = who.quota;
+    return enter(std::move(request), std::move(submission), who.tenant(), std::move(finished));
+}
+
+Result<TaskId> Jobs::take_over(TaskRequest request, const std::string& tenant, Finished finished) {
+    Scheduler::Submission submission;
+    submission.stays = true;
+    // How many may wait was seen to where it was submitted.
+    submission.quota.running = access_.quota_of(tenant).running;
+    return enter(std::move(request), std::move(submission), tenant, std::move(finished));
+}
+
+Result<TaskId> Jobs::enter(TaskRequest request, Scheduler::Submission submission,
+                           const std::string& tenant, Finished finished) {
+    const auto now = loop_.now();
     const auto id = ++last_;
     auto& info = info_of(request);
     info.set_id(fmt::format("{}", id));
-    info.set_requester(who.tenant());
     trace(info, Event::BrokerQueueTask);
     const auto& qos = qos_of(request);
     submission.id = id;
-    submission.tenant = who.tenant();
-    submission.quota = who.quota;
+    submission.tenant = tenant;
     submission.priority = qos.priority();
-    submission.immediate = qos.immediate();
+    submission.immediate = qos.immediate() && !submission.stays;
     submission.deadline = deadline_of(qos, now);
+    submission.files = files_of(request);
     jobs_.emplace(id, Job{.request = std::move(request),
                           .finished = std::move(finished),
-                          .tenant = who.tenant(),
+                          .tenant = tenant,
                           .submitted = now});
     auto accepted = scheduler_.submit(std::move(submission), now);
     if (!accepted) jobs_.erase(id);
@@ -218,6 +252,7 @@ void Jobs::pump() {
     while (scheduler_.poll(event)) handle(event);
     pumping_ = false;
     arm();
+    if (room_ && scheduler_.spare() > 0) room_();
 }
 
 void Jobs::handle(Scheduler::Event& event) {
@@ -271,6 +306,13 @@ void Jobs::tick() {
 void Jobs::joined(ProviderId id, Provider& provider) {
     providers_[id] = &provider;
     scheduler_.joined(id, loop_.now());
+    pump();
+}
+
+void Jobs::joined_elsewhere(ProviderId id, Provider& provider) {
+    providers_[id] = &provider;
+    scheduler_.joined_elsewhere(id, loop_.now());
+    scheduler_.ready(id, loop_.now());
     pump();
 }
 
@@ -343,6 +385,8 @@ void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelo
             // Not every provider echoes the metadata, and none may change whose task it was.
             pb::Task_Metadata info = request.info();
             if (response.info().has_trace()) *info.mutable_trace() = response.info().trace();
+            // Of another broker's providers only that one knows the name.
+            if (scheduler_.elsewhere(id)) info.set_provider(response.info().provider());
             trace(info, Event::BrokerReceivedProviderResult);
             trace(info, Event::BrokerTransmitClientResponse);
             *response.mutable_info() = std::move(info);
@@ -351,6 +395,17 @@ void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelo
         job.request);
     if (!result) return call_failed(result.error().text());
     if (scheduler_.done(task, id, now)) finish(task, std::move(result));
+    pump();
+}
+
+void Jobs::given_up(ProviderId id, TaskId task, Error error) {
+    if (scheduler_.done(task, id, loop_.now())) finish(task, std::unexpected(std::move(error)));
+    pump();
+}
+
+void Jobs::came_back(ProviderId id, TaskId task, std::string why) {
+    figures_->retries.add();
+    scheduler_.failed(task, id, Code::unavailable, std::move(why), loop_.now());
     pump();
 }
 

@@ -50,20 +50,37 @@ public:
 
     Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& access);
 
+    /// Looks for the files of a request at other brokers, where they are not known here. `then`
+    /// comes at once when there is nothing to look for.
+    void find_files(TaskRequest request, std::move_only_function<void(TaskRequest)> then);
     /// `finished` is called later, once, unless `cancel` came first.
     Result<TaskId> submit(TaskRequest request, const Who& who, Finished finished);
+    /// What a client of another broker submitted there, and that one has checked.
+    Result<TaskId> take_over(TaskRequest request, const std::string& tenant, Finished finished);
+    /// Finds the files of a request and takes it off the token's rate, as `submit` does.
+    Result<> admit(TaskRequest& request, const Who& who);
     void cancel(TaskId task, std::string_view reason);
     /// By a client that knows its number: only its own, unless it is an admin. The client that
     /// waits gets `canceled`.
     Result<> cancel_by_id(TaskId task, const Who& who);
 
     void joined(ProviderId id, Provider& provider);
+    /// The other brokers, see Scheduler.
+    void joined_elsewhere(ProviderId id, Provider& provider);
     void ready(ProviderId id);
     void left(ProviderId id);
     void slots(ProviderId id, std::uint32_t count);
     void holds(ProviderId id, std::string_view file, bool held);
     void heard(ProviderId id);
     void answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelope);
+    /// Another broker has given it up for good.
+    void given_up(ProviderId id, TaskId task, Error error);
+    /// It came back from another broker undone.
+    void came_back(ProviderId id, TaskId task, std::string why);
+    /// Called when slots are free after something happened.
+    void on_room(std::function<void()> fn) { room_ = std::move(fn); }
+    std::size_t spare() const { return scheduler_.spare(); }
+    std::size_t total_slots() const { return scheduler_.total_slots(); }
 
     struct Listed {
         TaskId id;
@@ -85,7 +102,9 @@ private:
         std::vector<std::string> failures;
     };
 
-    Result<> resolve(TaskRequest& request, std::vector<std::string>& files);
+    Result<> resolve(TaskRequest& request);
+    Result<TaskId> enter(TaskRequest request, Scheduler::Submission submission,
+                         const std::string& tenant, Finished finished);
     void pump();
     void handle(Scheduler::Event& event);
     void finish(TaskId task, Result<TaskResponse> result);
@@ -104,6 +123,7 @@ private:
     Access& access_;
     std::unordered_map<TaskId, Job> jobs_;
     std::unordered_map<ProviderId, Provider*> providers_;
+    std::function<void()> room_;
     TaskId last_ = 0;
     bool pumping_ = false;
     io::Timer timer_, news_;

@@ -25,6 +25,8 @@ struct Options {
     std::size_t max_file = 64 << 20;        ///< one stored file, and so one message and one body
     std::size_t max_stored = 4ULL << 30;    ///< all stored files on disk
     std::size_t max_memory = 512ULL << 20;  ///< all stored files in memory
+    std::string redis;                      ///< URL of what several brokers share; empty: none
+    std::size_t max_shared = 1ULL << 30;    ///< all stored files in Redis
     std::size_t max_providers = 4096;
     std::size_t max_clients = 1024;  ///< client WebSockets
 };

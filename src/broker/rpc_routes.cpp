@@ -138,13 +138,17 @@ strowger::Task<Body> run(Jobs& jobs, const HttpRequest& http, const Form& form,
         *result);
 }
 
-Body upload(Storage& storage, const Form& form, std::string_view text, const Who& who) {
+strowger::Task<Body> upload(Storage& storage, const Form& form, std::string_view text,
+                            const Who& who) {
     pb::Filesystem_Upload_Request request;
     if (auto read = wasimoff::read_message(form.codec, text, request); !read)
-        return refuse(Code::invalid_argument, read.error().text());
-    const auto response = store_upload(storage, std::move(request), who);
-    if (!response) return std::unexpected(response.error());
-    return wasimoff::write_message(form.codec, *response);
+        co_return refuse(Code::invalid_argument, read.error().text());
+    const io::Completion<Result<pb::Filesystem_Upload_Response>> done;
+    store_upload(storage, std::move(request), who,
+                 [done](Result<pb::Filesystem_Upload_Response> r) { done.resolve(std::move(r)); });
+    const auto response = co_await done;
+    if (!response) co_return std::unexpected(response.error());
+    co_return wasimoff::write_message(form.codec, *response);
 }
 
 strowger::Task<HttpResponse> call(Access& access, Jobs& jobs, std::size_t limit,
@@ -173,8 +177,11 @@ strowger::Task<HttpResponse> call(Access& access, Jobs& jobs, std::size_t limit,
     }
     const auto text = unpacked(request, *form, limit);
     if (!text) co_return answer(request, *form, text);
-    if (is_upload) co_return answer(request, *form, upload(jobs.storage(), *form, *text, *who));
     Body body;
+    if (is_upload) {
+        body = co_await upload(jobs.storage(), *form, *text, *who);
+        co_return answer(request, *form, body);
+    }
     if (method == "RunWasip1")
         body = co_await run<pb::Task_Wasip1_Request>(jobs, request, *form, *text, *who);
     else

@@ -46,8 +46,11 @@ Result<> Scheduler::submit(Submission submission, Time now) {
                 .tenant = &tenant,
                 .priority = submission.priority,
                 .immediate = submission.immediate,
+                .stays = submission.stays,
                 .deadline = deadline};
     for (const auto& file : submission.files) task.files.push_back(hash_of(file));
+    ++tenant.waiting;
+    ++waiting_;
     enqueue(task, false);
     task_timers_.emplace(deadline, task.id);
     const auto id = task.id;
@@ -93,8 +96,14 @@ void Scheduler::failed(TaskId id, ProviderId provider, Code code, std::string te
         release(at->second, id, now, false);
     const auto found = tasks_.find(id);
     if (found != tasks_.end() && found->second.state == Task::State::running &&
-        found->second.provider == provider)
-        retry(found->second, code, std::move(text), now, false);
+        found->second.provider == provider) {
+        if (elsewhere(provider)) {
+            put_back(found->second);
+            enqueue(found->second, true);
+        } else {
+            retry(found->second, code, std::move(text), now, false);
+        }
+    }
     dispatch(now);
 }
 
@@ -108,9 +117,7 @@ void Scheduler::retry(Task& task, Code code, std::string text, Time now, bool lo
         return fail_task(task, Code::unavailable,
                          fmt::format("{} providers were lost while running it", task.losses));
     ++retries_;
-    --task.tenant->running;
-    ++task.tenant->waiting;
-    ++waiting_;
+    put_back(task);
     // Behind one that vanished it need not wait: the next one has nothing to do with that.
     if (lost || task.immediate) {
         enqueue(task, true);
@@ -124,6 +131,13 @@ void Scheduler::retry(Task& task, Code code, std::string text, Time now, bool lo
         pause = scale(pause, pause_growth);
     task.wake = now + std::min(pause, config_.longest_pause);
     task_timers_.emplace(task.wake, task.id);
+}
+
+// Counted as waiting again; where it waits the caller says.
+void Scheduler::put_back(Task& task) {
+    --task.tenant->running;
+    ++task.tenant->waiting;
+    ++waiting_;
 }
 
 void Scheduler::fail_task(Task& task, Code code, std::string text) {
@@ -148,16 +162,11 @@ void Scheduler::forget(Task& task) {
     tenants_.erase(tenants_.find(tenant.name));
 }
 
-// New ones are counted as waiting here; those that come back are counted by who sends them.
 void Scheduler::enqueue(Task& task, bool at_front) {
     auto& tenant = *task.tenant;
     auto& queue = tenant.queues[task.priority ? 0 : 1];
     task.place = queue.insert(at_front ? queue.begin() : queue.end(), &task);
     task.state = Task::State::queued;
-    if (task.attempts == 0) {
-        ++tenant.waiting;
-        ++waiting_;
-    }
     if (tenant.in_ring) return;
     tenant.in_ring = true;
     ring_.push_back(&tenant);
@@ -171,7 +180,8 @@ void Scheduler::dequeue(Task& task) {
 
 void Scheduler::dispatch(Time now) {
     std::size_t misses = 0;
-    while (!ring_.empty() && misses < ring_.size() && !(free_.empty() && ahead_.empty())) {
+    while (!ring_.empty() && misses < ring_.size() &&
+           !(free_.empty() && ahead_.empty() && elsewhere_.empty())) {
         auto* tenant = ring_.front();
         ring_.pop_front();
         if (tenant->empty()) {
@@ -193,6 +203,7 @@ bool Scheduler::place_one(Tenant& tenant, Time now) {
             if (all_tried(*task)) task->tried.clear();
             auto* provider = choose(*task, free_);
             if (!provider && !task->immediate) provider = choose(*task, ahead_);
+            if (!provider && !task->immediate && !task->stays) provider = choose(*task, elsewhere_);
             if (!provider) continue;
             start(*task, *provider, now);
             return true;
@@ -237,7 +248,7 @@ void Scheduler::start(Task& task, Provider& provider, Time now) {
     task.state = Task::State::running;
     task.provider = provider.id;
     task.begun = now;
-    task.tried.push_back(provider.id);
+    if (!provider.elsewhere) task.tried.push_back(provider.id);
     --task.tenant->waiting;
     --waiting_;
     ++task.tenant->running;
@@ -259,6 +270,9 @@ void Scheduler::release(Provider& provider, TaskId task, Time now, bool measure)
 
 void Scheduler::relist(Provider& provider) {
     const auto busy = provider.running.size();
+    if (provider.elsewhere)
+        return list(elsewhere_, &Provider::in_elsewhere, provider,
+                    provider.ready && busy < provider.slots);
     const bool free = provider.ready && busy < provider.slots;
     const bool quick = provider.measured && provider.mean < seconds(config_.prefetch_below);
     const bool ahead = provider.ready && !free && provider.slots > 0 && quick &&
@@ -292,12 +306,33 @@ void Scheduler::joined(ProviderId id, Time now) {
     provider_timers_.emplace(provider.timer, id);
 }
 
+void Scheduler::joined_elsewhere(ProviderId id, Time now) {
+    auto& provider = providers_[id];
+    provider.id = id;
+    provider.elsewhere = true;
+    provider.last_heard = now;
+    provider.timer = Time::max();
+}
+
+bool Scheduler::elsewhere(ProviderId id) const {
+    const auto found = providers_.find(id);
+    return found != providers_.end() && found->second.elsewhere;
+}
+
+std::size_t Scheduler::spare() const {
+    std::size_t sum = 0;
+    for (const auto* provider : free_) sum += provider->slots - provider->running.size();
+    return sum;
+}
+
 void Scheduler::ready(ProviderId id, Time now) {
     const auto found = providers_.find(id);
     if (found == providers_.end() || found->second.ready) return;
     found->second.ready = true;
-    ++ready_count_;
-    total_slots_ += found->second.slots;
+    if (!found->second.elsewhere) {
+        ++ready_count_;
+        total_slots_ += found->second.slots;
+    }
     relist(found->second);
     dispatch(now);
 }
@@ -308,7 +343,7 @@ void Scheduler::slots(ProviderId id, std::uint32_t count, Time now) {
     auto& provider = found->second;
     count = std::min(count, max_slots);
     if (provider.slots == count) return;
-    if (provider.ready) total_slots_ = total_slots_ - provider.slots + count;
+    if (provider.ready && !provider.elsewhere) total_slots_ = total_slots_ - provider.slots + count;
     provider.slots = count;
     relist(provider);
     dispatch(now);
@@ -340,25 +375,32 @@ void Scheduler::left(ProviderId id, Time now) {
 }
 
 void Scheduler::drop(Provider& provider, std::string_view why, Time now) {
-    if (provider.ready) {
+    if (provider.ready && !provider.elsewhere) {
         --ready_count_;
         total_slots_ -= provider.slots;
     }
     list(free_, &Provider::in_free, provider, false);
     list(ahead_, &Provider::in_ahead, provider, false);
+    list(elsewhere_, &Provider::in_elsewhere, provider, false);
     provider_timers_.erase({provider.timer, provider.id});
     const auto id = provider.id;
+    const bool elsewhere = provider.elsewhere;
     const auto running = std::move(provider.running);
     providers_.erase(id);
     for (const auto& [task, cancelled] : running) {
         const auto found = tasks_.find(task);
         if (found == tasks_.end() || found->second.provider != id) continue;
+        if (elsewhere) {
+            put_back(found->second);
+            enqueue(found->second, true);
+            continue;
+        }
         retry(found->second, Code::unavailable, std::string(why), now, true);
     }
 }
 
 void Scheduler::set_timer(Provider& provider, Time when) {
-    if (when == provider.timer) return;
+    if (when == provider.timer || provider.elsewhere) return;
     provider_timers_.erase({provider.timer, provider.id});
     provider.timer = when;
     provider_timers_.emplace(when, provider.id);

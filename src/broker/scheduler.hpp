@@ -72,6 +72,7 @@ public:
         Quota quota = {};
         bool priority = false;
         bool immediate = false;  ///< fail rather than wait
+        bool stays = false;      ///< came from another broker: not passed on again
         std::optional<Time> deadline = {};
         std::vector<std::string> files = {};  ///< refs that its provider needs
     };
@@ -108,6 +109,9 @@ public:
 
     /// A provider is known but gets nothing until it is `ready` and has slots.
     void joined(ProviderId provider, Time now);
+    /// The other brokers, as one provider: gets what no provider of ours has room for, is not
+    /// pinged or counted, and its leaving is no fault of the tasks.
+    void joined_elsewhere(ProviderId provider, Time now);
     void ready(ProviderId provider, Time now);
     void slots(ProviderId provider, std::uint32_t count, Time now);
     void holds(ProviderId provider, std::string_view file, bool held);
@@ -131,6 +135,8 @@ public:
     std::size_t running() const { return tasks_.size() - waiting_; }
     std::size_t providers() const { return ready_count_; }
     std::size_t total_slots() const { return total_slots_; }
+    std::size_t spare() const;                  ///< slots that are free now
+    bool elsewhere(ProviderId provider) const;  ///< whether it is the other brokers
     bool known(TaskId task) const { return tasks_.contains(task); }
     std::uint64_t retries() const { return retries_; }
 
@@ -140,7 +146,7 @@ private:
     struct Task {
         TaskId id;
         Tenant* tenant;
-        bool priority = false, immediate = false;
+        bool priority = false, immediate = false, stays = false;
         Time deadline;
         std::vector<std::uint64_t> files;  // hashes of refs
         enum class State { queued, paused, running } state = State::queued;
@@ -160,7 +166,7 @@ private:
     };
     struct Provider {
         ProviderId id = 0;
-        bool ready = false;
+        bool ready = false, elsewhere = false;
         std::uint32_t slots = 0;
         std::unordered_map<TaskId, Time> running;  // with those cancelled: when that was
         double mean = 0;                           // seconds a task, moving
@@ -168,7 +174,7 @@ private:
         std::unordered_set<std::uint64_t> files;
         bool pinged = false;
         Time last_heard{}, timer{};
-        std::size_t in_free = none, in_ahead = none;
+        std::size_t in_free = none, in_ahead = none, in_elsewhere = none;
     };
     static constexpr std::size_t none = ~std::size_t{0};
 
@@ -183,6 +189,7 @@ private:
     void relist(Provider& provider);
     void list(std::vector<Provider*>& where, std::size_t Provider::* place, Provider& provider,
               bool wanted);
+    void put_back(Task& task);
     void retry(Task& task, connect::Code code, std::string text, Time now, bool lost);
     void fail_task(Task& task, connect::Code code, std::string text);
     void forget(Task& task);
@@ -199,7 +206,7 @@ private:
     std::unordered_map<std::string, Tenant> tenants_;
     std::deque<Tenant*> ring_;  // tenants with something queued, in turn
     std::unordered_map<ProviderId, Provider> providers_;
-    std::vector<Provider*> free_, ahead_;
+    std::vector<Provider*> free_, ahead_, elsewhere_;
     std::set<std::pair<Time, TaskId>> task_timers_;
     std::set<std::pair<Time, ProviderId>> provider_timers_;
     std::deque<Event> events_;

@@ -298,6 +298,55 @@ TEST(Scheduler, AShortTaskIsSentOneAheadAndALongOneIsNot) {
     EXPECT_EQ(desk.where(4), 0u);
 }
 
+TEST(Scheduler, OtherBrokersGetWhatNoProviderHasRoomFor) {
+    Desk desk;
+    desk.scheduler.joined_elsewhere(99, start);
+    desk.scheduler.ready(99, start);
+    desk.scheduler.slots(99, 2, start);
+    desk.provider(1, 1);
+    EXPECT_EQ(desk.scheduler.providers(), 1u);
+    EXPECT_EQ(desk.scheduler.total_slots(), 1u);
+    EXPECT_EQ(desk.scheduler.spare(), 1u);
+    for (TaskId id = 1; id <= 4; ++id) ASSERT_TRUE(desk.submit(id));
+    ASSERT_TRUE(desk.submit(5, "b", {.stays = true}));
+    EXPECT_EQ(desk.where(1), 1u);
+    EXPECT_EQ(desk.where(2), 99u);
+    EXPECT_EQ(desk.where(3), 99u);
+    EXPECT_EQ(desk.where(4), 0u);
+    EXPECT_EQ(desk.where(5), 0u);
+    // What came from another broker is not passed on, whoever is free.
+    ASSERT_TRUE(desk.done(2));
+    EXPECT_EQ(desk.where(4), 99u);
+    ASSERT_TRUE(desk.done(3));
+    EXPECT_EQ(desk.where(5), 0u);
+    ASSERT_TRUE(desk.done(1));
+    EXPECT_EQ(desk.where(5), 1u);
+}
+
+TEST(Scheduler, WhenTheOtherBrokersGoTheirTasksWaitAgainHoweverOften) {
+    Desk desk;
+    ASSERT_TRUE(desk.submit(1));
+    for (int i = 0; i < 20; ++i) {
+        desk.scheduler.joined_elsewhere(99, start);
+        desk.scheduler.ready(99, start);
+        desk.scheduler.slots(99, 1, start);
+        desk.drain();
+        ASSERT_EQ(desk.sent.size(), std::size_t(2 * i + 1));
+        desk.failed(1, 99, start);  // it came back undone, and goes there again at once
+        ASSERT_EQ(desk.sent.size(), std::size_t(2 * i + 2));
+        desk.scheduler.left(99, start);
+        desk.drain();
+    }
+    EXPECT_EQ(desk.scheduler.waiting(), 1u);
+    EXPECT_TRUE(desk.failures.empty());
+    // Nobody pings them, or evicts them for their silence.
+    desk.scheduler.joined_elsewhere(99, start);
+    desk.scheduler.tick(start + 1h);
+    desk.drain();
+    EXPECT_TRUE(desk.pinged.empty());
+    EXPECT_TRUE(desk.evicted.empty());
+}
+
 TEST(Scheduler, NothingIsLeftWhenEverybodyHasGone) {
     Desk desk;
     desk.provider(1, 2);

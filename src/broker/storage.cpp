@@ -95,11 +95,12 @@ std::string Storage::path(std::string_view ref) const {
     return fmt::format("{}/blob/{}", directory_, ref);
 }
 
-Storage::Entry& Storage::add(File file) {
-    bytes_ += file.size;
+Storage::Entry& Storage::add(File file, bool here) {
+    if (here) bytes_ += file.size;
     const auto ref = file.ref;
     auto& entry = entries_[ref];
     entry.file = std::move(file);
+    entry.here = here;
     entry.used = order_.insert(order_.end(), ref);
     return entry;
 }
@@ -125,13 +126,19 @@ Result<> Storage::make_room(std::size_t wanted) {
         const auto found = entries_.find(*at);
         ++at;
         auto& entry = found->second;
-        if (entry.named) continue;
-        LOG_NOTICE(about, "storage is full: {} goes, nothing names it", entry.file.ref);
+        if (!entry.here || (entry.named && !entry.shared)) continue;
+        LOG_NOTICE(about, "storage is full: {} goes, {}", entry.file.ref,
+                   entry.shared ? "others have it" : "nothing names it");
         if (!directory_.empty()) {
             if (auto gone = io::remove_file(path(entry.file.ref)); !gone) return gone;
             if (entry.content) cached_ -= entry.file.size;
         }
         bytes_ -= entry.file.size;
+        if (entry.shared) {
+            entry.here = false;
+            entry.content.reset();
+            continue;
+        }
         order_.erase(entry.used);
         entries_.erase(found);
     }
@@ -151,14 +158,21 @@ Result<Storage::File> Storage::put(std::string bytes, std::string_view media,
         return fail_with(not_yours, "'{}' is somebody else's alias", alias);
     auto ref = ref_of(bytes);
     auto found = entries_.find(ref);
-    if (found == entries_.end()) {
-        if (auto room = make_room(bytes.size()); !room) return std::unexpected(room.error());
+    if (found == entries_.end() || !found->second.here) {
+        const auto size = bytes.size();
+        if (auto room = make_room(size); !room) return std::unexpected(room.error());
         if (!directory_.empty())
             if (auto written = io::replace_file(path(ref), bytes); !written)
                 return std::unexpected(written.error());
-        auto& entry = add({ref, std::string(media), bytes.size()});
-        cache(entry, std::make_shared<const std::string>(std::move(bytes)));
         found = entries_.find(ref);
+        if (found == entries_.end()) {
+            add({ref, std::string(media), size});
+            found = entries_.find(ref);
+        } else {
+            found->second.here = true;
+            bytes_ += size;
+        }
+        cache(found->second, std::make_shared<const std::string>(std::move(bytes)));
     }
     touch(found->second);
     if (auto named = name(alias, ref, owner); !named) return std::unexpected(named.error());
@@ -207,6 +221,7 @@ Result<std::shared_ptr<const std::string>> Storage::read(std::string_view ref) {
     auto& entry = found->second;
     touch(entry);
     if (entry.content) return entry.content;
+    if (!entry.here) return fail_with(not_here, "{} is not here yet", ref);
     auto content = io::read_file(path(ref), limits_.file + 1);
     if (!content) return std::unexpected(content.error());
     if (ref_of(*content) != ref)
@@ -216,11 +231,52 @@ Result<std::shared_ptr<const std::string>> Storage::read(std::string_view ref) {
     return shared;
 }
 
+void Storage::learn(File file) {
+    if (!is_ref(file.ref)) return;
+    if (const auto found = entries_.find(file.ref); found != entries_.end()) {
+        found->second.shared = true;
+        return;
+    }
+    if (entries_.size() >= max_files) return;
+    add(std::move(file), false).shared = true;
+}
+
+void Storage::learn_alias(std::string_view alias, std::string_view ref, std::string_view owner) {
+    if (alias.empty() || alias.size() > max_alias || !entries_.contains(ref)) return;
+    if (auto named = name(alias, ref, owner); !named)
+        LOG_WARNING(about, "alias '{}' of another broker: {}", alias, named.error().text());
+}
+
+Result<> Storage::hold(std::string_view ref, std::string bytes) {
+    const auto found = entries_.find(ref);
+    if (found == entries_.end()) return fail("{} is not known", ref);
+    if (ref_of(bytes) != ref) return fail("what was stored as {} is something else", ref);
+    const auto media = found->second.file.media;
+    const auto stored = put(std::move(bytes), media, "", "");
+    return stored ? Result<>{} : std::unexpected(stored.error());
+}
+
+void Storage::shared(std::string_view ref) {
+    if (const auto found = entries_.find(ref); found != entries_.end()) found->second.shared = true;
+}
+
+bool Storage::here(std::string_view ref) const {
+    const auto found = entries_.find(ref);
+    return found != entries_.end() && found->second.here;
+}
+
+std::vector<Storage::File> Storage::contents() const {
+    std::vector<File> list;
+    for (const auto& [ref, entry] : entries_)
+        if (entry.here) list.push_back(entry.file);
+    return list;
+}
+
 std::vector<Storage::Named> Storage::aliases() const {
     std::vector<Named> list;
     for (const auto& [alias, held] : aliases_)
         if (const auto found = entries_.find(held.ref); found != entries_.end())
-            list.push_back({alias, found->second.file});
+            list.push_back({alias, found->second.file, held.owner});
     std::ranges::sort(list, {}, &Named::alias);
     return list;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -36,6 +37,22 @@ public:
         std::string media;
         std::size_t size = 0;
     };
+    /// The same files at other brokers.
+    class Others {
+    public:
+        using Then = std::move_only_function<void(Result<>)>;
+        virtual ~Others() = default;
+        /// A file that was just stored here. That they cannot be told now is no error: they will
+        /// be.
+        virtual void share(const File& file, std::string_view alias, std::string_view owner,
+                           Then then) = 0;
+        /// Sees to it that the content is in the storage.
+        virtual void fetch(const std::string& ref, Then then) = 0;
+        /// Learns of a name that was not heard of here, if they have it.
+        virtual void find(const std::string& ref_or_alias, std::function<void()> then) = 0;
+    };
+    void set_others(Others* others) { others_ = others; }
+    Others* others() const { return others_; }  ///< nullptr when there are none
 
     /// ":memory:", "memory://", "dirfs://DIR" or a directory.
     static Result<std::unique_ptr<Storage>> open(std::string_view where, Limits limits);
@@ -50,14 +67,28 @@ public:
     /// Shared with answers under way, so that nothing is copied.
     Result<std::shared_ptr<const std::string>> read(std::string_view ref);
 
+    /// A file that other brokers share, whose content is not here until `hold`; `read` fails with
+    /// `not_here` before that.
+    void learn(File file);
+    void learn_alias(std::string_view alias, std::string_view ref, std::string_view owner);
+    /// Content of a file that was learned; what does not match its digest is refused.
+    Result<> hold(std::string_view ref, std::string bytes);
+    /// Others have it as well: when room runs short its content goes, not the file.
+    void shared(std::string_view ref);
+    bool here(std::string_view ref) const;
+
     struct Named {
         std::string alias;
         File file;
+        std::string owner = {};
     };
     std::vector<Named> aliases() const;  ///< by name
     std::size_t files() const { return entries_.size(); }
     std::size_t bytes() const { return bytes_; }
 
+    std::vector<File> contents() const;  ///< of all files that are here
+
+    static constexpr int not_here = 302;
     static constexpr int not_yours = 403;
     static constexpr int too_large = 413;
 
@@ -65,8 +96,9 @@ private:
     struct Entry {
         File file;
         std::shared_ptr<const std::string> content;  // in memory, or cached
-        std::size_t named = 0;                       // aliases that point here
-        std::list<std::string>::iterator used;       // in order_
+        bool here = true, shared = false;
+        std::size_t named = 0;                  // aliases that point here
+        std::list<std::string>::iterator used;  // in order_
     };
     struct Alias {
         std::string ref;
@@ -77,7 +109,7 @@ private:
 
     explicit Storage(Limits limits) : limits_(limits) {}
     Result<> load(const std::string& directory);
-    Entry& add(File file);
+    Entry& add(File file, bool here = true);
     void touch(Entry& entry);
     void cache(Entry& entry, std::shared_ptr<const std::string> content);
     Result<> make_room(std::size_t wanted);
@@ -85,6 +117,7 @@ private:
     std::string path(std::string_view ref) const;
 
     Limits limits_;
+    Others* others_ = nullptr;
     std::string directory_;  // empty: memory
     std::optional<io::Database> index_;
     Map<Entry> entries_;

@@ -2,6 +2,7 @@
 #include "broker/broker.hpp"
 #include "broker/byte_range.hpp"
 #include "broker/upload.hpp"
+#include "io/completion.hpp"
 
 namespace strowger::broker {
 
@@ -18,24 +19,41 @@ HttpResponse stored(const Storage::File& file) {
     return response;
 }
 
-HttpResponse upload(Storage& storage, const HttpRequest& request, const Who& who) {
+strowger::Task<HttpResponse> upload(Storage& storage, HttpRequest request, Who who) {
     const auto media = sniff(request.body);
-    if (!media) return HttpResponse::text(415, "unsupported filetype\n");
-    const auto file = storage.put(request.body, *media, request.parameter("name"), owner_of(who));
-    if (file) return stored(*file);
+    if (!media) co_return HttpResponse::text(415, "unsupported filetype\n");
+    const auto alias = request.parameter("name");
+    const io::Completion<Result<Storage::File>> done;
+    store_and_share(storage, std::move(request.body), *media, alias, owner_of(who),
+                    [done](Result<Storage::File> file) { done.resolve(std::move(file)); });
+    const auto file = co_await done;
+    if (file) co_return stored(*file);
     const int code = file.error().code();
     const bool ours = code == Storage::too_large || code == Storage::not_yours;
-    return HttpResponse::text(ours ? code : 422, file.error().text() + "\n");
+    co_return HttpResponse::text(ours ? code : 422, file.error().text() + "\n");
 }
 
-HttpResponse download(Storage& storage, const HttpRequest& request) {
+strowger::Task<HttpResponse> download(Storage& storage, HttpRequest request) {
     if (request.method != "GET" && request.method != "HEAD")
-        return HttpResponse::text(404, "not found\n");
-    const auto name = std::string_view(request.path).substr(storage_prefix.size());
-    const auto file = storage.find(name);
-    if (!file) return HttpResponse::text(404, "file not found\n");
+        co_return HttpResponse::text(404, "not found\n");
+    const auto name = request.path.substr(storage_prefix.size());
+    auto* others = storage.others();
+    auto file = storage.find(name);
+    if (!file && others) {
+        const io::Completion<bool> asked;
+        others->find(name, [asked] { asked.resolve(true); });
+        co_await asked;
+        file = storage.find(name);
+    }
+    if (!file) co_return HttpResponse::text(404, "file not found\n");
+    if (others && !storage.here(file->ref)) {
+        const io::Completion<Result<>> done;
+        others->fetch(file->ref, [done](Result<> fetched) { done.resolve(std::move(fetched)); });
+        const auto fetched = co_await done;
+        if (!fetched) co_return HttpResponse::text(503, fetched.error().text() + "\n");
+    }
     const auto content = storage.read(file->ref);
-    if (!content) return HttpResponse::text(500, content.error().text() + "\n");
+    if (!content) co_return HttpResponse::text(500, content.error().text() + "\n");
     auto response = part_of(**content, request.headers.get("Range"));
     response.headers.add("Content-Type", file->media);
     response.headers.add("X-Wasimoff-Ref", file->ref);
@@ -43,7 +61,7 @@ HttpResponse download(Storage& storage, const HttpRequest& request) {
     response.headers.add("Access-Control-Expose-Headers", "X-Wasimoff-Ref");
     // Pages that isolate themselves take files of another origin only with this.
     response.headers.add("Cross-Origin-Resource-Policy", "cross-origin");
-    return response;
+    co_return response;
 }
 
 }  // namespace
@@ -54,13 +72,13 @@ void Broker::add_storage_routes() {
         [this](HttpRequest request) -> strowger::Task<HttpResponse> {
             const auto who = access_.check(request, Role::upload);
             if (!who) co_return denied(who.error());
-            co_return upload(*storage_, request, *who);
+            co_return co_await upload(*storage_, std::move(request), *who);
         },
         options_.max_file);
     // Contents are named by their digest, which only those know who have seen it; aliases are not
     // secret. Providers fetch from here without a token, as pages of other makers do.
-    server_->route_now("*", "/api/storage/*",
-                       [this](const HttpRequest& request) { return download(*storage_, request); });
+    server_->route("*", "/api/storage/*",
+                   [this](HttpRequest request) { return download(*storage_, std::move(request)); });
 }
 
 }  // namespace strowger::broker

@@ -73,8 +73,6 @@ public:
     struct Carried {
         std::uint64_t packets = 0, bytes = 0, errors = 0;
         WebrtcTotals webrtc;
-        std::size_t transcoded =
-            0;  ///< media sections whose sound reaches somebody in another form
         /// Paths that are up, by StreamFigures::Ice and ::Dtls.
         std::array<std::size_t, ice_states.size()> ice{};
         std::array<std::size_t, dtls_states.size()> dtls{};

@@ -161,6 +161,8 @@ LIMITS = [
     ("broker.md", "words in", "broker/shell_words.hpp max_words"),
     ("broker.md", "requests of one client WebSocket", "broker/client_link.hpp max_running"),
     ("broker.md", "tokens", "broker/access.hpp max_tokens"),
+    ("broker.md", "tasks taken from Redis", "broker/cluster.hpp max_claimed", "broker/cluster.hpp max_claimed_bytes"),
+    ("broker.md", "results kept until Redis", "broker/cluster.hpp max_unsent"),
     ("broker.md", "events of one trace", "broker/trace.hpp max_trace_events"),
 ]
 
