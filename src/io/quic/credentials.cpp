@@ -28,8 +28,8 @@ Result<std::shared_ptr<const Credentials>> Credentials::from_pem(std::string_vie
         gnutls_priority_init(&impl->priority, priorities, nullptr) != 0)
         return fail("GnuTLS cannot be set up");
     const auto chain = datum(certificate), secret = datum(key);
-    const int done = gnutls_certificate_set_x509_key_mem(impl->native, &chain, &secret,
-                                                         GNUTLS_X509_FMT_PEM);
+    const int done =
+        gnutls_certificate_set_x509_key_mem(impl->native, &chain, &secret, GNUTLS_X509_FMT_PEM);
     if (done < 0) return fail("certificate and key: {}", gnutls_strerror(done));
     return std::shared_ptr<const Credentials>(new Credentials(std::move(impl)));
 }
