@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("chromium"), reason="chromium i
 def site(folder):
     """The folder that holds the old page."""
     pages = pathlib.Path(folder) / "site"
-    pages.mkdir(exist_ok=True)
+    pages.mkdir(parents=True, exist_ok=True)
     shutil.copy(here / "starless_page.html", pages / "index.html")
     shutil.copy(peers() / "node_modules/@msgpack/msgpack/dist.umd/msgpack.min.js", pages / "msgpack.js")
     return pages
