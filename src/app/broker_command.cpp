@@ -84,6 +84,18 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
     add("--max-shared", megabytes_shared_, "MAX_SHARED", "MiB of all files in Redis");
     add("--max-providers", o.max_providers, "MAX_PROVIDERS", "providers at once");
     add("--max-clients", o.max_clients, "MAX_CLIENTS", "client WebSockets at once");
+    add("--quic-listen", o.quic_listen, "QUIC_LISTEN",
+        "HOST:PORT for WebTransport, or none; without it localhost:4443 if that is free");
+    add("--quic-cert", o.quic_certificate, "QUIC_CERT",
+        "its certificate, PEM; HUP reads it again; without it one is made");
+    add("--quic-key", o.quic_key, "QUIC_KEY", "its key, PEM");
+    command_->add_flag("--https", o.https, "the same pair on the HTTP port")
+        ->envname("WASIMOFF_HTTPS");
+    add("--transport-url", o.transport_url, "TRANSPORT_URL",
+        "URL that providers are told; https://localhost:PORT/transport");
+    add("--quic-lifetime", quic_lifetime_, "QUIC_LIFETIME",
+        "seconds that a certificate made here is valid")
+        ->check(CLI::Range(1.0, 1209600.0));
     log_.add_to(*command_);
 }
 
@@ -101,6 +113,7 @@ int BrokerCommand::run() {
     options_.scheduler.ping_interval =
         std::min(options_.scheduler.ping_interval, options_.scheduler.ping_timeout / 2);
     options_.scheduler.longest_task = seconds_of(longest_task_);
+    options_.quic_lifetime = seconds_of(quic_lifetime_);
     for (const auto& text : proxies_) {
         auto range = Cidr::parse(text);
         if (!range) {

@@ -27,7 +27,7 @@ private:
     broker::Options options_;
     std::vector<std::string> origins_, proxies_{"127.0.0.0/8", "::1"};
     LogOptions log_;
-    double ping_timeout_ = 15, longest_task_ = 24 * 3600;
+    double ping_timeout_ = 15, longest_task_ = 24 * 3600, quic_lifetime_ = 14 * 24 * 3600;
     std::size_t megabytes_a_file_ = 64, megabytes_stored_ = 4096, megabytes_in_memory_ = 512,
                 megabytes_shared_ = 1024;
 };

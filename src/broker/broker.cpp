@@ -10,8 +10,11 @@ namespace {
 constexpr log::About about{"broker"};
 constexpr int close_protocol_error = 1002;  // RFC 6455 section 7.4.1
 constexpr int close_try_later = 1013;
+
+}  // namespace
+
 // What an envelope adds to the largest file that it may carry, in base64 at worst.
-constexpr std::size_t message_limit(std::size_t file) { return file / 3 * 4 + (1 << 20); }
+std::size_t message_limit(std::size_t file) { return file / 3 * 4 + (1 << 20); }
 
 Result<std::vector<SocketAddress>> addresses_of(std::string_view listen) {
     const auto colon = listen.rfind(':');
@@ -28,6 +31,8 @@ Result<std::vector<SocketAddress>> addresses_of(std::string_view listen) {
     if (!ip) return fail("'{}' is neither an address nor localhost", host);
     return std::vector<SocketAddress>{{*ip, *port}};
 }
+
+namespace {
 
 std::optional<wasimoff::Codec> codec_of(const io::WebSocket& socket) {
     if (socket.subprotocol() == wasimoff::protobuf_subprotocol) return wasimoff::Codec::protobuf;
@@ -68,6 +73,7 @@ Result<std::unique_ptr<Broker>> Broker::start(io::Loop& loop, Options options) {
     if (redis) broker->share(std::move(*redis));
     broker->add_routes();
     if (auto listening = broker->listen(); !listening) return std::unexpected(listening.error());
+    if (auto opened = broker->open_door(); !opened) return std::unexpected(opened.error());
     return broker;
 }
 
@@ -84,6 +90,9 @@ Broker::~Broker() {
     server_.reset();
     clients_.clear();
     providers_.clear();
+    starless_.clear();
+    refused_.clear();
+    door_.reset();
 }
 
 void Broker::share(io::Redis::Endpoint endpoint) {
@@ -101,6 +110,12 @@ void Broker::leave(std::function<void()> then) {
 }
 
 Result<> Broker::listen() {
+    if (options_.https && options_.certificate.empty()) {
+        if (options_.quic_certificate.empty())
+            return fail("--https needs --quic-cert and --quic-key");
+        options_.certificate = options_.quic_certificate;
+        options_.key = options_.quic_key;
+    }
     if (options_.certificate.empty() != options_.key.empty())
         return fail("a certificate needs its key, and a key its certificate");
     if (!options_.certificate.empty()) {
@@ -146,6 +161,9 @@ void Broker::reload() {
         else
             LOG_NOTICE(about, "certificate and key were read again");
     }
+    if (door_)
+        if (auto done = door_->reload(); !done)
+            LOG_ERROR(about, "WebTransport's certificate stays as it was: {}", done.error().text());
     auto access = Access::load(options_);
     if (!access)
         LOG_ERROR(about, "tokens stay as they were: {}", access.error().text());
@@ -159,6 +177,7 @@ void Broker::add_routes() {
     add_run_route();
     add_storage_routes();
     add_task_routes();
+    add_starless_routes();
     add_sockets();
 }
 

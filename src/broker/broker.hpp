@@ -11,11 +11,19 @@
 #include "broker/options.hpp"
 #include "broker/provider_link.hpp"
 #include "broker/shared_files.hpp"
+#include "broker/starless_link.hpp"
+#include "broker/starless_names.hpp"
 #include "broker/storage.hpp"
+#include "broker/transport_door.hpp"
 #include "io/dns.hpp"
 #include "io/http_server.hpp"
 
 namespace strowger::broker {
+
+/// What HOST:PORT stands for: an address, both of localhost's, or with an empty HOST all.
+Result<std::vector<SocketAddress>> addresses_of(std::string_view listen);
+/// Of the messages on a provider's connection, for files of that many bytes.
+std::size_t message_limit(std::size_t file);
 
 /// The service: one HTTP port for clients that submit WebAssembly tasks and providers that run
 /// them, in both generations of the protocol.
@@ -39,9 +47,19 @@ private:
     void add_run_route();
     void add_storage_routes();
     void add_task_routes();
+    void add_starless_routes();
     void add_sockets();
     Result<> listen();
     void share(io::Redis::Endpoint endpoint);
+    Result<> open_door();
+    unsigned admit_session(const io::HttpRequest& request) const;
+    void session_entered(std::unique_ptr<TransportSession> session);
+    void publish_transport_metrics();
+
+    std::string transport_url(const io::HttpRequest& request) const;
+    io::HttpResponse starless_config(const io::HttpRequest& request) const;
+    Task<io::HttpResponse> starless_upload(io::HttpRequest request);
+    Task<io::HttpResponse> starless_run(io::HttpRequest request);
 
     std::optional<io::HttpResponse> admit_provider(const io::HttpRequest& request) const;
     void provider_connected(std::unique_ptr<io::WebSocket> socket);
@@ -58,7 +76,10 @@ private:
     io::Timer leaving_;
     std::shared_ptr<io::TlsContext> tls_;  // shared with the connections that use it
     std::vector<SocketAddress> addresses_;
+    std::unique_ptr<TransportDoor> door_;  // before the links, which have sessions of it
     std::unordered_map<std::uint64_t, std::unique_ptr<ProviderLink>> providers_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<StarlessLink>> starless_;
+    StarlessNames starless_names_;
     std::unordered_map<std::uint64_t, std::unique_ptr<ClientLink>> clients_;
     std::unordered_map<std::uint64_t, std::unique_ptr<io::WebSocket>> refused_;  // while they close
     std::unique_ptr<io::HttpServer> server_;  // last: its handlers use all of the above

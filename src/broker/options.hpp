@@ -21,6 +21,13 @@ struct Options {
     bool open = false;   ///< without tokens, serve others than this machine too
     bool metrics = false;
 
+    /// HOST:PORT for WebTransport; "none": without it. Empty: localhost:4443, if that is free.
+    std::string quic_listen;
+    std::string quic_certificate, quic_key;  ///< PEM; empty: made here, and known by their hash
+    bool https = false;                      ///< the same pair on the HTTP port
+    std::string transport_url;  ///< that providers are told; empty: localhost and the port
+    Duration quic_lifetime = std::chrono::days{14};  ///< of certificates made here
+
     Scheduler::Config scheduler;
     std::size_t max_file = 64 << 20;        ///< one stored file, and so one message and one body
     std::size_t max_stored = 4ULL << 30;    ///< all stored files on disk

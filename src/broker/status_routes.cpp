@@ -27,6 +27,7 @@ void Broker::add_status_routes() {
     if (options_.metrics)
         server_->route_now("GET", "/metrics", [this](const HttpRequest&) {
             jobs_.publish_metrics();
+            publish_transport_metrics();
             return HttpResponse::of(200, std::string(metrics::content_type),
                                     metrics::Registry::global().text());
         });

@@ -73,7 +73,8 @@ def test_every_variable_of_the_broker_is_in_its_page():
 
 def test_the_brokers_metrics_are_those_of_its_page():
     told = set(re.findall(r"wasimoff_\w+", section(page("broker.md"), "Metrics")))
-    assert told == set(re.findall(r'"(wasimoff_\w+)"', (root / "src" / "broker" / "jobs.cpp").read_text()))
+    sources = "".join(path.read_text() for path in (root / "src" / "broker").glob("*.cpp"))
+    assert told == set(re.findall(r'"(wasimoff_\w+)"', sources))
 
 
 def test_every_command_is_in_its_page(exchange):

@@ -164,6 +164,16 @@ LIMITS = [
     ("broker.md", "tasks taken from Redis", "broker/cluster.hpp max_claimed", "broker/cluster.hpp max_claimed_bytes"),
     ("broker.md", "results kept until Redis", "broker/cluster.hpp max_unsent"),
     ("broker.md", "events of one trace", "broker/trace.hpp max_trace_events"),
+    ("broker.md", "tasks in one run configuration", "broker/starless_routes.cpp max_execs", "broker/starless_routes.cpp max_words"),
+    ("broker.md", "files in `loadfs`", "broker/starless_routes.cpp max_load_files", "broker/starless_link.cpp max_unpacked"),
+    ("broker.md", "names that `persist=no` made", "broker/starless_names.hpp max_names"),
+    ("broker.md", "WebTransport sessions of one", "wire/webtransport/connection.hpp max_sessions"),
+    ("broker.md", "QUIC connections", "io/quic/server.hpp max_per_address", "io/quic/server.hpp handshakes_a_second"),
+    ("broker.md", "bytes that wait for one WebTransport", "io/quic/server.hpp max_queued"),
+    ("broker.md", "header of a WebTransport request", "wire/webtransport/fields.hpp max_fields", "wire/webtransport/fields.hpp max_bytes"),
+    ("broker.md", "a capsule", "wire/webtransport/capsules.hpp max_skipped", "wire/webtransport/capsules.hpp max_reason"),
+    ("broker.md", "what a page of the older generation", "broker/starless_link.hpp max_control"),
+    ("broker.md", "nesting, items", "wire/starless/msgpack.hpp max_depth", "wire/starless/msgpack.hpp max_items"),
 ]
 
 UNITS = {"": 1, "bytes": 1, "KiB": 1024, "MiB": 1 << 20, "kHz": 1000, "ms": 0.001, "s": 1, "hour": 3600, "hours": 3600}

@@ -14,11 +14,13 @@ LIMIT = 60
 
 
 class Chromium:
-    """One browser with one page. `mdns`: hides addresses behind .local names, as it does by default; `more`: flags."""
+    """One browser with one page. `mdns`: hides addresses behind .local names, as it does by default; `quic`: WebTransport
+    works; `more`: flags."""
 
-    def __init__(self, mdns=False, prefix=(), more=()):
+    def __init__(self, mdns=False, prefix=(), quic=False, more=()):
         self.folder = tempfile.mkdtemp(prefix="strowger-chromium-")
         flags = FLAGS + list(more) + ([] if mdns else ["--disable-features=WebRtcHideLocalIpsWithMdns"])
+        flags = [flag for flag in flags if not quic or flag != "--disable-quic"]
         to_read, self.to_write = os.pipe()
         self.from_read, from_write = os.pipe()
         command = [*prefix, "bash", "-c", f'exec chromium "$@" 3<&{to_read} 4>&{from_write}', "bash",  # dash knows no descriptors above 9

@@ -1,12 +1,29 @@
 // The provider as a page: options from the fragment, a view of what it does.
 import type { Thread } from "./pool";
 import { Provider, type Socket } from "./provider";
+import { type Choice, connectAny } from "./web_transport";
 
 const options = new URLSearchParams(location.hash.slice(1));
 const yes = (value: string | null) => value !== null && /^(true|t|yes|y|1|on|)$/i.test(value);
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 
+// `transport` is the broker's page or WebSocket, or that of its WebTransport, or says which of the two to use.
+const transport = options.get("transport") ?? "";
+const isMode = transport === "webtransport" || transport === "websocket";
+const isSession = /^https:\/\/[^/]+\/(transport|api\/provider\/webtransport)([?#]|$)/.test(transport);
+const broker = !isMode && !isSession && transport.replace(/^ws/, "http").replace(/\/api\/provider\/ws.*$/, "") || location.origin;
+const choice: Choice = {
+    mode: isSession ? "webtransport" : isMode ? transport as Choice["mode"] : "any",
+    config: options.get("config") ?? broker + "/api/broker/v1/config",
+    url: isSession ? transport : undefined,
+    hashes: options.get("certhash")?.split(",").filter((hash) => hash !== ""),
+};
+
 function connect(url: string, subprotocol: string): Socket {
+    return connectAny(choice, url, () => connectWebSocket(url, subprotocol), log);
+}
+
+function connectWebSocket(url: string, subprotocol: string): Socket {
     const socket = new WebSocket(url, subprotocol);
     socket.binaryType = "arraybuffer";
     return {
@@ -51,8 +68,7 @@ const cores = navigator.hardwareConcurrency || 2;
 const wanted = options.get("workers");
 const workers = wanted === null || wanted === "max" ? cores : Math.max(1, Math.min(64, Number(wanted) || 1));
 const provider = new Provider({
-    broker: options.get("transport")?.replace(/^ws/, "http").replace(/\/api\/provider\/ws.*$/, "") || location.origin,
-    name: ownName(), workers, token: options.get("token") ?? undefined,
+    broker, name: ownName(), workers, token: options.get("token") ?? undefined,
 }, { connect, startThread, log });
 
 // Once a second, so that drawing costs nothing beside the tasks.
