@@ -8,10 +8,12 @@
 #include "broker/client_link.hpp"
 #include "broker/cluster.hpp"
 #include "broker/jobs.hpp"
+#include "broker/kept_submissions.hpp"
 #include "broker/options.hpp"
 #include "broker/provider_link.hpp"
 #include "broker/shared_files.hpp"
 #include "broker/storage.hpp"
+#include "broker/task_events.hpp"
 #include "io/dns.hpp"
 #include "io/http_server.hpp"
 
@@ -41,9 +43,10 @@ private:
     void add_task_routes();
     void add_sockets();
     Result<> listen();
-    void share(io::Redis::Endpoint endpoint);
+    void keep_submissions(std::optional<io::Redis::Endpoint> redis);
 
     std::optional<io::HttpResponse> admit_provider(const io::HttpRequest& request) const;
+    void task_events(const io::HttpRequest& request, std::unique_ptr<io::Stream> stream);
     void provider_connected(std::unique_ptr<io::WebSocket> socket);
     void client_connected(std::unique_ptr<io::WebSocket> socket);
 
@@ -55,7 +58,10 @@ private:
     std::unique_ptr<SharedStore> store_;  // with the next two: none when there is no Redis
     std::unique_ptr<SharedFiles> shared_files_;
     std::unique_ptr<Cluster> cluster_;
+    std::unique_ptr<KeptSubmissions> kept_;  // when there is no cluster
+    Submissions* submissions_ = nullptr;     // either of the two
     io::Timer leaving_;
+    TaskEvents events_;
     std::shared_ptr<io::TlsContext> tls_;  // shared with the connections that use it
     std::vector<SocketAddress> addresses_;
     std::unordered_map<std::uint64_t, std::unique_ptr<ProviderLink>> providers_;

@@ -163,6 +163,11 @@ LIMITS = [
     ("broker.md", "tokens", "broker/access.hpp max_tokens"),
     ("broker.md", "tasks taken from Redis", "broker/cluster.hpp max_claimed", "broker/cluster.hpp max_claimed_bytes"),
     ("broker.md", "results kept until Redis", "broker/cluster.hpp max_unsent"),
+    ("broker.md", "tasks of one batch", "broker/batch.hpp max_batch"),
+    ("broker.md", "results of submitted tasks", "broker/submissions.hpp max_results", "broker/submissions.hpp max_result_bytes", "broker/submissions.hpp results_kept"),
+    ("broker.md", "results of deterministic tasks", "broker/result_cache.hpp max_entries"),
+    ("broker.md", "streams of events", "broker/task_events.hpp max_streams"),
+    ("broker.md", "programs whose mean time", "broker/scheduler.hpp max_programs"),
     ("broker.md", "events of one trace", "broker/trace.hpp max_trace_events"),
 ]
 
