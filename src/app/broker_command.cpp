@@ -16,6 +16,7 @@ namespace strowger::app {
 
 namespace {
 
+constexpr log::About about{"broker"};
 constexpr std::string_view variable_prefix = "WASIMOFF_";
 constexpr std::size_t longest_environment_file = 64 << 10;
 
@@ -69,6 +70,9 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
         ->check(CLI::Range(1, 100));
     add("--prefetch", o.scheduler.prefetch, "PREFETCH", "short tasks sent ahead to a busy provider")
         ->check(CLI::Range(0, 16));
+    add("--second-copy", o.scheduler.second_copy, "SECOND_COPY",
+        "a task late by this factor is begun a second time elsewhere; 0: never")
+        ->check(CLI::Range(0.0, 1000.0));
     add("--ping-timeout", ping_timeout_, "PING_TIMEOUT",
         "seconds of silence after which a provider is dropped")
         ->check(CLI::Range(1.0, 3600.0));
@@ -79,6 +83,8 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
         ->check(CLI::Range(1, 1024));
     add("--max-stored", megabytes_stored_, "MAX_STORED", "MiB of all files in a directory");
     add("--max-memory", megabytes_in_memory_, "MAX_MEMORY", "MiB of all files in memory");
+    add("--max-kept-results", megabytes_cached_, "MAX_KEPT_RESULTS",
+        "MiB of results of deterministic tasks");
     add("--redis", o.redis, "REDIS",
         "redis://HOST:PORT that several brokers share queue, files and results by");
     add("--max-shared", megabytes_shared_, "MAX_SHARED", "MiB of all files in Redis");
@@ -99,6 +105,16 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
     log_.add_to(*command_);
 }
 
+// What Wasimoff reads and this broker has no use for: said once, so that nobody waits for it.
+void BrokerCommand::name_unused() {
+    std::string set;
+    for (const auto* name : {"WASIMOFF_CLOUD_CREDENTIALS", "WASIMOFF_CLOUD_FUNCTION",
+                             "WASIMOFF_CLOUD_CONCURRENCY", "WASIMOFF_BENCHMODE", "WASIMOFF_DEBUG"})
+        if (const auto* value = std::getenv(name); value && *value)
+            set += fmt::format("{}{}", set.empty() ? "" : ", ", name);
+    if (!set.empty()) LOG_NOTICE(about, "set, but without effect here: {}", set);
+}
+
 bool BrokerCommand::chosen() const { return command_->parsed(); }
 
 int BrokerCommand::run() {
@@ -106,6 +122,7 @@ int BrokerCommand::run() {
     options_.allowed_origins = origins_;
     options_.max_file = megabytes_a_file_ << 20;
     options_.max_stored = megabytes_stored_ << 20;
+    options_.max_cached = megabytes_cached_ << 20;
     options_.max_shared = megabytes_shared_ << 20;
     options_.max_memory = megabytes_in_memory_ << 20;
     options_.scheduler.ping_timeout = seconds_of(ping_timeout_);
@@ -122,6 +139,7 @@ int BrokerCommand::run() {
         }
         options_.trusted_proxies.push_back(*range);
     }
+    name_unused();
     io::Loop loop;
     auto broker = broker::Broker::start(loop, options_);
     if (!broker) {

@@ -98,6 +98,8 @@ Result<Access> Access::load(const Options& options) {
                 token.quota.waiting = *number;
             } else if (entry.key == "concurrency" && number) {
                 token.quota.running = *number;
+            } else if (entry.key == "stored" && number && *number < (1U << 30)) {
+                token.stored = *number << 20;
             } else if (entry.key == "rate" && number) {
                 token.rate = static_cast<double>(*number);
             } else {
@@ -153,6 +155,7 @@ Result<Who> Access::check(const io::HttpRequest& request, Role role) const {
     who.token = token.name;
     who.admin = (token.roles & static_cast<unsigned>(Role::admin)) != 0;
     who.quota = token.quota;
+    who.stored = token.stored;
     return who;
 }
 

@@ -20,6 +20,7 @@ struct Who {
     std::string address;
     bool admin = false;
     Scheduler::Quota quota;
+    std::size_t stored = 0;  ///< bytes of files it may have; 0: no limit
 
     /// Whose turn it is in the queue: the token, or without one the address.
     const std::string& tenant() const { return token.empty() ? address : token; }
@@ -29,8 +30,8 @@ struct Who {
 ///
 /// Without a file of tokens everybody on this machine may do everything, and others only if `open`.
 /// The file is INI: a section a token, with `secret` (or `sha256`, the secret's digest in
-/// hexadecimal), `roles` (run, upload, provide, admin), and the quotas `queue`, `concurrency` and
-/// `rate` (tasks a second).
+/// hexadecimal), `roles` (run, upload, provide, admin), and the quotas `queue`, `concurrency`,
+/// `rate` (tasks a second) and `stored` (MiB of files).
 class Access {
 public:
     static constexpr std::size_t max_tokens = 10'000;
@@ -52,6 +53,7 @@ private:
         std::string name;
         unsigned roles = 0;
         Scheduler::Quota quota;
+        std::size_t stored = 0;
         double rate = 0;  // tasks a second; 0: no limit
         double left = 0;
         Time filled{};

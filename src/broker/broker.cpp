@@ -70,7 +70,7 @@ Result<std::unique_ptr<Broker>> Broker::start(io::Loop& loop, Options options) {
     }
     std::unique_ptr<Broker> broker(
         new Broker(loop, std::move(options), std::move(*storage), std::move(*access)));
-    if (redis) broker->share(std::move(*redis));
+    broker->keep_submissions(std::move(redis));
     broker->add_routes();
     if (auto listening = broker->listen(); !listening) return std::unexpected(listening.error());
     if (auto opened = broker->open_door(); !opened) return std::unexpected(opened.error());
@@ -82,7 +82,8 @@ Broker::Broker(io::Loop& loop, Options options, std::unique_ptr<Storage> storage
       options_(std::move(options)),
       storage_(std::move(storage)),
       access_(std::move(access)),
-      jobs_(loop, options_.scheduler, *storage_, access_),
+      jobs_(loop, options_.scheduler, *storage_, access_, options_.max_cached),
+      events_(loop),
       server_(std::make_unique<io::HttpServer>(loop, server_options(options_))) {}
 
 // Handlers that wait let go of their tasks first, then the sockets go, then what they refer to.
@@ -95,10 +96,17 @@ Broker::~Broker() {
     door_.reset();
 }
 
-void Broker::share(io::Redis::Endpoint endpoint) {
-    store_ = std::make_unique<SharedStore>(loop_, std::move(endpoint));
-    shared_files_ = std::make_unique<SharedFiles>(*store_, *storage_, options_.max_shared);
-    cluster_ = std::make_unique<Cluster>(loop_, *store_, jobs_, options_.scheduler);
+void Broker::keep_submissions(std::optional<io::Redis::Endpoint> redis) {
+    if (redis) {
+        store_ = std::make_unique<SharedStore>(loop_, std::move(*redis));
+        shared_files_ = std::make_unique<SharedFiles>(*store_, *storage_, options_.max_shared);
+        cluster_ = std::make_unique<Cluster>(loop_, *store_, jobs_, options_.scheduler);
+        submissions_ = cluster_.get();
+    } else {
+        kept_ = std::make_unique<KeptSubmissions>(loop_, jobs_);
+        submissions_ = kept_.get();
+    }
+    submissions_->on_done([this](const std::string& id) { events_.ended(id); });
 }
 
 // Redis may be away, and nobody wants to wait for it then.

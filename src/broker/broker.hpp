@@ -8,12 +8,14 @@
 #include "broker/client_link.hpp"
 #include "broker/cluster.hpp"
 #include "broker/jobs.hpp"
+#include "broker/kept_submissions.hpp"
 #include "broker/options.hpp"
 #include "broker/provider_link.hpp"
 #include "broker/shared_files.hpp"
 #include "broker/starless_link.hpp"
 #include "broker/starless_names.hpp"
 #include "broker/storage.hpp"
+#include "broker/task_events.hpp"
 #include "broker/transport_door.hpp"
 #include "io/dns.hpp"
 #include "io/http_server.hpp"
@@ -50,7 +52,7 @@ private:
     void add_starless_routes();
     void add_sockets();
     Result<> listen();
-    void share(io::Redis::Endpoint endpoint);
+    void keep_submissions(std::optional<io::Redis::Endpoint> redis);
     Result<> open_door();
     unsigned admit_session(const io::HttpRequest& request) const;
     void session_entered(std::unique_ptr<TransportSession> session);
@@ -62,6 +64,7 @@ private:
     Task<io::HttpResponse> starless_run(io::HttpRequest request);
 
     std::optional<io::HttpResponse> admit_provider(const io::HttpRequest& request) const;
+    void task_events(const io::HttpRequest& request, std::unique_ptr<io::Stream> stream);
     void provider_connected(std::unique_ptr<io::WebSocket> socket);
     void client_connected(std::unique_ptr<io::WebSocket> socket);
 
@@ -73,7 +76,10 @@ private:
     std::unique_ptr<SharedStore> store_;  // with the next two: none when there is no Redis
     std::unique_ptr<SharedFiles> shared_files_;
     std::unique_ptr<Cluster> cluster_;
+    std::unique_ptr<KeptSubmissions> kept_;  // when there is no cluster
+    Submissions* submissions_ = nullptr;     // either of the two
     io::Timer leaving_;
+    TaskEvents events_;
     std::shared_ptr<io::TlsContext> tls_;  // shared with the connections that use it
     std::vector<SocketAddress> addresses_;
     std::unique_ptr<TransportDoor> door_;  // before the links, which have sessions of it

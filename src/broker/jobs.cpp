@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "broker/result_cache.hpp"
 #include "broker/task_codec.hpp"
 #include "broker/trace.hpp"
 #include "io/clock.hpp"
@@ -97,6 +98,10 @@ struct Jobs::Figures {
                       bounds, {{"target", "provider"}});
     metrics::Counter& retries = all.counter("wasimoff_task_retries_count",
                                             "Attempts after a failed call", {{"attempt", "any"}});
+    metrics::Counter& kept =
+        all.counter("wasimoff_tasks_kept", "Tasks answered with a result that was kept");
+    metrics::Gauge& copies =
+        all.gauge("wasimoff_second_copies", "Second copies begun of tasks that were late");
     metrics::Gauge& queued = all.gauge("wasimoff_tasks_queued", "Tasks that wait for a provider");
     metrics::Gauge& dispatching = all.gauge("wasimoff_tasks_dispatching", "Tasks at providers");
     metrics::Gauge& providers =
@@ -106,12 +111,16 @@ struct Jobs::Figures {
     metrics::Gauge& stored = all.gauge("wasimoff_stored_bytes", "Bytes of all stored files");
 };
 
-Jobs::Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& access)
+Jobs::Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& access,
+           std::size_t cached)
     : loop_(loop),
       scheduler_(config, random_),
       storage_(storage),
       access_(access),
+      cache_(std::make_unique<ResultCache>(cached)),
       figures_(std::make_shared<Figures>()) {}
+
+Jobs::~Jobs() = default;
 
 // --- clients
 
@@ -188,15 +197,38 @@ Result<TaskId> Jobs::enter(TaskRequest request, Scheduler::Submission submission
     submission.immediate = qos.immediate() && !submission.stays;
     submission.deadline = deadline_of(qos, now);
     submission.files = files_of(request);
+    const auto key = cache_->key_of(request, tenant);
+    // Providers of other makers may not know the field.
+    if (qos.has_deterministic())
+        std::visit([](auto& r) { r.mutable_qos()->clear_deterministic(); }, request);
     jobs_.emplace(id, Job{.request = std::move(request),
                           .finished = std::move(finished),
                           .tenant = tenant,
+                          .cache_key = key,
                           .submitted = now});
+    if (const auto* kept = key.empty() ? nullptr : cache_->find(key)) {
+        answer_from(*kept, id);
+        return id;
+    }
     auto accepted = scheduler_.submit(std::move(submission), now);
     if (!accepted) jobs_.erase(id);
     pump();
     if (!accepted) return std::unexpected(accepted.error());
     return id;
+}
+
+// Later, as for any other task; who cancels it meanwhile gets nothing.
+void Jobs::answer_from(const TaskResponse& kept, TaskId task) {
+    loop_.post([this, task, response = kept]() mutable {
+        const auto found = jobs_.find(task);
+        if (found == jobs_.end()) return;
+        figures_->kept.add();
+        auto info = info_of(found->second.request);
+        info.set_provider(info_of(response).provider());
+        info_of(response) = std::move(info);
+        found->second.cache_key.clear();
+        finish(task, std::move(response));
+    });
 }
 
 void Jobs::cancel(TaskId task, std::string_view reason) {
@@ -225,6 +257,7 @@ void Jobs::finish(TaskId task, Result<TaskResponse> result) {
     const auto now = loop_.now();
     figures_->completed[ok]->observe(seconds(now - job.submitted));
     if (job.dispatched != Time{}) figures_->execution[ok]->observe(seconds(now - job.dispatched));
+    if (ok) cache_->put(job.cache_key, *result);
     ++ended_now_;
     expect_news();
     job.finished(std::move(result));
@@ -343,10 +376,10 @@ void Jobs::heard(ProviderId id) { scheduler_.heard(id, loop_.now()); }
 
 // What one provider cannot do another may; what two say alike, or what is plainly in the program,
 // is so.
-bool Jobs::believed(Job& job, const std::string& text) const {
+bool Jobs::believed(Job& job, ProviderId provider, const std::string& text) const {
     if (text.find("CompileError") != std::string::npos) return true;
     const auto kept = text.substr(0, longest_kept);
-    job.failures.push_back(fmt::format("{}\n{}", info_of(job.request).provider(), kept));
+    job.failures.push_back(fmt::format("{}\n{}", provider, kept));
     std::vector<std::string_view> said;
     for (const auto& failure : job.failures)
         if (split_once(failure, '\n').second == kept &&
@@ -364,7 +397,7 @@ void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelo
     }
     auto& job = found->second;
     const auto call_failed = [&](std::string text) {
-        if (!believed(job, text)) {
+        if (!believed(job, id, text)) {
             figures_->retries.add();
             scheduler_.failed(task, id, Code::unavailable, std::move(text), now);
         } else if (scheduler_.done(task, id, now)) {
@@ -386,7 +419,10 @@ void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelo
             pb::Task_Metadata info = request.info();
             if (response.info().has_trace()) *info.mutable_trace() = response.info().trace();
             // Of another broker's providers only that one knows the name.
-            if (scheduler_.elsewhere(id)) info.set_provider(response.info().provider());
+            if (scheduler_.elsewhere(id))
+                info.set_provider(response.info().provider());
+            else if (const auto by = providers_.find(id); by != providers_.end())
+                info.set_provider(by->second->name());
             trace(info, Event::BrokerReceivedProviderResult);
             trace(info, Event::BrokerTransmitClientResponse);
             *response.mutable_info() = std::move(info);
@@ -448,6 +484,7 @@ void Jobs::throughput() {
 }
 
 void Jobs::publish_metrics() {
+    figures_->copies.set(static_cast<double>(scheduler_.copies()));
     figures_->queued.set(static_cast<double>(scheduler_.waiting()));
     figures_->dispatching.set(static_cast<double>(scheduler_.running()));
     figures_->providers.set(static_cast<double>(scheduler_.providers()));

@@ -26,6 +26,8 @@ std::unexpected<Error> refuse(connect::Code code, std::string text);
 /// What an error of a submission or a task says; `unknown` for those without one.
 connect::Code code_of(const Error& error);
 
+class ResultCache;
+
 /// A provider as the jobs see it: something that takes messages.
 class Provider {
 public:
@@ -48,7 +50,10 @@ public:
     /// same before it is believed.
     static constexpr std::size_t believed_after = 2;
 
-    Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& access);
+    /// `cached`: bytes of results kept for tasks that are declared deterministic.
+    Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& access,
+         std::size_t cached = 0);
+    ~Jobs();
 
     /// Looks for the files of a request at other brokers, where they are not known here. `then`
     /// comes at once when there is nothing to look for.
@@ -79,6 +84,7 @@ public:
     void came_back(ProviderId id, TaskId task, std::string why);
     /// Called when slots are free after something happened.
     void on_room(std::function<void()> fn) { room_ = std::move(fn); }
+    bool running(TaskId task) const { return scheduler_.is_running(task); }
     std::size_t spare() const { return scheduler_.spare(); }
     std::size_t total_slots() const { return scheduler_.total_slots(); }
 
@@ -98,6 +104,7 @@ private:
         TaskRequest request;
         Finished finished;
         std::string tenant;
+        std::string cache_key;  // of one whose result may be kept
         Time submitted{}, dispatched{};
         std::vector<std::string> failures;
     };
@@ -108,7 +115,8 @@ private:
     void pump();
     void handle(Scheduler::Event& event);
     void finish(TaskId task, Result<TaskResponse> result);
-    bool believed(Job& job, const std::string& text) const;
+    bool believed(Job& job, ProviderId provider, const std::string& text) const;
+    void answer_from(const TaskResponse& kept, TaskId task);
     void tick();
     void arm();
     void expect_news();
@@ -121,6 +129,7 @@ private:
     Scheduler scheduler_;
     Storage& storage_;
     Access& access_;
+    std::unique_ptr<ResultCache> cache_;
     std::unordered_map<TaskId, Job> jobs_;
     std::unordered_map<ProviderId, Provider*> providers_;
     std::function<void()> room_;

@@ -34,6 +34,7 @@ struct Options {
     std::size_t max_memory = 512ULL << 20;  ///< all stored files in memory
     std::string redis;                      ///< URL of what several brokers share; empty: none
     std::size_t max_shared = 1ULL << 30;    ///< all stored files in Redis
+    std::size_t max_cached = 64 << 20;      ///< results of deterministic tasks
     std::size_t max_providers = 4096;
     std::size_t max_clients = 1024;  ///< client WebSockets
 };

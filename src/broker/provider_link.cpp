@@ -38,6 +38,7 @@ ProviderLink::ProviderLink(Jobs& jobs, std::unique_ptr<io::WebSocket> socket, wa
 ProviderLink::~ProviderLink() { leave(); }
 
 void ProviderLink::start() {
+    socket_->forget_request();
     LOG_VERBOSE(about, "provider {} connects from {}", name_, socket_->remote().text());
     socket_->start({.message = [this](Bytes bytes, bool text) { receive(bytes, text); },
                     .closed =

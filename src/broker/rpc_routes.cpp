@@ -2,9 +2,11 @@
 
 #include "base/text.hpp"
 #include "broker/answers.hpp"
+#include "broker/batch.hpp"
 #include "broker/broker.hpp"
 #include "broker/upload.hpp"
 #include "io/clock.hpp"
+#include "io/completion.hpp"
 #include "wire/connect/grpc_web.hpp"
 #include "wire/connect/gzip.hpp"
 
@@ -18,6 +20,7 @@ using io::HttpResponse;
 using wasimoff::Codec;
 
 constexpr std::string_view prefix = "/api/client/wasimoff.v1.Tasks/";
+constexpr std::string_view submit_prefix = "/api/client/submit/";
 // Below it, packing costs more than it saves.
 constexpr std::size_t worth_packing = 1024;
 
@@ -122,20 +125,72 @@ HttpResponse answer(const HttpRequest& request, const Form& form, const Body& bo
 }
 
 template <typename Request>
-strowger::Task<Body> run(Jobs& jobs, const HttpRequest& http, const Form& form,
-                         std::string_view text, const Who& who) {
+Result<TaskRequest> read_task(const HttpRequest& http, const Form& form, std::string_view text) {
     Request request;
     if (auto read = wasimoff::read_message(form.codec, text, request); !read)
-        co_return refuse(Code::invalid_argument, read.error().text());
+        return refuse(Code::invalid_argument, read.error().text());
     const auto timeout = timeout_of(http, form);
-    if (!timeout) co_return std::unexpected(timeout.error());
+    if (!timeout) return std::unexpected(timeout.error());
     if (*timeout) shorten(*request.mutable_qos(), **timeout);
-    TaskRequest task(std::move(request));
-    const auto result = co_await run_task(jobs, std::move(task), who);
+    return TaskRequest(std::move(request));
+}
+
+Result<TaskRequest> read_task(std::string_view method, const HttpRequest& http, const Form& form,
+                              std::string_view text) {
+    return method == "RunWasip1" ? read_task<pb::Task_Wasip1_Request>(http, form, text)
+                                 : read_task<pb::Task_Pyodide_Request>(http, form, text);
+}
+
+strowger::Task<Body> run(Jobs& jobs, std::string_view method, const HttpRequest& http,
+                         const Form& form, std::string_view text, const Who& who) {
+    auto task = read_task(method, http, form, text);
+    if (!task) co_return std::unexpected(task.error());
+    const auto result = co_await run_task(jobs, std::move(*task), who);
     if (!result) co_return std::unexpected(result.error());
     co_return std::visit(
         [&](const auto& response) { return wasimoff::write_message(form.codec, response); },
         *result);
+}
+
+strowger::Task<Body> run_several(Jobs& jobs, const HttpRequest& http, const Form& form,
+                                 std::string_view text, std::size_t limit, const Who& who) {
+    const auto texts = unpack_batch(text, limit);
+    if (!texts) co_return std::unexpected(texts.error());
+    std::vector<TaskRequest> requests;
+    for (const auto& each : *texts) {
+        auto request = read_task<pb::Task_Wasip1_Request>(http, form, each);
+        if (!request) co_return std::unexpected(request.error());
+        requests.push_back(std::move(*request));
+    }
+    co_return co_await run_batch(jobs, std::move(requests), who);
+}
+
+// Always in JSON, whatever the task came in.
+strowger::Task<HttpResponse> submit(Jobs& jobs, Submissions& submissions, std::string_view method,
+                                    const HttpRequest& http, const Form& form,
+                                    std::string_view text, const Who& who) {
+    auto task = read_task(method, http, form, text);
+    Result<std::string> id = std::unexpected(Error(""));
+    if (task) {
+        const io::Completion<TaskRequest> found;
+        jobs.find_files(std::move(*task),
+                        [found](TaskRequest known) { found.resolve(std::move(known)); });
+        auto request = co_await found;
+        const io::Completion<Result<std::string>> done;
+        submissions.submit(std::move(request), who,
+                           [done](Result<std::string> r) { done.resolve(std::move(r)); });
+        id = co_await done;
+    } else {
+        id = std::unexpected(task.error());
+    }
+    if (!id) {
+        const Body failure = std::unexpected(id.error());
+        co_return answer(http, Form{}, failure);
+    }
+    auto response = HttpResponse::json(202, fmt::format("{{\"id\":\"{}\"}}", *id));
+    response.headers.add("Location", fmt::format("/api/tasks/{}", *id));
+    response.headers.add("Access-Control-Allow-Origin", "*");
+    co_return response;
 }
 
 strowger::Task<Body> upload(Storage& storage, const Form& form, std::string_view text,
@@ -151,15 +206,17 @@ strowger::Task<Body> upload(Storage& storage, const Form& form, std::string_view
     co_return wasimoff::write_message(form.codec, *response);
 }
 
-strowger::Task<HttpResponse> call(Access& access, Jobs& jobs, std::size_t limit,
-                                  HttpRequest request) {
+strowger::Task<HttpResponse> call(Access& access, Jobs& jobs, Submissions& submissions,
+                                  std::size_t limit, HttpRequest request) {
     if (request.method != "POST") {
         auto response = HttpResponse::text(405, "method not allowed\n");
         response.headers.add("Allow", "POST");
         co_return response;
     }
-    const auto method = std::string_view(request.path).substr(prefix.size());
-    const bool is_upload = method == "Upload";
+    const bool later = request.path.starts_with(submit_prefix);
+    const auto method =
+        std::string_view(request.path).substr(later ? submit_prefix.size() : prefix.size());
+    const bool is_upload = method == "Upload" && !later;
     if (method != "RunWasip1" && method != "RunPyodide" && !is_upload)
         co_return HttpResponse::text(404, "no such method\n");
     const auto form = form_of(request.headers.get("Content-Type"));
@@ -182,10 +239,11 @@ strowger::Task<HttpResponse> call(Access& access, Jobs& jobs, std::size_t limit,
         body = co_await upload(jobs.storage(), *form, *text, *who);
         co_return answer(request, *form, body);
     }
-    if (method == "RunWasip1")
-        body = co_await run<pb::Task_Wasip1_Request>(jobs, request, *form, *text, *who);
+    if (later) co_return co_await submit(jobs, submissions, method, request, *form, *text, *who);
+    if (method == "RunWasip1" && form->codec == Codec::json && is_batch(*text))
+        body = co_await run_several(jobs, request, *form, *text, limit, *who);
     else
-        body = co_await run<pb::Task_Pyodide_Request>(jobs, request, *form, *text, *who);
+        body = co_await run(jobs, method, request, *form, *text, *who);
     co_return answer(request, *form, body);
 }
 
@@ -193,12 +251,13 @@ strowger::Task<HttpResponse> call(Access& access, Jobs& jobs, std::size_t limit,
 
 void Broker::add_rpc_routes() {
     const auto limit = options_.max_file / 3 * 4 + (1 << 20);
-    server_->route(
-        "*", std::string(prefix) + "*",
-        [this, limit](HttpRequest request) {
-            return call(access_, jobs_, limit, std::move(request));
-        },
-        limit);
+    for (const auto path : {prefix, submit_prefix})
+        server_->route(
+            "*", std::string(path) + "*",
+            [this, limit](HttpRequest request) {
+                return call(access_, jobs_, *submissions_, limit, std::move(request));
+            },
+            limit);
 }
 
 }  // namespace strowger::broker

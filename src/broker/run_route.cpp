@@ -40,6 +40,8 @@ Result<pb::Task_Wasip1_Request> task_of(HttpRequest& request) {
     if (const auto rootfs = request.headers.get("X-RootFS-Ref"); !rootfs.empty())
         params.mutable_rootfs()->set_ref(std::string(rootfs));
     params.set_stdin(std::move(request.body));
+    if (const auto same = request.headers.get("X-Deterministic"); !same.empty() && same != "0")
+        task.mutable_qos()->set_deterministic(true);
     return task;
 }
 

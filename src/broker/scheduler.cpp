@@ -73,20 +73,28 @@ bool Scheduler::cancel(TaskId id, std::string_view reason, Time now) {
 
 void Scheduler::tell_running_cancelled(Task& task, std::string_view reason, Time now) {
     if (task.state != Task::State::running) return;
-    const auto provider = providers_.find(task.provider);
-    if (provider == providers_.end()) return;
-    events_.emplace_back(Cancel{task.id, task.provider, std::string(reason)});
-    provider->second.running[task.id] = now;
-    set_timer(provider->second, std::min(provider->second.timer, now + config_.cancel_timeout));
+    for (const auto id : {task.provider, task.copy}) {
+        const auto provider = providers_.find(id);
+        if (id == 0 || provider == providers_.end()) continue;
+        events_.emplace_back(Cancel{task.id, id, std::string(reason)});
+        provider->second.running[task.id] = now;
+        set_timer(provider->second, std::min(provider->second.timer, now + config_.cancel_timeout));
+    }
 }
 
 bool Scheduler::done(TaskId id, ProviderId provider, Time now) {
     if (const auto at = providers_.find(provider); at != providers_.end())
         release(at->second, id, now, true);
     const auto found = tasks_.find(id);
-    const bool expected = found != tasks_.end() && found->second.state == Task::State::running &&
-                          found->second.provider == provider;
-    if (expected) forget(found->second);
+    const bool expected = found != tasks_.end() && found->second.runs_at(provider);
+    if (expected) {
+        auto& task = found->second;
+        if (task.copy) {
+            lose_copy(task, provider);
+            tell_running_cancelled(task, "another provider was quicker", now);
+        }
+        forget(task);
+    }
     dispatch(now);
     return expected;
 }
@@ -95,9 +103,10 @@ void Scheduler::failed(TaskId id, ProviderId provider, Code code, std::string te
     if (const auto at = providers_.find(provider); at != providers_.end())
         release(at->second, id, now, false);
     const auto found = tasks_.find(id);
-    if (found != tasks_.end() && found->second.state == Task::State::running &&
-        found->second.provider == provider) {
-        if (elsewhere(provider)) {
+    if (found != tasks_.end() && found->second.runs_at(provider)) {
+        if (lose_copy(found->second, provider)) {
+            // The other one may still do it.
+        } else if (elsewhere(provider)) {
             put_back(found->second);
             enqueue(found->second, true);
         } else {
@@ -133,8 +142,55 @@ void Scheduler::retry(Task& task, Code code, std::string text, Time now, bool lo
     task_timers_.emplace(task.wake, task.id);
 }
 
+// Of two that run it, forgets one; false when it is the only one.
+bool Scheduler::lose_copy(Task& task, ProviderId provider) {
+    if (task.copy == 0) return false;
+    if (task.provider == provider) task.provider = task.copy;
+    task.copy = 0;
+    return true;
+}
+
+void Scheduler::learn(const Task& task, double took) {
+    if (config_.second_copy <= 0 || task.files.empty()) return;
+    auto program = programs_.find(task.files.front());
+    if (program == programs_.end()) {
+        if (programs_.size() >= max_programs) programs_.erase(programs_.begin());
+        program = programs_.try_emplace(task.files.front()).first;
+    }
+    auto& [mean, runs] = program->second;
+    mean = runs == 0 ? took : mean + mean_factor * (took - mean);
+    runs = std::min(runs + 1, measured_after);
+}
+
+// Looked at again then.
+void Scheduler::expect(Task& task, Time now) {
+    if (config_.second_copy <= 0 || task.files.empty()) return;
+    const auto program = programs_.find(task.files.front());
+    if (program == programs_.end() || program->second.runs < measured_after) return;
+    const auto usual = scale(std::chrono::seconds{1}, program->second.mean * config_.second_copy);
+    task.late = now + std::max(usual, shortest_late);
+    task_timers_.emplace(task.late, task.id);
+}
+
+// Those that have waited longer go first, and a slot that a copy would take may be theirs.
+void Scheduler::begin_copy(Task& task, Time now) {
+    task_timers_.erase({task.late, task.id});
+    task.late = Time::max();
+    if (task.state != Task::State::running || task.copy || elsewhere(task.provider)) return;
+    auto* provider = waiting_ == 0 ? choose(task, free_) : nullptr;
+    if (!provider) return expect(task, now);
+    ++copies_;
+    task.copy = provider->id;
+    task.tried.push_back(provider->id);
+    provider->running.emplace(task.id, Time::max());
+    relist(*provider);
+    events_.emplace_back(Dispatch{task.id, provider->id});
+}
+
 // Counted as waiting again; where it waits the caller says.
 void Scheduler::put_back(Task& task) {
+    task_timers_.erase({task.late, task.id});
+    task.late = Time::max();
     --task.tenant->running;
     ++task.tenant->waiting;
     ++waiting_;
@@ -155,6 +211,7 @@ void Scheduler::forget(Task& task) {
         --waiting_;
     }
     task_timers_.erase({task.deadline, task.id});
+    task_timers_.erase({task.late, task.id});
     if (task.state == Task::State::paused) task_timers_.erase({task.wake, task.id});
     tasks_.erase(task.id);
     if (tenant.waiting || tenant.running) return;
@@ -255,6 +312,7 @@ void Scheduler::start(Task& task, Provider& provider, Time now) {
     provider.running.emplace(task.id, Time::max());
     relist(provider);
     events_.emplace_back(Dispatch{task.id, provider.id});
+    expect(task, now);
 }
 
 void Scheduler::release(Provider& provider, TaskId task, Time now, bool measure) {
@@ -264,6 +322,7 @@ void Scheduler::release(Provider& provider, TaskId task, Time now, bool measure)
         provider.mean =
             provider.measured ? provider.mean + mean_factor * (took - provider.mean) : took;
         provider.measured = true;
+        learn(found->second, took);
     }
     relist(provider);
 }
@@ -317,6 +376,11 @@ void Scheduler::joined_elsewhere(ProviderId id, Time now) {
 bool Scheduler::elsewhere(ProviderId id) const {
     const auto found = providers_.find(id);
     return found != providers_.end() && found->second.elsewhere;
+}
+
+bool Scheduler::is_running(TaskId id) const {
+    const auto found = tasks_.find(id);
+    return found != tasks_.end() && found->second.state == Task::State::running;
 }
 
 std::size_t Scheduler::spare() const {
@@ -389,7 +453,8 @@ void Scheduler::drop(Provider& provider, std::string_view why, Time now) {
     providers_.erase(id);
     for (const auto& [task, cancelled] : running) {
         const auto found = tasks_.find(task);
-        if (found == tasks_.end() || found->second.provider != id) continue;
+        if (found == tasks_.end() || !found->second.runs_at(id)) continue;
+        if (lose_copy(found->second, id)) continue;
         if (elsewhere) {
             put_back(found->second);
             enqueue(found->second, true);
@@ -439,6 +504,7 @@ void Scheduler::task_timer(Task& task, Time now) {
         tell_running_cancelled(task, "deadline exceeded", now);
         return fail_task(task, Code::deadline_exceeded, "deadline exceeded");
     }
+    if (now >= task.late) return begin_copy(task, now);
     if (task.state != Task::State::paused) return;
     task_timers_.erase({task.wake, task.id});
     enqueue(task, true);

@@ -54,10 +54,18 @@ public:
         /// than `prefetch_below`: hides the way there and back.
         unsigned prefetch = 1;
         Duration prefetch_below = std::chrono::milliseconds{50};
+        /// A task that takes this many times as long as its program does on average gets a second
+        /// copy elsewhere, when a slot is free; 0: never.
+        double second_copy = 0;
         Duration longest_task = std::chrono::hours{24};  ///< for those without a deadline
     };
     /// Slots that a provider may claim.
     static constexpr std::uint32_t max_slots = 4096;
+    /// Runs of a program that are measured before a task counts as late, and the shortest time that
+    /// does: a pause of the machine is no reason.
+    static constexpr unsigned measured_after = 3;
+    static constexpr Duration shortest_late = std::chrono::milliseconds{100};
+    static constexpr std::size_t max_programs = 4096;  ///< whose mean time is remembered
     /// Files remembered of one provider; placement does worse beyond it, nothing else.
     static constexpr std::size_t max_files = 16384;
 
@@ -74,7 +82,7 @@ public:
         bool immediate = false;  ///< fail rather than wait
         bool stays = false;      ///< came from another broker: not passed on again
         std::optional<Time> deadline = {};
-        std::vector<std::string> files = {};  ///< refs that its provider needs
+        std::vector<std::string> files = {};  ///< refs that its provider needs, the program first
     };
 
     struct Dispatch {  ///< send it; then `done` or `failed`, unless the provider leaves first
@@ -135,8 +143,10 @@ public:
     std::size_t running() const { return tasks_.size() - waiting_; }
     std::size_t providers() const { return ready_count_; }
     std::size_t total_slots() const { return total_slots_; }
-    std::size_t spare() const;                  ///< slots that are free now
-    bool elsewhere(ProviderId provider) const;  ///< whether it is the other brokers
+    bool is_running(TaskId task) const;
+    std::uint64_t copies() const { return copies_; }  ///< second ones that were begun
+    std::size_t spare() const;                        ///< slots that are free now
+    bool elsewhere(ProviderId provider) const;        ///< whether it is the other brokers
     bool known(TaskId task) const { return tasks_.contains(task); }
     std::uint64_t retries() const { return retries_; }
 
@@ -152,9 +162,18 @@ private:
         enum class State { queued, paused, running } state = State::queued;
         std::list<Task*>::iterator place;  // while queued
         ProviderId provider = 0;           // while running
+        ProviderId copy = 0;               // that runs it, too
+        Time late = Time::max();           // when it may get one
         Time begun{}, wake{};
         unsigned attempts = 0, losses = 0;
         std::vector<ProviderId> tried;
+        bool runs_at(ProviderId id) const {
+            return state == State::running && (provider == id || (copy && copy == id));
+        }
+    };
+    struct Program {
+        double mean = 0;  // seconds, moving
+        unsigned runs = 0;
     };
     struct Tenant {
         std::string name;
@@ -190,6 +209,10 @@ private:
     void list(std::vector<Provider*>& where, std::size_t Provider::* place, Provider& provider,
               bool wanted);
     void put_back(Task& task);
+    bool lose_copy(Task& task, ProviderId provider);
+    void expect(Task& task, Time now);
+    void begin_copy(Task& task, Time now);
+    void learn(const Task& task, double took);
     void retry(Task& task, connect::Code code, std::string text, Time now, bool lost);
     void fail_task(Task& task, connect::Code code, std::string text);
     void forget(Task& task);
@@ -211,7 +234,8 @@ private:
     std::set<std::pair<Time, ProviderId>> provider_timers_;
     std::deque<Event> events_;
     std::size_t waiting_ = 0, ready_count_ = 0, total_slots_ = 0;
-    std::uint64_t retries_ = 0;
+    std::uint64_t retries_ = 0, copies_ = 0;
+    std::unordered_map<std::uint64_t, Program> programs_;  // by the hash of the ref
 };
 
 }  // namespace strowger::broker

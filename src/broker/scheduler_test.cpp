@@ -347,6 +347,66 @@ TEST(Scheduler, WhenTheOtherBrokersGoTheirTasksWaitAgainHoweverOften) {
     EXPECT_TRUE(desk.evicted.empty());
 }
 
+/// Two providers that know the program, and a task of it that has begun.
+struct Late : Desk {
+    Late() : Desk({.second_copy = 3}) {
+        provider(1, 1);
+        provider(2, 1);
+        for (TaskId id = 1; id <= 3; ++id) {
+            EXPECT_TRUE(submit(id, "a", program()));
+            EXPECT_TRUE(done(id, start + 200ms));
+        }
+        EXPECT_TRUE(submit(9, "a", program()));
+        first = where(9);
+    }
+    static Scheduler::Submission program() { return {.files = {"sha256:x"}}; }
+    void at(Time now) {
+        scheduler.tick(now);
+        drain();
+    }
+    ProviderId first;
+};
+
+TEST(Scheduler, ALateTaskIsBegunASecondTimeAndTheFirstResultCounts) {
+    Late desk;
+    desk.at(start + 599ms);
+    EXPECT_EQ(desk.scheduler.copies(), 0u);
+    desk.at(start + 601ms);
+    ASSERT_EQ(desk.scheduler.copies(), 1u);
+    const auto second = desk.where(9);
+    EXPECT_NE(second, desk.first);
+    EXPECT_TRUE(desk.scheduler.done(9, second, start + 700ms));
+    desk.drain();
+    EXPECT_EQ(desk.cancelled.back(), std::pair(TaskId{9}, desk.first));
+    EXPECT_FALSE(desk.scheduler.done(9, desk.first, start + 1s));
+    EXPECT_EQ(desk.scheduler.running(), 0u);
+    EXPECT_EQ(desk.scheduler.spare(), 2u);
+}
+
+TEST(Scheduler, WhenOneOfTwoThatRunATaskIsLostTheOtherGoesOn) {
+    for (const bool first_is_lost : {true, false}) {
+        Late desk;
+        desk.at(start + 601ms);
+        const auto second = desk.where(9);
+        const auto sent = desk.sent.size();
+        desk.scheduler.left(first_is_lost ? desk.first : second, start + 700ms);
+        desk.drain();
+        EXPECT_EQ(desk.sent.size(), sent);
+        EXPECT_TRUE(desk.scheduler.done(9, first_is_lost ? second : desk.first, start + 1s));
+    }
+}
+
+TEST(Scheduler, ATaskThatWaitsIsNotHeldUpByASecondCopy) {
+    Late desk;
+    ASSERT_TRUE(desk.submit(10, "a", Late::program()));
+    ASSERT_TRUE(desk.submit(11, "a", Late::program()));
+    desk.at(start + 601ms);
+    EXPECT_EQ(desk.scheduler.copies(), 0u);
+    ASSERT_TRUE(desk.scheduler.cancel(9, "", start + 700ms));
+    desk.drain();
+    EXPECT_EQ(desk.cancelled.back(), std::pair(TaskId{9}, desk.first));
+}
+
 TEST(Scheduler, NothingIsLeftWhenEverybodyHasGone) {
     Desk desk;
     desk.provider(1, 2);

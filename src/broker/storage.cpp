@@ -86,6 +86,7 @@ Result<> Storage::load(const std::string& directory) {
         const auto found = entries_.find(rows->text(1));
         if (found == entries_.end() || aliases_.size() >= max_aliases) continue;
         ++found->second.named;
+        charge(found->second, rows->text(2));
         aliases_.emplace(rows->text(0),
                          Alias{std::string(rows->text(1)), std::string(rows->text(2))});
     }
@@ -103,6 +104,21 @@ Storage::Entry& Storage::add(File file, bool here) {
     entry.here = here;
     entry.used = order_.insert(order_.end(), ref);
     return entry;
+}
+
+// After a restart a file belongs to the owner of its first alias.
+void Storage::charge(Entry& entry, std::string_view owner) {
+    if (owner.empty() || !entry.owner.empty()) return;
+    entry.owner = owner;
+    stored_[entry.owner] += entry.file.size;
+}
+
+void Storage::credit(Entry& entry) {
+    const auto found = stored_.find(entry.owner);
+    if (found == stored_.end()) return;
+    found->second -= entry.file.size;
+    if (found->second == 0) stored_.erase(found);
+    entry.owner.clear();
 }
 
 void Storage::touch(Entry& entry) { order_.splice(order_.end(), order_, entry.used); }
@@ -134,6 +150,7 @@ Result<> Storage::make_room(std::size_t wanted) {
             if (entry.content) cached_ -= entry.file.size;
         }
         bytes_ -= entry.file.size;
+        credit(entry);
         if (entry.shared) {
             entry.here = false;
             entry.content.reset();
@@ -147,7 +164,8 @@ Result<> Storage::make_room(std::size_t wanted) {
 }
 
 Result<Storage::File> Storage::put(std::string bytes, std::string_view media,
-                                   std::string_view alias, std::string_view owner) {
+                                   std::string_view alias, std::string_view owner,
+                                   std::size_t allowance) {
     if (bytes.size() > limits_.file)
         return fail_with(too_large, "a file has at most {} bytes, this one {}", limits_.file,
                          bytes.size());
@@ -160,6 +178,10 @@ Result<Storage::File> Storage::put(std::string bytes, std::string_view media,
     auto found = entries_.find(ref);
     if (found == entries_.end() || !found->second.here) {
         const auto size = bytes.size();
+        const auto own = stored_.find(owner);
+        if (allowance && (own == stored_.end() ? 0 : own->second) + size > allowance)
+            return fail_with(too_large, "'{}' has {} of {} bytes stored, and this one has {}",
+                             owner, own == stored_.end() ? 0 : own->second, allowance, size);
         if (auto room = make_room(size); !room) return std::unexpected(room.error());
         if (!directory_.empty())
             if (auto written = io::replace_file(path(ref), bytes); !written)
@@ -172,6 +194,7 @@ Result<Storage::File> Storage::put(std::string bytes, std::string_view media,
             found->second.here = true;
             bytes_ += size;
         }
+        charge(found->second, owner);
         cache(found->second, std::make_shared<const std::string>(std::move(bytes)));
     }
     touch(found->second);

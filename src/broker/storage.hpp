@@ -61,8 +61,9 @@ public:
 
     /// `owner` is the name of a token, or empty: an alias that somebody else made stays theirs, and
     /// the error's code is `not_yours`. Errors of size carry `too_large`.
+    /// `allowance`: bytes that files first stored by `owner` may have together; 0: no limit.
     Result<File> put(std::string bytes, std::string_view media, std::string_view alias,
-                     std::string_view owner);
+                     std::string_view owner, std::size_t allowance = 0);
     std::optional<File> find(std::string_view ref_or_alias);
     /// Shared with answers under way, so that nothing is copied.
     Result<std::shared_ptr<const std::string>> read(std::string_view ref);
@@ -97,6 +98,7 @@ private:
         File file;
         std::shared_ptr<const std::string> content;  // in memory, or cached
         bool here = true, shared = false;
+        std::string owner = {};                 // who stored it first, or nobody
         std::size_t named = 0;                  // aliases that point here
         std::list<std::string>::iterator used;  // in order_
     };
@@ -110,6 +112,8 @@ private:
     explicit Storage(Limits limits) : limits_(limits) {}
     Result<> load(const std::string& directory);
     Entry& add(File file, bool here = true);
+    void charge(Entry& entry, std::string_view owner);
+    void credit(Entry& entry);
     void touch(Entry& entry);
     void cache(Entry& entry, std::shared_ptr<const std::string> content);
     Result<> make_room(std::size_t wanted);
@@ -122,6 +126,7 @@ private:
     std::optional<io::Database> index_;
     Map<Entry> entries_;
     Map<Alias> aliases_;
+    Map<std::size_t> stored_;       // bytes of each owner's files
     std::list<std::string> order_;  // refs, the longest unused first
     std::size_t bytes_ = 0, cached_ = 0;
 };

@@ -24,7 +24,7 @@ strowger::Task<HttpResponse> upload(Storage& storage, HttpRequest request, Who w
     if (!media) co_return HttpResponse::text(415, "unsupported filetype\n");
     const auto alias = request.parameter("name");
     const io::Completion<Result<Storage::File>> done;
-    store_and_share(storage, std::move(request.body), *media, alias, owner_of(who),
+    store_and_share(storage, std::move(request.body), *media, alias, who,
                     [done](Result<Storage::File> file) { done.resolve(std::move(file)); });
     const auto file = co_await done;
     if (file) co_return stored(*file);

@@ -7,10 +7,10 @@ namespace strowger::broker {
 using connect::Code;
 
 void store_and_share(Storage& storage, std::string bytes, std::string_view media,
-                     std::string_view alias, std::string_view owner, Stored then) {
-    auto stored = storage.put(std::move(bytes), media, alias, owner);
+                     std::string_view alias, const Who& who, Stored then) {
+    auto stored = storage.put(std::move(bytes), media, alias, owner_of(who), who.stored);
     if (!stored || !storage.others()) return then(std::move(stored));
-    storage.others()->share(*stored, alias, owner,
+    storage.others()->share(*stored, alias, owner_of(who),
                             [file = *stored, then = std::move(then)](Result<> done) mutable {
                                 if (!done) return then(std::unexpected(done.error()));
                                 then(std::move(file));
@@ -25,7 +25,7 @@ void store_upload(Storage& storage, pb::Filesystem_Upload_Request request, const
         return then(
             refuse(Code::invalid_argument, fmt::format("unsupported filetype '{}'", file.media())));
     const auto alias = is_ref(file.ref()) ? std::string() : file.ref();
-    store_and_share(storage, std::move(*file.mutable_blob()), media, alias, owner_of(who),
+    store_and_share(storage, std::move(*file.mutable_blob()), media, alias, who,
                     [then = std::move(then)](Result<Storage::File> stored) mutable {
                         if (!stored) {
                             const auto& error = stored.error();

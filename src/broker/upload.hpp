@@ -15,7 +15,7 @@ void store_upload(Storage& storage, pb::Filesystem_Upload_Request request, const
 /// Stores a file and tells the other brokers.
 using Stored = std::move_only_function<void(Result<Storage::File>)>;
 void store_and_share(Storage& storage, std::string bytes, std::string_view media,
-                     std::string_view alias, std::string_view owner, Stored then);
+                     std::string_view alias, const Who& who, Stored then);
 
 /// Whose alias an upload makes: an admin may overwrite anybody's.
 inline std::string_view owner_of(const Who& who) {

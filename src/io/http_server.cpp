@@ -66,6 +66,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
         WebSocket::Options websocket_options;
         Upgrade upgrade;  // instead of a handler
         Admission admission;
+        TakeOver take_over;  // instead of both
         std::size_t max_body = 0;
     };
 
@@ -180,6 +181,11 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
             if (!route)
                 return respond(HttpResponse::text(
                     path_known ? 405 : 404, path_known ? "method not allowed\n" : "not found\n"));
+            if (route->take_over) {
+                stream->pause(false);
+                route->take_over(std::move(request), std::move(stream));
+                return server.forget(this);
+            }
             if (route->upgrade) return upgrade(*route, std::move(request));
             busy = true;
             task = serve(this, *route, std::move(request));
@@ -334,6 +340,10 @@ void HttpServer::route_now(std::string method, std::string path,
           [handler = std::move(handler)](HttpRequest request) -> Task<HttpResponse> {
               co_return handler(request);
           });
+}
+
+void HttpServer::take_over(std::string method, std::string path, TakeOver fn) {
+    impl_->add(std::move(method), std::move(path)).take_over = std::move(fn);
 }
 
 void HttpServer::websocket(std::string path, WebSocket::Options options, Upgrade upgrade,

@@ -49,6 +49,10 @@ public:
     /// The same for an answer that needs no waiting.
     void route_now(std::string method, std::string path,
                    std::function<HttpResponse(const HttpRequest&)> handler);
+    /// The request and the bare stream beneath: whoever takes it writes the answer, for as long as
+    /// it takes, and closes it.
+    using TakeOver = std::function<void(HttpRequest, std::unique_ptr<Stream>)>;
+    void take_over(std::string method, std::string path, TakeOver fn);
     void websocket(std::string path, WebSocket::Options options, Upgrade upgrade,
                    Admission admission = {});
 

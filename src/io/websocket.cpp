@@ -19,6 +19,8 @@ using ErrorCode = boost::system::error_code;
 
 // What may wait between the stream and the WebSocket; beyond it the stream is paused.
 constexpr std::size_t read_ahead = 64 << 10;
+// Room for messages that a socket keeps after a larger one.
+constexpr std::size_t kept_capacity = 4 << 10;
 
 /// A Stream as Beast wants to see one: an Asio AsyncStream.
 class Pipe {
@@ -61,6 +63,8 @@ public:
                 auto read = [state = state.get(), into, done = std::move(done)]() mutable {
                     const auto got = asio::buffer_copy(into, asio::buffer(state->input));
                     state->input.erase(0, got);
+                    // Most sockets are idle most of the time: nothing is kept for the next message.
+                    if (state->input.empty()) state->input = std::string();
                     if (state->stream && !state->ended && state->input.empty())
                         state->stream->pause(false);
                     const ErrorCode error =
@@ -167,6 +171,7 @@ struct Session : std::enable_shared_from_this<Session> {
             if (self->handlers.message) self->handlers.message(bytes, self->ws.got_text());
             if (self->released) return;
             self->buffer.consume(self->buffer.size());
+            if (self->buffer.capacity() > kept_capacity) self->buffer.shrink_to_fit();
             self->read();
         });
     }
@@ -260,6 +265,7 @@ public:
     }
     void close(int code, std::string_view reason) override { session_->close(code, reason); }
     const HttpRequest& request() const override { return session_->request; }
+    void forget_request() override { session_->request = {}; }
     const std::string& subprotocol() const override { return session_->subprotocol; }
     const SocketAddress& local() const override { return session_->local; }
     const SocketAddress& remote() const override { return session_->remote; }

@@ -36,7 +36,9 @@ public:
     virtual bool send_binary(Bytes bytes) = 0;
     virtual void close(int code = 1000, std::string_view reason = {}) = 0;
 
-    virtual const HttpRequest& request() const = 0;      ///< that asked for the upgrade
+    virtual const HttpRequest& request() const = 0;  ///< that asked for the upgrade
+    /// Lets go of it, where thousands of sockets are idle and a kilobyte each counts.
+    virtual void forget_request() = 0;
     virtual const std::string& subprotocol() const = 0;  ///< chosen, or empty
     virtual const SocketAddress& local() const = 0;
     virtual const SocketAddress& remote() const = 0;

@@ -41,6 +41,7 @@ export class Provider {
     private paused = false;
     private stopped = false;
     private pause = firstPause;
+    private preparing = new Map<string, string | undefined>(); // tasks whose files are fetched: why they were cancelled
 
     constructor(private settings: Settings, private environment: Environment) {
         this.pool = new Pool(() => environment.startThread());
@@ -135,7 +136,8 @@ export class Provider {
             }
             case pb.Task_CancelSchema.typeName: {
                 const cancel = fromBinary(pb.Task_CancelSchema, value);
-                this.pool.cancel(cancel.id ?? "", `cancelled: ${cancel.reason}`);
+                const id = cancel.id ?? "", reason = `cancelled: ${cancel.reason}`;
+                if (!this.pool.cancel(id, reason) && this.preparing.has(id)) this.preparing.set(id, reason);
                 return pack(pb.Task_CancelSchema, cancel);
             }
             case pb.Task_Wasip1_RequestSchema.typeName: return this.wasip1(fromBinary(pb.Task_Wasip1_RequestSchema, value));
@@ -148,12 +150,21 @@ export class Provider {
         if (!params || !binary) throw new Error("no binary in the request");
         if (qos?.immediate && this.pool.busy >= this.pool.size) return failure(info, "no idle worker");
         // Of what has explicit presence, an absent field is undefined.
-        const key = binary.blob ? await refOf(binary.blob) : binary.ref ?? "";
-        const module = await this.files.module(key, binary.blob);
-        const rootfs = params.rootfs && (params.rootfs.blob ?? await this.files.get(params.rootfs.ref ?? ""));
+        const id = info?.id ?? "";
+        this.preparing.set(id, undefined);
+        let key, module, rootfs, cancelled;
+        try {
+            key = binary.blob ? await refOf(binary.blob) : binary.ref ?? "";
+            module = await this.files.module(key, binary.blob);
+            rootfs = params.rootfs && (params.rootfs.blob ?? await this.files.get(params.rootfs.ref ?? ""));
+        } finally {
+            cancelled = this.preparing.get(id);
+            this.preparing.delete(id);
+        }
+        if (cancelled !== undefined) return failure(info, cancelled);
         const { args, envs, artifacts } = params;
         const stdin = params.stdin ?? new Uint8Array();
-        const done = await this.pool.run(info?.id ?? "", { key, program: { module, args, envs, stdin, rootfs, artifacts } });
+        const done = await this.pool.run(id, { key, program: { module, args, envs, stdin, rootfs, artifacts } });
         this.completed++;
         this.environment.changed?.();
         if ("error" in done) return failure(info, done.error);
