@@ -43,10 +43,10 @@ fuzz: ## every fuzz target for SECONDS_PER_FUZZ_TARGET (60)
 sanitize: ## the tests under ASan+UBSan, threads under TSan
 	@tools/install-packages build run test develop
 	@cmake --preset asan >/dev/null && cmake --build --preset asan -j $(JOBS)
-	@tests/run --build build/asan
+	@tests/run --build build/asan --jobs 2
 	@STROWGER=$(CURDIR)/build/asan/strowger tools/demo
 	@cmake --preset tsan >/dev/null && cmake --build --preset tsan -j $(JOBS)
-	@tests/run --build build/tsan
+	@tests/run --build build/tsan --jobs 1
 	@STROWGER=$(CURDIR)/build/tsan/strowger tools/demo
 
 fmt: ## format the sources in place

@@ -19,4 +19,4 @@ if ! timeout 10 docker info >/dev/null 2>&1; then
 fi
 tools/install-packages test
 if [ "${1-}" = --no-build ]; then shift; else docker/build.sh; fi
-exec /usr/bin/python3 -m pytest -q -p no:cacheprovider -c /dev/null --rootdir . docker/tests "$@"
+exec /usr/bin/python3 -m pytest -q -p no:cacheprovider -c /dev/null --rootdir . --reruns=1 -r fER docker/tests "$@"

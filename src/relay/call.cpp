@@ -117,13 +117,15 @@ void Call::route() {
                     if (!named && (target.source || j != i)) continue;
                     if (!target.side || target.refused) continue;
                     const bool dialogue = !target.source && listener->dialogue == source.get();
-                    sinks.push_back({target.side.get(), dialogue
-                                                            ? recoding(section.codecs, target.codecs)
-                                                            : std::nullopt});
+                    sinks.push_back(
+                        {target.side.get(),
+                         dialogue ? recoding(section.codecs, target.codecs) : std::nullopt});
                 }
             }
-            section.recoded =
-                std::ranges::any_of(sinks, [](const auto& sink) { return sink.plan.has_value(); });
+            const auto recoded =
+                std::ranges::find_if(sinks, [](const auto& sink) { return sink.plan.has_value(); });
+            section.made_into =
+                recoded == sinks.end() ? std::string() : text_of(recoded->plan->out.codec);
             section.side->feed(std::exchange(sinks, {}));
         }
     }

@@ -57,7 +57,9 @@ struct Section {
     std::bitset<128> events;  ///< payload types of telephone-event that the party sends
     std::vector<sdp::Payload> payloads;
     SectionCodecs codecs;
-    bool recoded = false;  ///< what the party sends reaches somebody in another form
+    /// Codec that what the party sends is made into for somebody, as "PCMA/8000"; empty: for
+    /// nobody.
+    std::string made_into;
 
     /// SRTP with keys in the SDP.
     bool secure() const { return !webrtc.on && protocol.find("SAVP") != std::string::npos; }

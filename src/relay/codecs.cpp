@@ -283,6 +283,10 @@ std::optional<sdp::Codec> CodecItem::codec() const {
     return std::nullopt;
 }
 
+std::string text_of(const sdp::Codec& codec) {
+    return fmt::format("{}/{}", codec.name, codec.clock_rate);
+}
+
 bool wants_recoding(const Request& request) {
     const auto& rules = request.codec;
     return !rules.transcode.empty() || !rules.consume.empty() || !rules.accept.empty() ||

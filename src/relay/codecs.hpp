@@ -36,6 +36,9 @@ struct Written {
     std::optional<sdp::Codec> own = std::nullopt;  ///< one of ours, that it does not have
 };
 
+/// "PCMA/8000".
+std::string text_of(const sdp::Codec& codec);
+
 /// What was agreed about codecs with one party for one section, as far as the relay has a say in
 /// it.
 struct SectionCodecs {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <map>
 
 #include "base/text.hpp"
 
@@ -135,6 +136,22 @@ std::string list_totals(Relay& relay) {
     return text + "\n";
 }
 
+// How many media sections are made into what from what, as "PCMU/8000 -> PCMA/8000: 2".
+std::string list_transcoders(const Relay& relay) {
+    std::map<std::string, std::size_t> counts;
+    for (const auto& [id, call] : relay.calls())
+        for (const auto& party : call->parties)
+            for (const auto& section : party->sections)
+                if (!section.made_into.empty() && !section.payloads.empty())
+                    ++counts[fmt::format("{} -> {}", text_of(section.payloads.front().codec),
+                                         section.made_into)];
+    if (counts.empty()) return "No transcoders.\n";
+    std::string text;
+    for (const auto& [pair, count] : counts)
+        fmt::format_to(std::back_inserter(text), "{}: {} transcoders\n", pair, count);
+    return text;
+}
+
 std::string list(Relay& relay, std::span<const std::string_view> words) {
     const auto what = words.empty() ? std::string_view() : words[0];
     const auto argument = words.size() > 1 ? words[1] : std::string_view();
@@ -149,13 +166,13 @@ std::string list(Relay& relay, std::span<const std::string_view> words) {
         }
         return fmt::format(
             "Current sessions own: {0}\nCurrent sessions foreign: 0\nCurrent sessions total: {0}\n"
-            "Current transcoded media: 0\nCurrent sessions ipv4 only media: {1}\n"
+            "Current transcoded media: {4}\nCurrent sessions ipv4 only media: {1}\n"
             "Current sessions ipv6 only media: {2}\nCurrent sessions ip mixed  media: {3}\n",
-            relay.calls().size(), v4, v6, mixed);
+            relay.calls().size(), v4, v6, mixed, relay.carried().transcoded);
     }
     if (what == "sessions") return list_sessions(relay, argument);
     if (what == "totals" || what == "counters") return list_totals(relay);
-    if (what == "transcoders") return "No transcoders.\n";
+    if (what == "transcoders") return list_transcoders(relay);
     if (what == "jsonstats") {
         ng::Writer out(ng::Encoding::json);
         out.dictionary();

@@ -1,6 +1,7 @@
 // How calls end by themselves.
 #include <algorithm>
 
+#include "io/file.hpp"
 #include "relay/relay.hpp"
 
 namespace strowger::relay {
@@ -34,8 +35,18 @@ Activity activity_of(const Call& call) {
 
 }  // namespace
 
+void Relay::measure_load() {
+    if (!settings_.max_load.any()) return;
+    constexpr std::size_t first_lines = 4096;  // of /proc/stat, whose first line is all of them
+    const auto read = [](const char* path) {
+        return io::read_file(path, first_lines).value_or(std::string());
+    };
+    load_.sample(clock_.now(), read("/proc/loadavg"), read("/proc/stat"), carried().bytes);
+}
+
 void Relay::tick() {
     identity_.tick(clock_.now(), wall());
+    measure_load();
     const Time now = clock_.now();
     std::vector<Call*> over;
     for (const auto& [id, call] : calls_) {

@@ -55,7 +55,7 @@ std::string metrics_page(const Relay& relay) {
     page.value(relay.calls().size(), "type=\"own\"");
     page.value(0, "type=\"foreign\"");
     page.single("sessions_total", "counter", "Calls since the start", totals.sessions);
-    page.single("transcoded_media", "gauge", "Media sections that are transcoded", 0);
+    page.single("transcoded_media", "gauge", "Media sections that are transcoded", sum.transcoded);
     page.family("closed_sessions_total", "counter", "Calls that ended, by reason");
     page.value(totals.rejected, "reason=\"rejected\"");
     page.value(totals.timed_out, "reason=\"timeout\"");

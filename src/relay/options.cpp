@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 
 #include "base/text.hpp"
@@ -67,13 +68,25 @@ Result<> in_seconds(Settings& settings, Text value) {
 }
 
 template <auto Member>
+Result<> load_limit(Settings& settings, Text value) {
+    using Number = std::remove_reference_t<decltype(settings.max_load.*Member)>;
+    Number parsed{};
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+    if (error != std::errc{} || end != value.data() + value.size() || !(parsed >= 0))
+        return fail("'{}' is no number from 0 on", value);
+    settings.max_load.*Member = parsed;
+    return {};
+}
+
+template <auto Member>
 Result<> yes_or_no(Settings& settings, Text value) {
     settings.*Member = !means_off(plain_word(value));
     return {};
 }
 
-Result<> text_pidfile(Settings& settings, Text value) {
-    settings.pidfile = value;
+template <auto Member>
+Result<> text(Settings& settings, Text value) {
+    settings.*Member = value;
     return {};
 }
 
@@ -192,6 +205,11 @@ constexpr Option table[] = {
      "[ADDRESS:]PORT of the command line"},
     {"listen-http", 0, false, addresses<&Settings::listen_http>,
      "[ADDRESS:]PORT of HTTP and WebSocket: /ng, /cli, /metrics"},
+    {"listen-https", 0, false, addresses<&Settings::listen_https>, "the same over TLS"},
+    {"https-cert", 0, false, text<&Settings::https_certificate>,
+     "PEM file with the certificate for that, then its chain"},
+    {"https-key", 0, false, text<&Settings::https_key>,
+     "PEM file with its key (the certificate's file)"},
     {"control-allow", 0, false, control_allow,
      "networks that may ask on any of these; others are refused"},
     {"port-min", 'm', false, whole_number<&Settings::port_min>, "first port for media (30000)"},
@@ -210,6 +228,12 @@ constexpr Option table[] = {
      "threads that move packets; 0: one a core (0)"},
     {"max-sessions", 0, false, whole_number<&Settings::max_sessions>,
      "calls at once; -1: no limit (-1)"},
+    {"max-load", 0, false, load_limit<&LoadLimits::load>,
+     "load average of the machine from which no new call is taken; 0: no limit (0)"},
+    {"max-cpu", 0, false, load_limit<&LoadLimits::cpu>,
+     "the same for the use of its processors, in percent (0)"},
+    {"max-bandwidth", 0, false, load_limit<&LoadLimits::bandwidth>,
+     "the same for what comes in, in bytes a second (0)"},
     {"endpoint-learning", 0, false, learning, "off, immediate, delayed or heuristic (delayed)"},
     {"tos", 'T', false, whole_number<&Settings::tos>, "type of service of media, 0 to 255 (0)"},
     {"control-tos", 0, false, whole_number<&Settings::control_tos>,
@@ -233,7 +257,7 @@ constexpr Option table[] = {
     {"dtls-ciphers", 0, false, dtls_ciphers, "ciphers of DTLS, as OpenSSL names them"},
     {"dtls-mtu", 0, false, dtls_mtu, "longest datagram of DTLS, 576 to 1500 (1200)"},
     {"log-level", 'L', false, whole_number<&Settings::log_level>, "0 (least) to 7 (debug) (6)"},
-    {"pidfile", 'p', false, text_pidfile, "file to write the process id to"},
+    {"pidfile", 'p', false, text<&Settings::pidfile>, "file to write the process id to"},
     // Where they are read, there is more to do than to set a value.
     {"config-file", 0, false, nullptr,
      "file of options (/etc/rtpengine/rtpengine.conf; none: no file)"},
@@ -253,9 +277,6 @@ constexpr Option accepted[] = {
     {"table", 't'},
     {"listen-udp", 'u'},
     {"listen-tcp", 'l'},
-    {"listen-https"},
-    {"https-cert"},
-    {"https-key"},
     {"foreground", 'f', true},
     {"log-stderr", 'E', true},
     {"no-fallback", 'F', true},
@@ -270,9 +291,6 @@ constexpr Option accepted[] = {
     {"log-format"},
     {"split-logs", 0, true},
     {"max-log-line-length"},
-    {"max-load"},
-    {"max-cpu"},
-    {"max-bandwidth"},
     {"redis", 'r'},
     {"redis-write", 'w'},
     {"redis-subscribe"},
@@ -531,8 +549,10 @@ Result<Configured> configure(std::span<const std::string> arguments, const Surro
     }
     if (settings.interfaces.empty()) return fail("Missing option: interface");
     if (settings.listen_ng.empty() && settings.listen_tcp_ng.empty() &&
-        settings.listen_http.empty())
-        return fail("Missing option: one of listen-ng, listen-tcp-ng, listen-http");
+        settings.listen_http.empty() && settings.listen_https.empty())
+        return fail("Missing option: one of listen-ng, listen-tcp-ng, listen-http, listen-https");
+    if (!settings.listen_https.empty() && settings.https_certificate.empty())
+        return fail("Missing option: https-cert, which listen-https needs");
     if (settings.port_min > settings.port_max)
         return fail("port-min {} is above port-max {}", settings.port_min, settings.port_max);
     return result;

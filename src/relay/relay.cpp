@@ -152,6 +152,10 @@ Result<Call*> Relay::call_for_offer(const Request& request) {
         return fail_with(over_limit, "Parallel session limit reached: {} of {}", calls_.size(),
                          settings_.max_sessions);
     }
+    if (const auto reached = load_.over(settings_.max_load)) {
+        ++totals_.rejected;
+        return fail_with(over_limit, "{}", *reached);
+    }
     const std::size_t home = std::hash<std::string_view>{}(request.call_id) % engine_.threads();
     auto call = std::make_unique<Call>(std::string(request.call_id), home, clock_.now(), wall());
     Call* made = call.get();

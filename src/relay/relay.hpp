@@ -71,6 +71,8 @@ public:
     struct Carried {
         std::uint64_t packets = 0, bytes = 0, errors = 0;
         WebrtcTotals webrtc;
+        std::size_t transcoded =
+            0;  ///< media sections whose sound reaches somebody in another form
         /// Paths that are up, by StreamFigures::Ice and ::Dtls.
         std::array<std::size_t, ice_states.size()> ice{};
         std::array<std::size_t, dtls_states.size()> dtls{};
@@ -138,6 +140,7 @@ private:
     Result<Party*> selected(Call& call, const Request& request);
     Result<> gate(const Request& request, bool Party::* party, bool Call::* call, bool on);
     void end(Call& call);
+    void measure_load();
     Negotiation::House house() {
         return {engine_, interfaces_, settings_, instance_, identity_.current()};
     }
@@ -156,6 +159,7 @@ private:
     Recordings recordings_;  // before the calls that it follows have gone
     std::unordered_map<std::string, std::unique_ptr<Call>, TextHash, std::equal_to<>> calls_;
     Totals totals_;
+    LoadMeter load_;
     std::map<std::string, Use, std::less<>> uses_;
     std::set<std::string, std::less<>> told_;
     Time started_;

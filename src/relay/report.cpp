@@ -31,7 +31,8 @@ void count(ng::Writer& out, std::string_view key, const Count& count) {
 std::pair<std::string_view, std::string_view> mode_of(const Party& party, const Section& section) {
     if (section.refused || !section.side) return {"none", "refused by a party"};
     if (party.block_media) return {"blocked", "asked for"};
-    if (section.recoded) return {"transcode", "another party takes other codecs or packets"};
+    if (!section.made_into.empty())
+        return {"transcode", "another party takes other codecs or packets"};
     if (section.passthrough) return {"forward", "SRTP passes under the parties' own keys"};
     if (!section.opaque && !section.sdes.ours().empty() && section.secure())
         return {"srtp", "this party's keys are not the other's"};
@@ -86,7 +87,7 @@ void media_flags(ng::Writer& out, const Section& section) {
     }
     if (section.carrier) out.string("bundled");
     if (section.passthrough) out.string("passthrough");
-    if (section.recoded) out.string("transcoding");
+    if (!section.made_into.empty()) out.string("transcoding");
     if (section.side && !section.place.target.symmetric) out.string("asymmetric");
     out.end();
 }
@@ -201,6 +202,7 @@ Relay::Carried Relay::carried() const {
         for (const auto& party : call->parties)
             for (const auto& section : party->sections)
                 if (section.side) {
+                    all.transcoded += !section.made_into.empty();
                     const auto& figures = section.side->figures();
                     now.add(figures.rtp_in);
                     now.add(figures.rtcp_in);
@@ -219,7 +221,7 @@ void Relay::report_totals(ng::Writer& out) const {
     const Carried sum = carried();
     out.key("currentstatistics").dictionary();
     out.pair("sessionsown", calls_.size()).pair("sessionsforeign", 0);
-    out.pair("sessionstotal", calls_.size()).pair("transcodedmedia", 0);
+    out.pair("sessionstotal", calls_.size()).pair("transcodedmedia", sum.transcoded);
     out.end();
     const auto ended = totals_.sessions - calls_.size();
     out.key("totalstatistics").dictionary();

@@ -68,11 +68,7 @@ Result<> Server::listen() {
         if (!listener) return std::unexpected(listener.error().within("listen-cli"));
         listeners_.push_back(std::move(*listener));
     }
-    if (!settings.listen_http.empty()) serve_http();
-    for (const auto& address : settings.listen_http)
-        if (auto bound = http_->listen(address); !bound)
-            return std::unexpected(bound.error().within("listen-http"));
-    return {};
+    return serve_http();
 }
 
 bool Server::allowed(const SocketAddress& sender) {
@@ -140,6 +136,7 @@ void Server::reload(const Settings& settings) {
     now.offer_timeout = settings.offer_timeout;
     now.delete_delay = settings.delete_delay;
     now.max_sessions = settings.max_sessions;
+    now.max_load = settings.max_load;
     now.learning = settings.learning;
     now.sip_source = settings.sip_source;
     now.templates = settings.templates;
@@ -154,7 +151,8 @@ void Server::reload(const Settings& settings) {
         LOG_WARNING((log::About{"relay"}), "reload: {} changes only with a restart", what);
     };
     if (now.listen_ng != settings.listen_ng || now.listen_tcp_ng != settings.listen_tcp_ng ||
-        now.listen_cli != settings.listen_cli || now.listen_http != settings.listen_http)
+        now.listen_cli != settings.listen_cli || now.listen_http != settings.listen_http ||
+        now.listen_https != settings.listen_https)
         told("where to listen");
     if (now.port_min != settings.port_min || now.port_max != settings.port_max)
         told("the range of ports");
@@ -164,6 +162,12 @@ void Server::reload(const Settings& settings) {
     if (now.pidfile != settings.pidfile) told("pidfile");
     if (now.dtls_certificate != settings.dtls_certificate) told("the kind of certificate");
     if (now.dtls_ciphers != settings.dtls_ciphers) told("dtls-ciphers");
+    if (now.https_certificate != settings.https_certificate || now.https_key != settings.https_key)
+        told("the names of the files of https-cert and https-key");
+    if (tls_)
+        if (auto read = tls_->reload(); !read)
+            LOG_WARNING((log::About{"relay"}), "https-cert stays as it was: {}",
+                        read.error().text());
     LOG_NOTICE((log::About{"relay"}), "reloaded");
 }
 

@@ -9,6 +9,7 @@
 #include "io/http_server.hpp"
 #include "io/line_stream.hpp"
 #include "io/loop.hpp"
+#include "io/tls.hpp"
 #include "io/udp.hpp"
 #include "relay/cookie_cache.hpp"
 #include "relay/relay.hpp"
@@ -16,7 +17,7 @@
 
 namespace strowger::relay {
 
-/// The relay's front doors: NG over UDP, TCP, HTTP and WebSocket, the command line, and metrics.
+/// The relay's front doors: NG over UDP, TCP, HTTP(S) and WebSocket, the command line, and metrics.
 class Server {
 public:
     static Result<std::unique_ptr<Server>> start(io::Loop& loop, Settings settings);
@@ -44,7 +45,7 @@ private:
     Result<> listen();
     void accept_ng(std::unique_ptr<io::Stream> stream);
     void accept_command(std::unique_ptr<io::Stream> stream);
-    void serve_http();
+    Result<> serve_http();
     void accept_websocket(std::unique_ptr<io::WebSocket> socket);
     void tick();
 
@@ -54,6 +55,7 @@ private:
     std::vector<std::unique_ptr<io::UdpSocket>> udp_;
     std::vector<std::unique_ptr<io::Listener>> listeners_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+    std::shared_ptr<io::TlsContext> tls_;  ///< of listen-https
     std::unique_ptr<io::HttpServer> http_;
     std::unique_ptr<io::Watch> media_;
     io::Timer timer_;

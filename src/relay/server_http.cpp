@@ -13,7 +13,9 @@ io::HttpResponse forbidden() { return io::HttpResponse::text(403, "not in contro
 
 }  // namespace
 
-void Server::serve_http() {
+Result<> Server::serve_http() {
+    const Settings& settings = relay_->settings();
+    if (settings.listen_http.empty() && settings.listen_https.empty()) return {};
     http_ = std::make_unique<io::HttpServer>(loop_, io::HttpServer::Options{});
     const auto route = [this](std::string method, std::string path, auto handler) {
         http_->route_now(std::move(method), std::move(path),
@@ -50,6 +52,19 @@ void Server::serve_http() {
     for (const auto* path : {"/", "/ng", "/ng-plain", "/cli"})
         http_->websocket(path, options,
                          [this](auto socket) { accept_websocket(std::move(socket)); });
+    for (const auto& address : settings.listen_http)
+        if (auto bound = http_->listen(address); !bound)
+            return std::unexpected(bound.error().within("listen-http"));
+    if (settings.listen_https.empty()) return {};
+    auto tls = io::TlsContext::server({.certificate_file = settings.https_certificate,
+                                       .key_file = settings.https_key,
+                                       .alpn = {"http/1.1"}});
+    if (!tls) return std::unexpected(tls.error().within("https-cert"));
+    tls_ = std::move(*tls);
+    for (const auto& address : settings.listen_https)
+        if (auto bound = http_->listen(address, tls_); !bound)
+            return std::unexpected(bound.error().within("listen-https"));
+    return {};
 }
 
 void Server::accept_websocket(std::unique_ptr<io::WebSocket> socket) {

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/time.hpp"
 #include "relay/interfaces.hpp"
+#include "relay/load.hpp"
 #include "relay/request.hpp"
 #include "wire/dtls/certificate.hpp"
 #include "wire/recording/pcap.hpp"
@@ -28,8 +29,9 @@ struct Record {
 /// The relay as it is configured (docs/relay.md).
 struct Settings {
     std::vector<InterfaceSpec> interfaces;
-    std::vector<SocketAddress> listen_ng, listen_tcp_ng, listen_cli, listen_http;
-    std::vector<Cidr> control_allow;  ///< who may ask; empty: anybody
+    std::vector<SocketAddress> listen_ng, listen_tcp_ng, listen_cli, listen_http, listen_https;
+    std::string https_certificate, https_key;  ///< PEM files; the key may be in the certificate's
+    std::vector<Cidr> control_allow;           ///< who may ask; empty: anybody
     std::uint16_t port_min = 30000, port_max = 39999;
     int tos = 0, control_tos = 0;
     unsigned threads = 0;  ///< 0: one a core
@@ -39,6 +41,7 @@ struct Settings {
     Duration offer_timeout = std::chrono::seconds{3600};
     Duration delete_delay = std::chrono::seconds{30};
     long max_sessions = -1;  ///< below zero: no limit
+    LoadLimits max_load;
     Learning learning = Learning::delayed;
     bool sip_source = false;
     Record record;

@@ -3,7 +3,9 @@ import asyncio
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
+import time
 
 import pytest
 from exchange import program
@@ -178,6 +180,21 @@ def test_two_components_with_libnice():
     libnice_session(["--controlling", "--components", "2"], ["--components", "2"], both)
 
 
+def wait_until_it_answers(port):
+    binding_request = bytes.fromhex("000100002112a442") + bytes(12)  # RFC 8489 section 5
+    deadline = time.monotonic() + LIMIT
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(0.1)
+        while time.monotonic() < deadline:
+            client.sendto(binding_request, ("127.0.0.1", port))
+            try:
+                client.recv(1500)
+                return
+            except (TimeoutError, ConnectionRefusedError):
+                time.sleep(0.05)
+    raise AssertionError("the STUN server does not answer")
+
+
 @pytest.fixture(scope="module")
 def turnserver(tmp_path_factory):
     if not shutil.which("turnserver"):
@@ -189,6 +206,7 @@ def turnserver(tmp_path_factory):
          "--no-dtls", "--no-cli", "--no-rfc5780", f"--pidfile={folder}/pid", "--log-file=stdout"],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env=dict(os.environ, HOME=str(folder)))
+    wait_until_it_answers(port)
     yield f"127.0.0.1:{port}"
     running.terminate()
     running.wait(LIMIT)

@@ -1,15 +1,17 @@
 """The relay's other front doors: TCP, HTTP, WebSocket, the command line, metrics; and who may come in."""
 import json
 import re
+import signal
 import socket
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
 
 import pytest
-from exchange import program
-from ng import decode, encode
-from relaying import Call, End, Relay, sections
+from exchange import program, wait_for
+from ng import Refused, decode, encode
+from relaying import Call, End, Relay, a, b, sections  # noqa: F401
 from running import free_port
 
 
@@ -63,25 +65,29 @@ def test_http_takes_messages_with_and_without_cookie(relay, doors):
 
 
 def websocket(port, protocol, message):
-    """One text message there and one back, as RFC 6455 frames them."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as stream:
-        stream.sendall(f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                       f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n".encode())
-        got = b""
-        while b"\r\n\r\n" not in got:
-            got += stream.recv(4096)
-        head, rest = got.split(b"\r\n\r\n", 1)
-        assert b" 101 " in head and b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head and protocol.encode() in head
-        data, mask = message.encode(), b"abcd"
-        stream.sendall(bytes([0x81, 0x80 | len(data)]) + mask + bytes(c ^ mask[n % 4] for n, c in enumerate(data)))
-        while len(rest) < 2:
-            rest += stream.recv(4096)
-        size, start = rest[1], 2
-        if size == 126:
-            size, start = int.from_bytes(rest[2:4], "big"), 4
-        while len(rest) < start + size:
-            rest += stream.recv(4096)
-        return rest[start:start + size].decode()
+        return websocket_on(stream, protocol, message)
+
+
+def websocket_on(stream, protocol, message):
+    """One text message there and one back, as RFC 6455 frames them."""
+    stream.sendall(f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                   f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n".encode())
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += stream.recv(4096)
+    head, rest = got.split(b"\r\n\r\n", 1)
+    assert b" 101 " in head and b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head and protocol.encode() in head
+    data, mask = message.encode(), b"abcd"
+    stream.sendall(bytes([0x81, 0x80 | len(data)]) + mask + bytes(c ^ mask[n % 4] for n, c in enumerate(data)))
+    while len(rest) < 2:
+        rest += stream.recv(4096)
+    size, start = rest[1], 2
+    if size == 126:
+        size, start = int.from_bytes(rest[2:4], "big"), 4
+    while len(rest) < start + size:
+        rest += stream.recv(4096)
+    return rest[start:start + size].decode()
 
 
 def test_websockets_speak_by_their_subprotocol(relay, doors):
@@ -108,6 +114,83 @@ def test_the_command_line_lists_sets_and_terminates(relay, doors, call):
     refused = ctl(doors, "frobnicate")
     assert refused.returncode == 1 and "Unknown" in refused.stdout
     assert call.id not in http(doors, "/cli/list+sessions")
+
+
+def test_https_and_wss_are_the_same_doors_with_a_certificate_that_hup_reads_again(tmp_path):
+    def made(name):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                        "-addext", "subjectAltName=DNS:localhost", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
+                       check=True, capture_output=True)
+
+    made("first")
+    port = free_port()
+    trusted = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+
+    def subject():
+        untrusted = ssl._create_unverified_context()
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as plain, untrusted.wrap_socket(plain) as secure:
+            return subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-subject"], input=secure.getpeercert(True),
+                                  capture_output=True, check=True).stdout.decode()
+
+    with Relay(options=[f"--listen-https=127.0.0.1:{port}", f"--https-cert={tmp_path}/cert.pem", f"--https-key={tmp_path}/key.pem"]) as relay:
+        request = urllib.request.Request(f"https://localhost:{port}/ng", data=b"cookie d7:command4:pinge")
+        with urllib.request.urlopen(request, timeout=5, context=trusted) as reply:
+            assert reply.read() == b"cookie d6:result4:ponge"
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+            with trusted.wrap_socket(plain, server_hostname="localhost") as secure:
+                assert websocket_on(secure, "ng.rtpengine.com", "w1 {\"command\":\"ping\"}") == "w1 {\"result\":\"pong\"}"
+        assert "CN = first" in subject()
+        made("second")
+        relay.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "CN = second" in subject(), what="the new certificate")
+        (tmp_path / "cert.pem").write_text("nothing of the kind")
+        relay.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "https-cert stays as it was" in relay.output(), what="word of the unfit certificate")
+        assert "CN = second" in subject()
+
+
+def refusal(relay, end):
+    """Why the relay takes no further call; nothing when it does."""
+    try:
+        relay.ng.call("offer", call_id="further", from_tag="x", sdp=end.sdp())
+    except Refused as refused:
+        return str(refused)
+    relay.ng.call("delete", call_id="further", from_tag="x", delete_delay=0)
+    return ""
+
+
+@pytest.mark.parametrize("limit,reason", [("load=0.0001", "Load limit reached: "), ("cpu=0.0001", "CPU limit reached: ")])
+def test_a_machine_with_enough_to_do_is_given_no_new_call(limit, reason):
+    with Relay(options=[f"--max-{limit}"]) as relay, End() as a:
+        wait_for(lambda: reason in refusal(relay, a), what=reason)
+        told = relay.ng.ask({"command": "offer", "call-id": "further", "from-tag": "x", "sdp": a.sdp(), "supports": ["load limit"]})
+        assert told["result"] == "load limit"
+        assert re.search(r"Total rejected sessions[^0-9]*[2-9]", relay.ng.call("cli", body="list totals")["response"])
+
+
+def test_beyond_the_limit_of_bandwidth_calls_go_on_and_new_ones_wait_for_less(a, b):
+    with Relay(options=["--max-bandwidth=1000"]) as relay:
+        call = Call(relay, a, b)
+
+        def refused():
+            call.pass_both_ways()
+            return "Bandwidth limit reached: " in refusal(relay, a)
+
+        wait_for(refused, what="the limit of bandwidth")
+        call.pass_both_ways()
+        wait_for(lambda: not refusal(relay, a), what="room again")
+
+
+def test_what_is_transcoded_is_counted_and_named(relay, doors, a, b):
+    assert "No transcoders" in ctl(doors, "list", "transcoders").stdout
+    call = Call(relay, a, b, offer={"codec": {"transcode": ["PCMA"]}}, offer_sdp=a.sdp(formats="0"), answer_sdp=b.sdp(formats="8"))
+    listed = ctl(doors, "list", "transcoders").stdout
+    assert "PCMU/8000 -> PCMA/8000: 1 transcoders" in listed and "PCMA/8000 -> PCMU/8000: 1 transcoders" in listed
+    assert "rtpengine_transcoded_media 2" in http(doors, "/metrics")
+    assert json.loads(ctl(doors, "list", "jsonstats").stdout)["currentstatistics"]["transcodedmedia"] == 2
+    assert "Current transcoded media: 2" in ctl(doors, "list", "numsessions").stdout
+    call.delete()
+    assert "No transcoders" in ctl(doors, "list", "transcoders").stdout
 
 
 def test_cli_over_ng(relay, call):
