@@ -20,8 +20,9 @@ Result<> Broker::open_door() {
     if (options_.quic_listen == "none") return {};
     if (options_.quic_certificate.empty() != options_.quic_key.empty())
         return fail("a certificate for QUIC needs its key, and a key its certificate");
-    const bool chosen = !options_.quic_listen.empty();
-    auto addresses = addresses_of(chosen ? options_.quic_listen : default_listen);
+    const bool chosen = !options_.quic_listen.empty() || !options_.quic_certificate.empty();
+    const std::string_view listen = options_.quic_listen;
+    auto addresses = addresses_of(listen.empty() ? default_listen : listen);
     if (!addresses) return std::unexpected(addresses.error());
     TransportDoor::Options door{.addresses = std::move(*addresses),
                                 .certificate = options_.quic_certificate,

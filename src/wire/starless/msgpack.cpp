@@ -184,18 +184,23 @@ Result<std::optional<Read>> read_object(Bytes bytes, std::size_t& need) {
     return read;
 }
 
-Result<std::optional<Value>> ObjectStream::next() {
+void ObjectStream::feed(Bytes bytes) {
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(taken_));
     taken_ = 0;
-    if (buffer_.size() < need_) return std::nullopt;
-    auto read = read_object(buffer_, need_);
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+}
+
+Result<std::optional<Value>> ObjectStream::next() {
+    const auto left = Bytes(buffer_).subspan(taken_);
+    if (left.size() < need_) return std::nullopt;
+    auto read = read_object(left, need_);
     if (!read) return std::unexpected(read.error());
     if (!*read) {
         if (need_ > max_object_)
             return fail("an object of {} bytes or more; at most {}", need_, max_object_);
         return std::nullopt;
     }
-    taken_ = (*read)->used;
+    taken_ += (*read)->used;
     need_ = 1;
     return std::move((*read)->value);
 }

@@ -49,15 +49,15 @@ public:
     /// `max_object`: bytes of the longest.
     explicit ObjectStream(std::size_t max_object) : max_object_(max_object) {}
 
-    void feed(Bytes bytes) { buffer_.insert(buffer_.end(), bytes.begin(), bytes.end()); }
-    /// The next whole object, valid until the next call; nothing when more must come.
+    void feed(Bytes bytes);
+    /// The next whole object, valid until the next `feed`; nothing when more must come.
     Result<std::optional<Value>> next();
 
 private:
     std::size_t max_object_;
     std::vector<std::uint8_t> buffer_;
-    std::size_t taken_ = 0;  // of the front, by the object that was given last
-    std::size_t need_ = 1;   // bytes, before it is worth while to look again
+    std::size_t taken_ = 0;  // of the front, by objects that were given
+    std::size_t need_ = 1;   // bytes after these, before it is worth while to look again
 };
 
 /// Writes objects, one after the other. Integers come in the shortest form of at most 32 bits, or,
