@@ -35,6 +35,7 @@ Activity activity_of(const Call& call) {
 }  // namespace
 
 void Relay::tick() {
+    engine_.collect();
     identity_.tick(clock_.now(), wall());
     const Time now = clock_.now();
     std::vector<Call*> over;
