@@ -15,15 +15,6 @@ std::string error_reply(ng::Encoding encoding, std::string_view reason) {
     return out.take();
 }
 
-// Until media threads hear of new sides and of those that have ended: a wake-up is a third of what
-// a command costs, and this way there is one for many. Nothing that passes sees the difference, as
-// before a packet they look for what was asked of them; the first packet of a call waits so long.
-constexpr Duration flush_delay = std::chrono::milliseconds{2};
-
-bool may_wait(std::string_view command) {
-    return command == "offer" || command == "answer" || command == "delete";
-}
-
 /// An error that says `load limit` to those who can do something about it.
 constexpr int over_limit = 1;
 
@@ -120,10 +111,7 @@ std::string Relay::handle(std::string_view text) {
     const auto done = (this->*command->second)(*request, out);
     if (recordings_.active() > 0)
         if (Call* call = find(request->call_id)) recordings_.follow(*call);
-    if (may_wait(name))
-        flush_soon();
-    else
-        flush();
+    engine_.flush();
     auto& use = uses_[name];
     ++use.count;
     use.time += io::monotonic_now() - begun;
@@ -149,16 +137,6 @@ void Relay::tell_unknown(const Request& request) {
         LOG_NOTICE((log::About{"relay", request.call_id}),
                    "'{}' in {} has no effect here, now and from now on", word, request.command);
     }
-}
-
-void Relay::flush() {
-    flush_due_ = false;
-    engine_.flush();
-}
-
-void Relay::flush_soon() {
-    if (!clock_.flush_after) return flush();
-    if (!std::exchange(flush_due_, true)) clock_.flush_after(flush_delay);
 }
 
 Call* Relay::find(std::string_view id) {

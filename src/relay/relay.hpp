@@ -36,8 +36,6 @@ public:
     struct Clock {
         std::function<Time()> now;
         std::function<WallTime()> wall;
-        /// Calls `flush` after a while, once; null: nobody does.
-        std::function<void(Duration)> flush_after = nullptr;
     };
 
     Relay(Settings settings, Interfaces interfaces, Clock clock);
@@ -46,9 +44,6 @@ public:
     /// Runs one command. The reply is in the encoding of the request; one that cannot be read gets
     /// a reply that says so.
     std::string handle(std::string_view document);
-
-    /// The media threads hear of what was asked of them.
-    void flush();
 
     /// Once a second: calls that have been silent too long end.
     void tick();
@@ -145,7 +140,6 @@ private:
     Result<Party*> selected(Call& call, const Request& request);
     Result<> gate(const Request& request, bool Party::* party, bool Call::* call, bool on);
     void end(Call& call);
-    void flush_soon();
     Negotiation::House house() {
         return {engine_, interfaces_, settings_, instance_, identity_.current()};
     }
@@ -156,7 +150,6 @@ private:
 
     Settings settings_;
     Clock clock_;
-    bool flush_due_ = false;
     Random random_;
     dtls::DailyIdentity identity_;  ///< our certificate, renewed while calls go on
     std::string instance_;

@@ -18,12 +18,7 @@ Server::Server(io::Loop& loop, Settings settings, Interfaces interfaces)
     : loop_(loop),
       relay_(std::make_unique<Relay>(std::move(settings), std::move(interfaces),
                                      Relay::Clock{.now = [&loop] { return loop.now(); },
-                                                  .wall = [] { return io::wall_now(); },
-                                                  .flush_after =
-                                                      [this](Duration delay) {
-                                                          flush_ = loop_.after(
-                                                              delay, [this] { relay_->flush(); });
-                                                      }})) {
+                                                  .wall = [] { return io::wall_now(); }})) {
     media_ = std::make_unique<io::Watch>(loop, relay_->engine().event_fd());
     media_->on_readable([this] { relay_->engine().dispatch(); });
     relay_->set_command_line(

@@ -56,7 +56,7 @@ private:
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
     std::unique_ptr<io::HttpServer> http_;
     std::unique_ptr<io::Watch> media_;
-    io::Timer timer_, flush_;
+    io::Timer timer_;
     Time refusal_told_{};
 };
 
