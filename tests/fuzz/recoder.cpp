@@ -13,7 +13,7 @@ namespace {
 using namespace strowger;
 using Kind = media::Recoder::Way::Kind;
 
-sdp::Codec codec(std::uint8_t which) {
+sdp::Codec chosen(std::uint8_t which) {
     const auto& listed = codec::all()[which % codec::all().size()];
     return {std::string(listed.name), listed.clock_rate, listed.channels,
             which & 0x80 ? "octet-align=1" : ""};
@@ -36,11 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const sdp::Payload keys_in{101, {"telephone-event", clock(data[3] & 1), 1, {}}};
     const sdp::Payload keys_out{102, {"telephone-event", clock(data[3] & 2), 1, {}}};
     media::Recoder::Plan plan{
-        .ways = {{{96, codec(data[0])}, Kind::recode, 98},
-                 {{97, codec(data[1])}, Kind::recode, 98},
+        .ways = {{{96, chosen(data[0])}, Kind::recode, 98},
+                 {{97, chosen(data[1])}, Kind::recode, 98},
                  {keys_in, data[3] & 4 ? Kind::tone : Kind::event, 102},
                  {{8, {"PCMA", 8000, 1, {}}}, data[3] & 8 ? Kind::translate : Kind::pass, 0}},
-        .out = {98, codec(data[2])},
+        .out = {98, chosen(data[2])},
         .packet_ms = 10U + data[4] % 51,
         .own = (data[3] & 16) != 0};
     if (data[3] & 32) {

@@ -22,9 +22,11 @@ std::vector<IdentifiedKey> keys_of(Suite suite, std::size_t mki_size) {
     return keys;
 }
 
-/// What the sender makes of a packet, the receiver must make the packet of again.
+/// What the sender makes of a packet, the receiver must make the packet of again. Without
+/// authentication it cannot know that it has guessed a wrong rollover counter (RFC 3711 section
+/// 3.3.1), after a jump of sequence numbers that the fuzzer chose.
 void round_trip(Sender& sender, Receiver& receiver, const std::vector<std::uint8_t>& plain,
-                bool rtcp) {
+                bool rtcp, bool authentic) {
     auto packet = plain;
     packet.resize(plain.size() + sender.headroom());
     const auto made =
@@ -39,7 +41,7 @@ void round_trip(Sender& sender, Receiver& receiver, const std::vector<std::uint8
     }
     if (!read) return;
     packet.resize(*read);
-    if (packet != plain) std::abort();
+    if (packet != plain && authentic) std::abort();
 }
 
 }  // namespace
@@ -68,8 +70,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         switch (what % 5) {
             case 0: (void)receiver->unprotect(bytes); break;
             case 1: (void)receiver->unprotect_rtcp(bytes); break;
-            case 2: round_trip(*sender, *receiver, bytes, false); break;
-            case 3: round_trip(*sender, *receiver, bytes, true); break;
+            case 2: round_trip(*sender, *receiver, bytes, false, policy.authenticate_rtp); break;
+            case 3: round_trip(*sender, *receiver, bytes, true, true); break;
             default:
                 for (const auto& state : sender->states()) {
                     if (!sender->resume(state) || !receiver->resume(state)) break;
