@@ -39,6 +39,9 @@ public:
     /// By the owner, when `fd` is readable; then `take` until empty.
     void acknowledge() { wake_.acknowledge(); }
 
+    /// By the owner: something waits, whether it has been woken for it or not.
+    bool any() const { return oldest_->next.load(std::memory_order_acquire) != nullptr; }
+
     std::optional<Message> take() {
         Node* next = oldest_->next.load(std::memory_order_acquire);
         if (!next) return std::nullopt;

@@ -31,7 +31,7 @@ RelaySide::~RelaySide() {
     shard.put(
         [&shard, stream = stream_, &mailbox = engine_.mailbox_, &ports = ports_, port = port_] {
             shard.end(*stream);
-            mailbox.post([&ports, port] { ports.give_back(port); });
+            mailbox.put([&ports, port] { ports.give_back(port); });
         });
 }
 
@@ -256,6 +256,7 @@ void RelayEngine::collect() {
 Result<std::unique_ptr<RelaySide>> RelayEngine::open(std::size_t home, Ports& ports,
                                                      const IpAddress& bind, int tos) {
     collect();
+    if (ports.available() == 0) settle();
     auto sockets = ports.open(bind, tos);
     if (!sockets) return std::unexpected(sockets.error());
     const std::uint16_t port = sockets->port;
@@ -281,6 +282,18 @@ void RelayEngine::move(RelaySide& side, std::size_t home) {
 const std::vector<std::unique_ptr<PacketRing>>& RelayEngine::rings() {
     while (rings_.size() < shards_.size()) rings_.push_back(std::make_unique<PacketRing>());
     return rings_;
+}
+
+// What was asked of the threads has been done, and ports that they have given up are here.
+void RelayEngine::settle() {
+    for (const auto& shard : shards_) {
+        if (!shard->to_wake()) continue;
+        std::promise<void> done;
+        shard->put([&done] { done.set_value(); });
+        shard->wake();
+        done.get_future().wait();
+    }
+    collect();
 }
 
 void RelayEngine::flush() {

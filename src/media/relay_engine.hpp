@@ -136,12 +136,15 @@ public:
     void move(RelaySide& side, std::size_t home);
     /// Where the copies of tapped packets come out, one ring a thread, made with the first call.
     const std::vector<std::unique_ptr<PacketRing>>& rings();
-    /// Wakes the threads that have been asked for something.
+    /// Wakes the threads that have been asked for something. Without it they do that before the
+    /// next packet, but a new side hears nothing until then.
     void flush();
+    /// Takes back ports whose sockets have been closed: now and then, as nobody is woken for them.
+    void collect();
 
 private:
     friend class RelaySide;
-    void collect();
+    void settle();
     Shard& shard(const RelaySide& side) { return *shards_[side.home_]; }
     RecodingLane* lane_for(const Recoder::Plan& plan, std::size_t home);
 

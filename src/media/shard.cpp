@@ -44,8 +44,10 @@ void Shard::run() {
         const auto ready = poller_.wait(rest);
         bell_.get_up();
         now_ = io::monotonic_now();
-        const bool mail = std::ranges::any_of(
-            ready, [](const auto& event) { return event.data.u64 == mailbox_key; });
+        if (std::ranges::any_of(ready,
+                                [](const auto& event) { return event.data.u64 == mailbox_key; }))
+            mailbox_.acknowledge();
+        const bool mail = mailbox_.any();
         // What was asked for before a packet came holds for the packet. Work may take readers away,
         // so the packets wait for the next round, where they are told of again; but not for ever.
         if (mail && rounds_of_mail < max_rounds_of_mail) {
@@ -79,7 +81,6 @@ void Shard::run() {
 }
 
 void Shard::do_work() {
-    mailbox_.acknowledge();
     while (auto work = mailbox_.take()) (*work)();
 }
 

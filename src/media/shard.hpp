@@ -26,8 +26,9 @@ using Work = std::move_only_function<void()>;
 /// One media thread with its legs, sockets and timers. Nothing in it is shared: others post work.
 ///
 /// A round: packets of all ready sockets, then timers, then posted work; or, if there is any when
-/// it wakes, posted work alone. So a leg that is taken away by a message is never met by an event
-/// of the same round, and a packet finds done what was asked for before it came.
+/// it wakes, for whatever reason, posted work alone. So a leg that is taken away by a message is
+/// never met by an event of the same round, and a packet finds done what was asked for before it
+/// came.
 ///
 /// What transcoders give back is sent in each round, after its packets.
 class Shard {
@@ -41,7 +42,8 @@ public:
     /// From any thread.
     void post(Work work) { mailbox_.post(std::move(work)); }
 
-    /// From the engine's owner alone: work that is noticed with the next `wake`.
+    /// From the engine's owner alone: work that is noticed with the next `wake`, or before the next
+    /// packet.
     void put(Work work) {
         mailbox_.put(std::move(work));
         to_wake_ = true;
@@ -49,6 +51,7 @@ public:
     void wake() {
         if (std::exchange(to_wake_, false)) mailbox_.wake();
     }
+    bool to_wake() const { return to_wake_; }
 
     // From here on: on the shard's thread.
     Leg& adopt(std::unique_ptr<Leg> leg);

@@ -45,6 +45,7 @@ void Relay::measure_load() {
 }
 
 void Relay::tick() {
+    engine_.collect();
     identity_.tick(clock_.now(), wall());
     measure_load();
     const Time now = clock_.now();
