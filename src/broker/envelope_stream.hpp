@@ -24,6 +24,7 @@ public:
     void close(int code, std::string_view reason) override;
 
     const io::HttpRequest& request() const override { return session_->request(); }
+    void forget_request() override {}  ///< the session's address stands in it
     const std::string& subprotocol() const override { return subprotocol_; }
     const SocketAddress& local() const override { return local_; }
     const SocketAddress& remote() const override { return session_->request().remote; }

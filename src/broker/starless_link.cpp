@@ -236,7 +236,7 @@ Task<> StarlessLink::greet() {
         if (const auto files = starless::read_files(**listing))
             for (const auto& file : *files) learn(file);
     std::size_t total = 0;
-    for (const auto& [alias, file] : jobs_.storage().aliases()) {
+    for (const auto& [alias, file, owner] : jobs_.storage().aliases()) {
         total += file.size;
         if (total > max_prefetched) break;
         auto content = jobs_.storage().read(file.ref);

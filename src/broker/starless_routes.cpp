@@ -261,8 +261,10 @@ strowger::Task<HttpResponse> Broker::starless_upload(HttpRequest request) {
     const bool passing = persist == "n" || persist == "no" || persist == "false";
     const auto size = request.body.size();
     const auto media = sniff(request.body).value_or("application/octet-stream");
-    const auto file = storage_->put(std::move(request.body), media, passing ? std::string() : name,
-                                    owner_of(*who));
+    const io::Completion<Result<Storage::File>> stored;
+    store_and_share(*storage_, std::move(request.body), media, passing ? std::string() : name, *who,
+                    [stored](Result<Storage::File> file) { stored.resolve(std::move(file)); });
+    const auto file = co_await stored;
     if (!file) {
         const int code = file.error().code();
         co_return text(code == Storage::too_large || code == Storage::not_yours ? code : 400,
