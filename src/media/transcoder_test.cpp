@@ -101,7 +101,9 @@ TEST(Transcoder, DropsAndCountsWhatHasNoRoom) {
     }
     const auto got = media.come_back(4 * RecodingLane::room);
     EXPECT_GE(got.size(), RecodingLane::room);
-    EXPECT_EQ(got.size() + transcoder.dropped(), 4 * RecodingLane::room);
+    // What is refused leaves gaps, for each of which the decoder may make up a packet.
+    EXPECT_GE(got.size() + transcoder.dropped(), 4 * RecodingLane::room);
+    EXPECT_LE(got.size() + transcoder.dropped(), 4 * RecodingLane::room + refused);
     EXPECT_LE(refused, transcoder.dropped());
 }
 

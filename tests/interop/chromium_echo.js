@@ -122,7 +122,7 @@ globalThis.echo = (() => {
           if (entry.type === 'candidate-pair' && entry.nominated) found = entry.availableOutgoingBitrate || 0;
         });
         return found > 400000 && found;
-      }, 'a higher estimate of the bandwidth');
+      }, 'a higher estimate of the bandwidth', 35000);  // a busy machine's clocks make it wary
       const canvas = document.createElement('canvas');
       canvas.width = 320;
       canvas.height = 240;
