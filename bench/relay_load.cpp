@@ -1,7 +1,10 @@
 // Loads any media relay that speaks NG over UDP: sets calls up, sends RTP in time, measures what
 // comes.
 //
-//   relay_load setup NG CALLS            sets up and deletes calls one after the other
+//   relay_load setup NG CALLS [AT_ONCE [webrtc]]
+//                                        sets up and deletes calls, one after the other or so many
+//                                        at a time; the called one a phone, or a browser (whose
+//                                        packets never come)
 //   relay_load hold NG CALLS             sets up calls, waits for a line on standard input
 //   relay_load media NG STREAMS SECONDS [SUITE|codec=NAME]
 //                                        two streams a call, 172 bytes each 20 ms, spread evenly;
@@ -73,6 +76,9 @@ std::uint64_t wall_nanoseconds() {
            static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+/// The transport protocol of browsers (RFC 5764).
+constexpr const char* browser = "UDP/TLS/RTP/SAVPF";
+
 /// One question and its answer at a time.
 class Ng {
 public:
@@ -92,6 +98,13 @@ public:
     std::string ask(const std::string& command, const std::string& call, bool to_tag,
                     const std::string& sdp, const std::string& protocol = {},
                     const std::string& codec = {}) {
+        send(command, call, to_tag, sdp, protocol, codec);
+        return receive(command);
+    }
+
+    void send(const std::string& command, const std::string& call, bool to_tag,
+              const std::string& sdp, const std::string& protocol = {},
+              const std::string& codec = {}) {
         ng::Writer out(ng::Encoding::bencode);
         out.dictionary().pair("command", command).pair("call-id", call).pair("from-tag", "from");
         if (to_tag) out.pair("to-tag", "to");
@@ -99,7 +112,12 @@ public:
         if (!protocol.empty()) out.pair("transport-protocol", protocol);
         if (command == "delete")
             out.pair("delete-delay", 0).key("flags").list().string("fast").end();
-        if (!protocol.empty()) out.key("DTLS").string("off");
+        if (protocol == browser) {
+            out.pair("ICE", "force");
+            out.key("rtcp-mux").list().string("offer").string("require").end();
+        } else if (!protocol.empty()) {
+            out.key("DTLS").string("off");
+        }
         if (!codec.empty())
             out.key("codec").dictionary().key("transcode").list().string(codec).end().end();
         out.end();
@@ -107,6 +125,9 @@ public:
             ng::join_message(fmt::format("{}-{}", ::getpid(), count_++), out.take());
         if (::send(fd_, message.data(), message.size(), 0) < 0)
             throw std::runtime_error("send to the relay");
+    }
+
+    std::string receive(const std::string& command) {
         char buffer[65536];
         const auto got = ::recv(fd_, buffer, sizeof buffer, 0);
         if (got < 0) throw std::runtime_error(command + ": no reply");
@@ -380,6 +401,38 @@ int load_media(Ng& ng, std::size_t streams, int seconds, const std::string& suit
     return 0;
 }
 
+// What a browser answers that has been told to use DTLS, ICE and one port.
+std::string answer_of_browser() {
+    std::string fingerprint;
+    for (int i = 0; i < 32; ++i) fingerprint += fmt::format("{}{:02X}", i ? ":" : "", i);
+    return fmt::format(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=fingerprint:sha-256 {}\r\n"
+        "m=audio 9 {} 8\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:8 PCMA/8000\r\na=rtcp-mux\r\n"
+        "a=setup:active\r\na=ice-ufrag:browser1\r\na=ice-pwd:browser1browser1browser1\r\n",
+        fingerprint, browser);
+}
+
+int set_up_at_once(const SocketAddress& relay, std::size_t calls, std::size_t at_once,
+                   bool webrtc) {
+    std::vector<std::unique_ptr<Ng>> proxies;
+    for (std::size_t i = 0; i < at_once; ++i) proxies.push_back(std::make_unique<Ng>(relay));
+    const std::string protocol = webrtc ? browser : "";
+    const std::string offer = description(4000);
+    const std::string answer = webrtc ? answer_of_browser() : description(4002);
+    for (std::size_t i = 0; i < calls; i += at_once) {
+        const auto all = [&](const std::string& command, bool to_tag, const std::string& sdp) {
+            for (std::size_t k = 0; k < at_once; ++k)
+                proxies[k]->send(command, fmt::format("load-{}-{}", ::getpid(), i + k), to_tag, sdp,
+                                 command == "offer" ? protocol : "");
+            for (const auto& proxy : proxies) proxy->receive(command);
+        };
+        all("offer", false, offer);
+        all("answer", true, answer);
+        all("delete", false, "");
+    }
+    return 0;
+}
+
 int setup(Ng& ng, std::size_t calls, bool hold) {
     End a, b;
     a.port = 4000;
@@ -407,8 +460,8 @@ int main(int argc, char** argv) {
     };
     if (!relay) {
         fmt::print(stderr,
-                   "relay_load setup|hold NG CALLS, or relay_load media NG STREAMS SECONDS "
-                   "[SUITE|codec=NAME]\n");
+                   "relay_load setup NG CALLS [AT_ONCE [webrtc]], or relay_load hold NG CALLS, or "
+                   "relay_load media NG STREAMS SECONDS [SUITE|codec=NAME]\n");
         return 2;
     }
     rlimit limit{};
@@ -416,6 +469,9 @@ int main(int argc, char** argv) {
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
     try {
+        if (words[0] == "setup" && words.size() > 3)
+            return set_up_at_once(*relay, number(2), std::max<std::size_t>(number(3), 1),
+                                  words.size() > 4 && words[4] == "webrtc");
         Ng ng(*relay);
         if (words[0] == "media")
             return load_media(ng, number(2), static_cast<int>(number(3)),

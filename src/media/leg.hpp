@@ -51,6 +51,7 @@ public:
 
     std::uint64_t id() const { return id_; }
     const SocketPair& sockets() const { return transport_.sockets(); }
+    SocketPair& sockets() { return transport_.sockets(); }
 
     void attach(Shard& shard);
     void detach();  ///< before another shard takes it; leaves its peer

@@ -44,4 +44,22 @@ Result<SocketPair> Ports::open(const IpAddress& address, int tos) {
                 in_use(), total_, last_error);
 }
 
+std::optional<SocketPair> Ports::take_kept(const IpAddress& address, int tos, std::size_t home,
+                                           Random& random) {
+    if (kept_.size() <= resting) return std::nullopt;
+    std::swap(kept_.front(), kept_[random.below(kept_.size() - resting)]);
+    Kept& kept = kept_.front();
+    if (kept.address != address || kept.tos != tos || kept.home != home) return std::nullopt;
+    std::optional<SocketPair> sockets = std::move(kept.sockets);
+    kept_.pop_front();
+    return sockets;
+}
+
+std::optional<Ports::Kept> Ports::drop_kept() {
+    if (kept_.empty()) return std::nullopt;
+    std::optional<Kept> kept = std::move(kept_.front());
+    kept_.pop_front();
+    return kept;
+}
+
 }  // namespace strowger::media

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 
 #include "base/address.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "io/media_socket.hpp"
+#include "media/readable.hpp"
 
 namespace strowger::media {
 
@@ -15,7 +17,8 @@ namespace strowger::media {
 struct SocketPair {
     io::MediaSocket rtp;
     io::MediaSocket rtcp;
-    std::uint16_t port = 0;  ///< of the RTP socket
+    std::uint16_t port = 0;              ///< of the RTP socket
+    std::unique_ptr<Watched> watched{};  ///< in a media thread's poller; null: in none
 };
 
 /// The even ports of a range. A port that was given back is used again as late as possible, so that
@@ -32,17 +35,39 @@ public:
     /// The sockets have been closed.
     void give_back(std::uint16_t port) { free_.push_back(port); }
 
+    /// Sockets that no call uses, still open and watched by a media thread: to open, to watch and
+    /// to close them is more than half of what a call's set-up costs.
+    struct Kept {
+        SocketPair sockets;
+        IpAddress address;
+        int tos = 0;
+        std::size_t home = 0;  ///< the media thread
+    };
+    /// So many are kept; each holds two descriptors.
+    static constexpr std::size_t max_kept = 256;
+    /// None of the last so many is taken again: late packets of a call are to meet nobody.
+    static constexpr std::size_t resting = 32;
+
+    bool keeps_more() const { return kept_.size() < max_kept; }
+    void keep(Kept kept) { kept_.push_back(std::move(kept)); }
+    /// One of those that have rested, no matter which; nothing when none fits.
+    std::optional<SocketPair> take_kept(const IpAddress& address, int tos, std::size_t home,
+                                        Random& random);
+    /// The oldest, to be closed.
+    std::optional<Kept> drop_kept();
+
     /// From here on in no order that a stranger can guess.
     void shuffle(Random& random);
 
-    std::size_t in_use() const { return total_ - free_.size(); }
-    std::size_t available() const { return free_.size(); }
+    std::size_t in_use() const { return total_ - available(); }
+    std::size_t available() const { return free_.size() + kept_.size(); }
 
 private:
     std::uint16_t first_;
     std::uint16_t last_;
     std::size_t total_;
     std::deque<std::uint16_t> free_;
+    std::deque<Kept> kept_;
 };
 
 }  // namespace strowger::media

@@ -14,4 +14,11 @@ protected:
     ~Readable() = default;
 };
 
+/// Whom a pair of sockets tells: what the poller's key points to. It outlives its reader, so an
+/// event of a round in which the reader went meets nobody.
+struct Watched {
+    Readable* reader = nullptr;  ///< null: what comes is thrown away
+    int rtp = -1, rtcp = -1;     ///< descriptors; -1: no longer this thread's
+};
+
 }  // namespace strowger::media

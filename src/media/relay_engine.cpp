@@ -14,13 +14,12 @@ constexpr unsigned max_threads = 256;
 }  // namespace
 
 RelaySide::RelaySide(RelayEngine& engine, Ports& ports, std::unique_ptr<RelayStream> stream,
-                     std::shared_ptr<StreamFigures> figures, std::uint16_t port, std::size_t home)
+                     std::shared_ptr<StreamFigures> figures, Place place)
     : engine_(engine),
       ports_(ports),
       stream_(stream.get()),
       figures_(std::move(figures)),
-      port_(port),
-      home_(home) {
+      place_(place) {
     Shard& shard = engine_.shard(*this);
     shard.put([&shard, stream = std::move(stream)]() mutable { shard.adopt(std::move(stream)); });
 }
@@ -28,11 +27,22 @@ RelaySide::RelaySide(RelayEngine& engine, Ports& ports, std::unique_ptr<RelayStr
 RelaySide::~RelaySide() {
     *self_ = nullptr;
     Shard& shard = engine_.shard(*this);
-    shard.put(
-        [&shard, stream = stream_, &mailbox = engine_.mailbox_, &ports = ports_, port = port_] {
-            shard.end(*stream);
-            mailbox.put([&ports, port] { ports.give_back(port); });
+    shard.put([&shard, stream = stream_, &engine = engine_, &ports = ports_, place = place_] {
+        engine.mailbox_.put([&engine, &ports,
+                             kept = Ports::Kept{.sockets = shard.end(*stream),
+                                                .address = place.address,
+                                                .tos = place.tos,
+                                                .home = place.home}]() mutable {
+            engine.take_back(std::move(kept), ports);
         });
+    });
+    if (has_path_) shard.hurry();  // a browser is told
+}
+
+void RelaySide::hurry(Work work) {
+    Shard& shard = engine_.shard(*this);
+    shard.put(std::move(work));
+    shard.hurry();
 }
 
 void RelaySide::aim(RelayStream::Place place) {
@@ -78,29 +88,30 @@ void RelaySide::inherit(RelaySide& before) {
 }
 
 void RelaySide::begin_path(RelayPath::Start start) {
-    engine_.shard(*this).put([stream = stream_, figures = figures_, start = std::move(start)] {
+    has_path_ = true;
+    hurry([stream = stream_, figures = figures_, start = std::move(start)] {
         stream->set_path(std::make_unique<RelayPath>(start, stream->transport_for_path(), figures));
     });
 }
 
 void RelaySide::end_path() {
-    engine_.shard(*this).put([stream = stream_] { stream->set_path(nullptr); });
+    hurry([stream = stream_] { stream->set_path(nullptr); });
 }
 
 void RelaySide::set_peer(WebrtcPeer peer) {
-    engine_.shard(*this).put([stream = stream_, peer = std::move(peer)] {
+    hurry([stream = stream_, peer = std::move(peer)] {
         if (auto* path = stream->path()) path->set_peer(peer);
     });
 }
 
 void RelaySide::restart(ice::Credentials local, WebrtcPeer peer) {
-    engine_.shard(*this).put([stream = stream_, local = std::move(local), peer = std::move(peer)] {
+    hurry([stream = stream_, local = std::move(local), peer = std::move(peer)] {
         if (auto* path = stream->path()) path->restart(local, peer);
     });
 }
 
 void RelaySide::add_candidates(std::vector<ice::Candidate> candidates, bool last) {
-    engine_.shard(*this).put([stream = stream_, candidates = std::move(candidates), last] {
+    hurry([stream = stream_, candidates = std::move(candidates), last] {
         if (auto* path = stream->path()) path->add_candidates(candidates, last);
     });
 }
@@ -129,10 +140,10 @@ void RelaySide::feed(std::vector<Sink> sinks) {
         const auto before = std::ranges::find_if(planned_, [&](const Planned& one) {
             return one.side == sink.side && one.plan == *sink.plan;
         });
-        stream.recoding = before != planned_.end()
-                              ? before->recoding
-                              : std::make_shared<Recoding>(*sink.plan, engine_.random_,
-                                                           engine_.lane_for(*sink.plan, home_));
+        stream.recoding = before != planned_.end() ? before->recoding
+                                                   : std::make_shared<Recoding>(
+                                                         *sink.plan, engine_.random_,
+                                                         engine_.lane_for(*sink.plan, place_.home));
         planned.push_back({sink.side, std::move(*sink.plan), stream.recoding});
     }
     planned_ = std::move(planned);
@@ -146,7 +157,7 @@ Result<> RelaySide::tap(std::optional<Tap> tap) {
     std::unique_ptr<RelayStream::Tap> made;
     if (tap) {
         made = std::make_unique<RelayStream::Tap>(
-            RelayStream::Tap{.ring = engine_.rings()[home_].get(),
+            RelayStream::Tap{.ring = engine_.rings()[place_.home].get(),
                              .recording = tap->recording,
                              .stream = tap->stream,
                              .ingress = tap->ingress,
@@ -190,18 +201,18 @@ void RelaySide::play(Player::Sounds from, std::vector<std::string> paths,
 
 void RelaySide::play(std::unique_ptr<Player> player, StreamSpeaker::Voice voice) {
     ++plays_;
-    engine_.shard(*this).put([stream = stream_, player = std::move(player), voice]() mutable {
+    hurry([stream = stream_, player = std::move(player), voice]() mutable {
         stream->play(std::move(player), voice);
     });
 }
 
 void RelaySide::stop_playing() {
     ++plays_;
-    engine_.shard(*this).put([stream = stream_] { stream->stop_playing(); });
+    hurry([stream = stream_] { stream->stop_playing(); });
 }
 
 void RelaySide::press(StreamSpeaker::Keys keys) {
-    engine_.shard(*this).put([stream = stream_, keys = std::move(keys)] { stream->press(keys); });
+    hurry([stream = stream_, keys = std::move(keys)] { stream->press(keys); });
 }
 
 RelayEngine::RelayEngine(unsigned threads, unsigned transcoders) {
@@ -253,26 +264,57 @@ void RelayEngine::collect() {
     while (auto work = mailbox_.take()) (*work)();
 }
 
+void RelayEngine::take_back(Ports::Kept kept, Ports& ports) {
+    if (ports.keeps_more())
+        ports.keep(std::move(kept));
+    else
+        close(std::move(kept), ports);
+}
+
+void RelayEngine::close(Ports::Kept kept, Ports& ports) {
+    const std::uint16_t port = kept.sockets.port;
+    if (shards_.empty()) return ports.give_back(port);
+    Shard& shard = *shards_[kept.home];
+    shard.put(
+        [&shard, &mailbox = mailbox_, &ports, port, sockets = std::move(kept.sockets)]() mutable {
+            shard.unwatch(sockets);
+            sockets = {};
+            mailbox.put([&ports, port] { ports.give_back(port); });
+        });
+}
+
+// Everything that no call needs is closed, now.
+void RelayEngine::reclaim(Ports& ports) {
+    settle();
+    while (auto kept = ports.drop_kept()) close(std::move(*kept), ports);
+    settle();
+}
+
 Result<std::unique_ptr<RelaySide>> RelayEngine::open(std::size_t home, Ports& ports,
                                                      const IpAddress& bind, int tos) {
     collect();
-    if (ports.available() == 0) settle();
-    auto sockets = ports.open(bind, tos);
+    auto kept = ports.take_kept(bind, tos, home, random_);
+    auto sockets = kept ? Result<SocketPair>(std::move(*kept)) : ports.open(bind, tos);
+    if (!sockets) {  // for want of ports, or of descriptors
+        reclaim(ports);
+        sockets = ports.open(bind, tos);
+    }
     if (!sockets) return std::unexpected(sockets.error());
-    const std::uint16_t port = sockets->port;
+    if (!sockets->watched) shards_[home]->watch(*sockets);
+    const RelaySide::Place place{bind, tos, sockets->port, home};
     auto figures = std::make_shared<StreamFigures>();
     auto stream = std::make_unique<RelayStream>(std::move(*sockets), figures);
     return std::unique_ptr<RelaySide>(
-        new RelaySide(*this, ports, std::move(stream), std::move(figures), port, home));
+        new RelaySide(*this, ports, std::move(stream), std::move(figures), place));
 }
 
 void RelayEngine::move(RelaySide& side, std::size_t home) {
-    if (side.home_ == home) return;
+    if (side.place_.home == home) return;
     std::promise<std::unique_ptr<RelayStream>> promise;
     auto stream = promise.get_future();
     Shard& from = shard(side);
     from.post([&] { promise.set_value(from.release(*side.stream_)); });
-    side.home_ = home;
+    side.place_.home = home;
     side.tap_.reset();
     side.planned_.clear();
     shard(side).post(
@@ -287,7 +329,7 @@ const std::vector<std::unique_ptr<PacketRing>>& RelayEngine::rings() {
 // What was asked of the threads has been done, and ports that they have given up are here.
 void RelayEngine::settle() {
     for (const auto& shard : shards_) {
-        if (!shard->to_wake()) continue;
+        if (shard->waiting() == 0) continue;
         std::promise<void> done;
         shard->put([&done] { done.set_value(); });
         shard->wake();
@@ -297,7 +339,13 @@ void RelayEngine::settle() {
 }
 
 void RelayEngine::flush() {
+    for (const auto& shard : shards_)
+        if (shard->hurried() || shard->waiting() >= max_waiting) shard->wake();
+}
+
+void RelayEngine::sweep() {
     for (const auto& shard : shards_) shard->wake();
+    collect();
 }
 
 }  // namespace strowger::media

@@ -19,14 +19,15 @@ namespace strowger::media {
 class RelayEngine;
 
 /// What its owner's thread holds of one relayed stream; the stream itself is on a media thread and
-/// goes when this goes. What is asked of it takes effect with the engine's next `flush`.
+/// goes when this goes. What is asked of it takes effect before its next packet, and what makes it
+/// speak by itself with the engine's next `flush`.
 class RelaySide {
 public:
     ~RelaySide();
     RelaySide(const RelaySide&) = delete;
     RelaySide& operator=(const RelaySide&) = delete;
 
-    std::uint16_t port() const { return port_; }  ///< of RTP; RTCP has the next
+    std::uint16_t port() const { return place_.port; }  ///< of RTP; RTCP has the next
     const StreamFigures& figures() const { return *figures_; }
 
     /// A key of one direction.
@@ -86,17 +87,25 @@ public:
 
 private:
     friend class RelayEngine;
+    struct Place {
+        IpAddress address;
+        int tos = 0;
+        std::uint16_t port = 0;
+        std::size_t home = 0;
+    };
     RelaySide(RelayEngine& engine, Ports& ports, std::unique_ptr<RelayStream> stream,
-              std::shared_ptr<StreamFigures> figures, std::uint16_t port, std::size_t home);
+              std::shared_ptr<StreamFigures> figures, Place place);
+
+    void hurry(Work work);  ///< what must not wait for the next packet
 
     RelayEngine& engine_;
     Ports& ports_;
     RelayStream* stream_;
     std::shared_ptr<StreamFigures> figures_;  // shared with the stream, which writes them
-    std::uint16_t port_;
-    std::size_t home_;
+    Place place_;
     std::optional<Key> receiving_, sending_;
     std::optional<Tap> tap_;
+    bool has_path_ = false;  ///< or had one
     struct Planned {
         const RelaySide* side;
         Recoder::Plan plan;
@@ -136,16 +145,22 @@ public:
     void move(RelaySide& side, std::size_t home);
     /// Where the copies of tapped packets come out, one ring a thread, made with the first call.
     const std::vector<std::unique_ptr<PacketRing>>& rings();
-    /// Wakes the threads that have been asked for something. Without it they do that before the
-    /// next packet, but a new side hears nothing until then.
+    /// Wakes the threads that have been asked for something that must not wait. All else they do
+    /// before the next packet, or when `max_waiting` requests have come together.
     void flush();
-    /// Takes back ports whose sockets have been closed: now and then, as nobody is woken for them.
-    void collect();
+    /// Wakes all that have been asked for anything, and takes back ports whose sockets have been
+    /// closed: now and then.
+    void sweep();
+    static constexpr std::size_t max_waiting = 64;
 
 private:
     friend class RelaySide;
+    void collect();
     void settle();
-    Shard& shard(const RelaySide& side) { return *shards_[side.home_]; }
+    void reclaim(Ports& ports);
+    void take_back(Ports::Kept kept, Ports& ports);
+    void close(Ports::Kept kept, Ports& ports);
+    Shard& shard(const RelaySide& side) { return *shards_[side.place_.home]; }
     RecodingLane* lane_for(const Recoder::Plan& plan, std::size_t home);
 
     Random random_ = Random::system();

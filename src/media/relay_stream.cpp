@@ -37,9 +37,12 @@ std::size_t without_feedback(MutableBytes packet) {
 
 }  // namespace
 
-RelayStream::~RelayStream() {
+RelayStream::~RelayStream() { close(); }
+
+void RelayStream::close() {
     if (path_) path_->close();
     detach();
+    path_.reset();
 }
 
 void RelayStream::detach() {

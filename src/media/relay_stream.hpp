@@ -83,8 +83,10 @@ public:
     RelayStream& operator=(const RelayStream&) = delete;
 
     const SocketPair& sockets() const { return transport_.sockets(); }
+    SocketPair& sockets() { return transport_.sockets(); }
     void attach(Shard& shard);
     void detach();  ///< before another shard takes it: neither feeds nor is fed
+    void close();   ///< takes leave of the party, and `detach`
 
     void aim(const Place& place);
     /// From now on what comes is decrypted, what goes is encrypted; null: not (any more).

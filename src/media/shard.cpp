@@ -1,5 +1,7 @@
 #include "media/shard.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "io/clock.hpp"
@@ -7,14 +9,20 @@
 namespace strowger::media {
 namespace {
 
-// A descriptor's key is its reader's address, with this bit for the RTCP socket; 0 is the mailbox,
-// and the bit alone the bell.
+// A descriptor's key is the address of its Watched, with this bit for the RTCP socket; 0 is the
+// mailbox, and the bit alone the bell.
 constexpr std::uint64_t rtcp_bit = 1;
 constexpr std::uint64_t mailbox_key = 0, bell_key = rtcp_bit;
-static_assert(alignof(Readable) > 1);
+static_assert(alignof(Watched) > 1);
 
-// Work for a thousand calls a second comes in fewer rounds than this while a packet waits.
-constexpr int max_rounds_of_mail = 16;
+// What is thrown away at a socket that nobody reads before the others have their turn.
+constexpr int max_drained = 16;
+
+void throw_away(int descriptor) {
+    std::uint8_t scrap[1];
+    for (int i = 0; i < max_drained; ++i)
+        if (descriptor < 0 || ::recv(descriptor, scrap, sizeof scrap, MSG_DONTWAIT) < 0) return;
+}
 
 constexpr Duration watch_interval = std::chrono::seconds{1};
 
@@ -35,8 +43,8 @@ Shard::~Shard() {
 }
 
 void Shard::run() {
-    int rounds_of_mail = 0;
     while (!stopping_) {
+        unwatched_.clear();
         const Time next = timers_.next();
         Duration rest = next == Time::max() ? Duration::max() : next - now_;
         bell_.lie_down();
@@ -47,15 +55,7 @@ void Shard::run() {
         if (std::ranges::any_of(ready,
                                 [](const auto& event) { return event.data.u64 == mailbox_key; }))
             mailbox_.acknowledge();
-        const bool mail = mailbox_.any();
-        // What was asked for before a packet came holds for the packet. Work may take readers away,
-        // so the packets wait for the next round, where they are told of again; but not for ever.
-        if (mail && rounds_of_mail < max_rounds_of_mail) {
-            ++rounds_of_mail;
-            do_work();
-            continue;
-        }
-        rounds_of_mail = 0;
+        do_work();  // what was asked for before a packet came holds for the packet
         for (const epoll_event& event : ready) {
             const std::uint64_t key = event.data.u64;
             if (key == mailbox_key) continue;
@@ -63,15 +63,16 @@ void Shard::run() {
                 bell_.acknowledge();
                 continue;
             }
-            Readable& reader = *reinterpret_cast<Readable*>(key & ~rtcp_bit);
-            if (key & rtcp_bit)
-                reader.rtcp_readable(now_);
+            const Watched& watched = *reinterpret_cast<Watched*>(key & ~rtcp_bit);
+            if (!watched.reader)
+                throw_away(key & rtcp_bit ? watched.rtcp : watched.rtp);
+            else if (key & rtcp_bit)
+                watched.reader->rtcp_readable(now_);
             else
-                reader.rtp_readable(now_);
+                watched.reader->rtp_readable(now_);
         }
         send_recoded();
         timers_.run(now_);
-        if (mail) do_work();
     }
     for (auto& leg : legs_) leg.first->stop_record(0, "shutdown");
     for (auto& mix : mixes_) mix.first->stop_record(0, "shutdown");
@@ -101,22 +102,34 @@ void Shard::send_recoded() {
     }
 }
 
-void Shard::watch(Readable& reader, const SocketPair& sockets) {
-    const auto key = reinterpret_cast<std::uint64_t>(&reader);
+void Shard::watch(SocketPair& sockets) {
+    sockets.watched =
+        std::make_unique<Watched>(Watched{.rtp = sockets.rtp.fd(), .rtcp = sockets.rtcp.fd()});
+    const auto key = reinterpret_cast<std::uint64_t>(sockets.watched.get());
     // Fails only for want of kernel memory; the reader is then silent, which its timeout reports.
     (void)poller_.add(sockets.rtp.fd(), key);
     (void)poller_.add(sockets.rtcp.fd(), key | rtcp_bit);
 }
 
-void Shard::unwatch(const SocketPair& sockets) {
+void Shard::set_reader(SocketPair& sockets, Readable& reader) {
+    if (!sockets.watched) watch(sockets);
+    sockets.watched->reader = &reader;
+}
+
+// Closing would not do: between fork and exec a child of ours (System(), #exec) holds the sockets
+// too, and the poller would go on to tell of them.
+void Shard::unwatch(SocketPair& sockets) {
+    if (!sockets.watched) return;
     poller_.remove(sockets.rtp.fd());
     poller_.remove(sockets.rtcp.fd());
+    *sockets.watched = {};
+    unwatched_.push_back(std::move(sockets.watched));
 }
 
 Leg& Shard::adopt(std::unique_ptr<Leg> leg) {
     Leg& adopted = *leg;
     legs_.emplace(&adopted, std::move(leg));
-    watch(adopted, adopted.sockets());
+    set_reader(adopted.sockets(), adopted);
     adopted.attach(*this);
     return adopted;
 }
@@ -128,14 +141,12 @@ std::unique_ptr<Leg> Shard::release(Leg& leg) {
     return std::move(node.mapped());
 }
 
-// Closing would not do: between fork and exec a child of ours (System(), #exec) holds the sockets
-// too, and the poller would go on to tell of them with the address of a leg that is no more.
 void Shard::end(Leg& leg) { release(leg).reset(); }
 
 RelayStream& Shard::adopt(std::unique_ptr<RelayStream> stream) {
     RelayStream& adopted = *stream;
     streams_.emplace(&adopted, std::move(stream));
-    watch(adopted, adopted.sockets());
+    set_reader(adopted.sockets(), adopted);
     adopted.attach(*this);
     if (!stream_timer_.armed()) timers_.arm(stream_timer_, now_ + watch_interval);
     return adopted;
@@ -148,7 +159,14 @@ std::unique_ptr<RelayStream> Shard::release(RelayStream& stream) {
     return std::move(node.mapped());
 }
 
-void Shard::end(RelayStream& stream) { release(stream).reset(); }
+SocketPair Shard::end(RelayStream& stream) {
+    stream.close();
+    SocketPair sockets = std::move(stream.sockets());
+    if (sockets.watched) sockets.watched->reader = nullptr;
+    sockets.rtp.disconnect();
+    streams_.erase(&stream);
+    return sockets;
+}
 
 // One timer for all: a stream has nothing to do in time but to give up on a source that is silent.
 void Shard::watch_streams(Time now) {

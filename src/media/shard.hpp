@@ -25,10 +25,8 @@ using Work = std::move_only_function<void()>;
 
 /// One media thread with its legs, sockets and timers. Nothing in it is shared: others post work.
 ///
-/// A round: packets of all ready sockets, then timers, then posted work; or, if there is any when
-/// it wakes, for whatever reason, posted work alone. So a leg that is taken away by a message is
-/// never met by an event of the same round, and a packet finds done what was asked for before it
-/// came.
+/// A round: posted work, if there is any when it wakes, for whatever reason; then packets of all
+/// ready sockets, then timers. So a packet finds done what was asked for before it came.
 ///
 /// What transcoders give back is sent in each round, after its packets.
 class Shard {
@@ -46,12 +44,20 @@ public:
     /// packet.
     void put(Work work) {
         mailbox_.put(std::move(work));
-        to_wake_ = true;
+        ++waiting_;
     }
     void wake() {
-        if (std::exchange(to_wake_, false)) mailbox_.wake();
+        hurried_ = false;
+        if (std::exchange(waiting_, 0) > 0) mailbox_.wake();
     }
-    bool to_wake() const { return to_wake_; }
+    std::size_t waiting() const { return waiting_; }  ///< put since the last `wake`
+    /// What was put is not to wait for a packet. Asked for until the next `wake`.
+    void hurry() { hurried_ = true; }
+    bool hurried() const { return hurried_; }
+
+    /// From any thread: tells of packets at these sockets from now on, which must not be watched
+    /// yet; until a reader comes they are thrown away.
+    void watch(SocketPair& sockets);
 
     // From here on: on the shard's thread.
     Leg& adopt(std::unique_ptr<Leg> leg);
@@ -59,7 +65,10 @@ public:
     void end(Leg& leg);  ///< as `release`, and its sockets are closed
     RelayStream& adopt(std::unique_ptr<RelayStream> stream);
     std::unique_ptr<RelayStream> release(RelayStream& stream);  ///< it feeds nobody any more
-    void end(RelayStream& stream);
+    /// Gives its sockets back, still watched: what comes there is thrown away.
+    SocketPair end(RelayStream& stream);
+    /// What stands for sockets that are about to be closed.
+    void unwatch(SocketPair& sockets);
     void adopt(std::unique_ptr<Mix> mix);
     void end(Mix& mix);
 
@@ -84,8 +93,7 @@ public:
 private:
     void run();
     void do_work();
-    void watch(Readable& reader, const SocketPair& sockets);
-    void unwatch(const SocketPair& sockets);
+    void set_reader(SocketPair& sockets, Readable& reader);
     void watch_streams(Time now);
     bool anything_recoded();
     void send_recoded();
@@ -106,7 +114,9 @@ private:
     std::array<std::uint8_t, max_packet> second_buffer_;
     Time now_{};
     bool stopping_ = false;
-    bool to_wake_ = false;  ///< the engine owner's: something was put since the last wake
+    std::vector<std::unique_ptr<Watched>> unwatched_;  ///< events of this round may tell of them
+    std::size_t waiting_ = 0;                          ///< the engine owner's, as the next
+    bool hurried_ = false;
     std::thread thread_;
 };
 

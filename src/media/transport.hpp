@@ -54,6 +54,7 @@ public:
     bool connected() const { return sockets_.rtp.connected(); }
     bool locked() const { return lock_.locked(); }
     const SocketPair& sockets() const { return sockets_; }
+    SocketPair& sockets() { return sockets_; }
     /// For what speaks at the RTP port besides RTP.
     io::MediaSocket& rtp_socket() { return sockets_.rtp; }
 

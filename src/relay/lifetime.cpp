@@ -45,7 +45,7 @@ void Relay::measure_load() {
 }
 
 void Relay::tick() {
-    engine_.collect();
+    engine_.sweep();
     identity_.tick(clock_.now(), wall());
     measure_load();
     const Time now = clock_.now();

@@ -42,7 +42,7 @@ std::size_t Relay::transcoded_sections() const {
 
 Relay::~Relay() {
     calls_.clear();
-    engine_.flush();
+    engine_.sweep();
 }
 
 const std::map<std::string_view, Relay::Command>& Relay::commands() {
