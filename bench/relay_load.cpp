@@ -122,7 +122,7 @@ public:
             out.key("codec").dictionary().key("transcode").list().string(codec).end().end();
         out.end();
         const auto message =
-            ng::join_message(fmt::format("{}-{}", ::getpid(), count_++), out.take());
+            ng::join_message(fmt::format("{}-{}-{}", ::getpid(), fd_, count_++), out.take());
         if (::send(fd_, message.data(), message.size(), 0) < 0)
             throw std::runtime_error("send to the relay");
     }
