@@ -303,3 +303,71 @@ def test_what_becomes_a_vocal_codec_is_heard_by_another_decoder_and_comes_back(r
     assert_whole(caller)
     level, clear = caller.level(500)
     assert abs(level) < 1.5 and clear > 8, (level, clear)
+
+
+def talk(mouth, ear, to, payload_type, payload, count=25):
+    """Packets in time, and all that the ear got meanwhile."""
+    came = []
+    due = time.monotonic()
+    for _ in range(count):
+        mouth.send(to, mouth.packet(payload, payload_type))
+        due += 0.02
+        while (left := due - time.monotonic()) > 0:
+            data, _ = ear.receive(timeout=left)
+            if data:
+                came.append(data)
+    return came
+
+
+@pytest.mark.parametrize("offerer", ["caller", "callee"])
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "secure"])
+def test_what_a_party_gets_stays_one_stream_while_codecs_change(relay, a, b, offerer, secure):
+    """Transcoded to Opus, to A-law, not at all, to G.722: one source, its numbers one by one, its time never back."""
+    formats = {"opus": (96, "a=rtpmap:96 opus/48000/2"), "PCMA": (8, "a=rtpmap:8 PCMA/8000"), "PCMU": (0, "a=rtpmap:0 PCMU/8000"),
+               "G722": (9, "a=rtpmap:9 G722/8000")}
+    id = f"one-stream-{time.monotonic_ns()}"
+    tags = {"caller": "from", "callee": "to"}
+    keys, heard_key = Secure(), None
+    came, per_phase = [], []
+
+    def describe(end, codec, at_b):
+        number, line = formats[codec]
+        lines = [line]
+        protocol = "RTP/AVP"
+        if at_b and secure:
+            protocol = "RTP/SAVP"
+            lines.append(keys.line)
+        return end.sdp(formats=str(number), protocol=protocol, lines=lines)
+
+    first = True
+    for codec in ("opus", "PCMA", "PCMU", "G722", "PCMU", "opus"):
+        side = "caller" if first else offerer
+        other = "callee" if side == "caller" else "caller"
+        towards = {"caller": {"transport_protocol": "RTP/SAVP", "SDES": [f"only-{STANDARD}"]}, "callee": {"transport_protocol": "RTP/AVP"}}
+        mine, theirs = ("PCMU", codec) if side == "caller" else (codec, "PCMU")
+        change = {} if mine == theirs else {"codec": {"transcode": [theirs], "mask": [mine]}}
+        offered = relay.ng.call("offer", call_id=id, from_tag=tags[side], **({} if first else {"to_tag": tags[other]}),
+                                sdp=describe(a if side == "caller" else b, mine, side == "callee"),
+                                **(towards[side] if secure else {}), **change)["sdp"]
+        answered = relay.ng.call("answer", call_id=id, from_tag=tags[side], to_tag=tags[other],
+                                 sdp=describe(b if side == "caller" else a, theirs, side == "caller"))["sdp"]
+        at_a, at_b = (answered, offered) if side == "caller" else (offered, answered)
+        if secure and heard_key is None:  # and kept from then on
+            heard_key = line_of(sections(at_b)[0], STANDARD)
+            keys.tag = heard_key.split()[0]
+            keys.hear(heard_key)
+        first = False
+        got = talk(a, b, sections(at_a)[0].at, 0, b"\xd5" * 160)
+        if secure:
+            got = [keys.receiving.unprotect(packet) for packet in got]
+        number = formats[codec][0]
+        per_phase.append((codec, [packet for packet in got if packet[1] & 127 == number]))
+        came += got
+    for codec, packets in per_phase:
+        assert len(packets) > 15, f"{codec}: {len(packets)} packets of 25"
+    assert len({packet[8:12] for packet in came}) == 1, "one source"
+    numbers = [int.from_bytes(packet[2:4], "big") for packet in came]
+    assert [(y - x) & 0xffff for x, y in zip(numbers, numbers[1:])] == [1] * (len(numbers) - 1)
+    stamps = [int.from_bytes(packet[4:8], "big") for packet in came]
+    assert all(0 < (y - x) & 0xffffffff < 48000 for x, y in zip(stamps, stamps[1:]))
+    relay.ng.call("delete", call_id=id)
