@@ -4,6 +4,7 @@
 #include <future>
 
 #include "base/log.hpp"
+#include "io/clock.hpp"
 
 namespace strowger::media {
 namespace {
@@ -294,7 +295,11 @@ Result<std::unique_ptr<RelaySide>> RelayEngine::open(std::size_t home, Ports& po
                                                      const IpAddress& bind, int tos) {
     collect();
     auto kept = ports.take_kept(bind, tos, home, random_);
-    auto sockets = kept ? Result<SocketPair>(std::move(*kept)) : ports.open(bind, tos);
+    if (kept && Ports::disturbed(*kept, io::monotonic_now())) {
+        close(std::move(*kept), ports);
+        kept.reset();
+    }
+    auto sockets = kept ? Result<SocketPair>(std::move(kept->sockets)) : ports.open(bind, tos);
     if (!sockets) {  // for want of ports, or of descriptors
         reclaim(ports);
         sockets = ports.open(bind, tos);
