@@ -25,8 +25,7 @@ namespace strowger::media {
 /// G.711 of one law for the other keeps its header, packet by packet. What goes through samples
 /// gets a stream of its own: a random SSRC, so that no SRTP key ever meets the same SSRC and number
 /// with different content, numbers one by one, timestamps in the format's clock. RTCP is told
-/// accordingly (`rewrite_rtcp`). Who sends it puts the streams of one recoder after the other
-/// together (RelayStream's line).
+/// accordingly (`rewrite_rtcp`).
 ///
 /// After it is made it allocates nothing but for the first packet of a format it had not met.
 class Recoder {

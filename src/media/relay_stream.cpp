@@ -81,8 +81,6 @@ void RelayStream::inherit(RelayStream& before) {
     decrypt_ = std::move(before.decrypt_);
     encrypt_ = std::move(before.encrypt_);
     gate_ = std::move(before.gate_);
-    if (before.line_) line_ = std::make_unique<Line>(*before.line_);
-    last_ = before.last_;
 }
 
 void RelayStream::feed(std::vector<Sink> sinks) {
@@ -260,8 +258,7 @@ const Recoding* RelayStream::recoding_towards(const RelayStream& other) const {
 
 // RTCP is to be changed where media of either direction is.
 bool RelayStream::recodes(const Sink& sink, bool rtcp) const {
-    return sink.recoding ||
-           (rtcp && (line_ || sink.stream->line_ || sink.stream->recoding_towards(*this)));
+    return sink.recoding || (rtcp && sink.stream->recoding_towards(*this));
 }
 
 // Sound is made elsewhere, and comes back to `send_rtp` of the same stream. What is only looked up
@@ -272,80 +269,34 @@ void RelayStream::recode(Bytes packet, const Sink& sink) {
         return;
     }
     struct Out final : Recoder::Out {
-        Out(Shard& shard, const Sink& sink) : shard(shard), sink(sink) {}
+        Out(Shard& shard, RelayStream& to) : shard(shard), to(to) {}
         MutableBytes room() override { return shard.second_buffer().first(longest); }
-        void put(std::size_t size) override {
-            sink.stream->send_recoded(shard.second_buffer(), size, sink.recoding->figures());
-        }
+        void put(std::size_t size) override { to.send_rtp(shard.second_buffer(), size); }
         Shard& shard;
-        const Sink& sink;
-    } out{*shard_, sink};
+        RelayStream& to;
+    } out{*shard_, *sink.stream};
     sink.recoding->recoder().take(packet, shard_->now(), out);
 }
 
 void RelayStream::recode_rtcp(Bytes packet, const Sink& sink) {
     const MutableBytes copy = shard_->second_buffer();
     std::copy(packet.begin(), packet.end(), copy.begin());
-    const auto figures = [](const RelayStream& to, const Recoding* one) {
-        return to.line_ ? to.line_figures() : one ? &one->figures() : nullptr;
-    };
-    Recoder::rewrite_rtcp(copy.first(packet.size()), figures(*sink.stream, sink.recoding.get()),
-                          figures(*this, sink.stream->recoding_towards(*this)));
+    const auto figures = [](const Recoding* one) { return one ? &one->figures() : nullptr; };
+    Recoder::rewrite_rtcp(copy.first(packet.size()), figures(sink.recoding.get()),
+                          figures(sink.stream->recoding_towards(*this)));
     sink.stream->send_rtcp(copy, packet.size());
 }
 
-void RelayStream::send_recoded(MutableBytes buffer, std::size_t size,
-                               const Recoder::Figures& made) {
-    if (made.own && !line_ && place_.kind == Kind::rtp) {
-        if (load32(last_, 8) == 0) std::copy_n(buffer.begin(), last_.size(), last_.begin());
-        line();
-    }
-    send_made(buffer, size, made);
-}
-
-void RelayStream::send_made(MutableBytes buffer, std::size_t size, const Recoder::Figures& made) {
-    if (line_ && place_.kind == Kind::rtp) {
-        if (speaker_ && speaker_->speaking()) return;
-        if (!put_on_line(buffer.first(size), made)) return;
+void RelayStream::send_rtp(MutableBytes buffer, std::size_t size) {
+    if (speaker_ && place_.kind == Kind::rtp) {
+        if (speaker_->speaking()) return;
+        if (!speaker_->rewriter().forward(buffer.first(size), shard_->now())) return;
     }
     transmit_rtp(buffer, size);
 }
 
-// False: it comes too late to have a place in the stream.
-bool RelayStream::put_on_line(MutableBytes packet, const Recoder::Figures& made) {
-    if (made.own) line_->rewriter.set_clock_rate(made.clock_out);
-    const auto sequence = load16(packet, 2);
-    const auto stamp = load32(packet, 4), ssrc = load32(packet, 8);
-    if (!line_->rewriter.forward(packet, shard_->now())) return false;
-    auto& figures = line_->figures;
-    const auto packets = figures.packets + 1;
-    const auto octets = figures.octets + static_cast<std::uint32_t>(packet.size()) -
-                        static_cast<std::uint32_t>(rtp::header_size);
-    const auto stamp_out = load32(packet, 4);
-    const auto sequence_out = load16(packet, 2);
-    if (made.own) {
-        figures = made;  // a key's timestamp is not that of the sound
-        figures.stamp_out += stamp_out - stamp;
-        figures.sequence_out =
-            static_cast<std::uint16_t>(figures.sequence_out + (sequence_out - sequence));
-    } else {
-        figures = {.ssrc_in = ssrc,
-                   .stamp_in = stamp,
-                   .stamp_out = stamp_out,
-                   .sequence_in = sequence,
-                   .sequence_out = sequence_out};
-    }
-    figures.own = true;
-    figures.ssrc_out = line_->rewriter.ssrc();
-    figures.packets = packets;
-    figures.octets = octets;
-    return true;
-}
-
 void RelayStream::transmit_rtp(MutableBytes buffer, std::size_t size) {
-    const bool late =
-        load32(buffer, 8) == load32(last_, 8) && rtp::newer(load16(last_, 2), load16(buffer, 2));
-    if (size >= last_.size() && !late) std::copy_n(buffer.begin(), last_.size(), last_.begin());
+    if (size >= last_.size()) std::copy_n(buffer.begin(), last_.size(), last_.begin());
     if (tap_) copy_out(buffer.first(size), false, true);
     if (RelayPath* path = carrying()) {
         if (const auto ssrc = load32(buffer, 8); carrier_ && !sends_ssrc(ssrc))
@@ -389,23 +340,17 @@ void RelayStream::send_rtcp(MutableBytes buffer, std::size_t size) {
 }
 
 // The party hears one stream: ours goes on where that of the other party is.
-RelayStream::Line& RelayStream::line() {
-    if (!line_) {
+StreamSpeaker& RelayStream::speaker() {
+    if (!speaker_) {
         constexpr std::uint32_t packet_time = 160;  // in the units of G.711's clock
         const Bytes last = last_;
         const std::uint32_t ssrc = load32(last, 8);
-        line_ = std::make_unique<Line>(Line{
-            .rewriter = ssrc == 0
+        auto rewriter = ssrc == 0
                             ? rtp::Rewriter(shard_->random())
                             : rtp::Rewriter(ssrc, static_cast<std::uint16_t>(load16(last, 2) + 1),
-                                            load32(last, 4) + packet_time),
-            .figures = {}});
+                                            load32(last, 4) + packet_time);
+        speaker_ = std::make_unique<StreamSpeaker>(*this, *shard_, rewriter);
     }
-    return *line_;
-}
-
-StreamSpeaker& RelayStream::speaker() {
-    if (!speaker_) speaker_ = std::make_unique<StreamSpeaker>(*this, *shard_, line().rewriter);
     return *speaker_;
 }
 

@@ -118,10 +118,9 @@ public:
     void put(MutableBytes buffer, std::size_t size) { transmit_rtp(buffer, size); }
     void count_played(std::size_t samples) { figures_->played.set(samples); }
 
-    /// What another one sent to the party. `buffer` has room behind it for what SRTP adds.
-    void send_rtp(MutableBytes buffer, std::size_t size) { send_made(buffer, size, {}); }
-    /// The same of what a recoding has made, and how.
-    void send_recoded(MutableBytes buffer, std::size_t size, const Recoder::Figures& made);
+    /// What another one sent, or a recoding made of it, to the party. `buffer` has room behind it
+    /// for what SRTP adds.
+    void send_rtp(MutableBytes buffer, std::size_t size);
 
     void watch(Time now) { transport_.watch(now); }
     const Transport& transport() const { return transport_; }
@@ -151,17 +150,6 @@ private:
     void recode_rtcp(Bytes packet, const Sink& sink);
     static void let_go(const Sink& sink);
 
-    /// What the party gets as one stream of our own, whoever makes it: once something of our own
-    /// was in it, for good.
-    struct Line {
-        rtp::Rewriter rewriter;
-        Recoder::Figures figures;  ///< of what is forwarded on it now
-    };
-    Line& line();
-    bool put_on_line(MutableBytes packet, const Recoder::Figures& made);
-    const Recoder::Figures* line_figures() const { return line_ ? &line_->figures : nullptr; }
-
-    void send_made(MutableBytes buffer, std::size_t size, const Recoder::Figures& made);
     void transmit_rtp(MutableBytes buffer, std::size_t size);
     StreamSpeaker& speaker();
     void send_rtcp(MutableBytes buffer, std::size_t size);
@@ -182,9 +170,8 @@ private:
     std::array<std::uint32_t, StreamFigures::max_ssrcs>
         sent_ssrcs_{};  // the newest, round and round
     std::size_t next_sent_ssrc_ = 0;
-    std::unique_ptr<Line> line_;
     std::unique_ptr<StreamSpeaker> speaker_;             // once it has spoken, for good
-    std::array<std::uint8_t, rtp::header_size> last_{};  // header of the newest that was sent
+    std::array<std::uint8_t, rtp::header_size> last_{};  // header of what was sent last
     Place place_;
     std::uint16_t opaque_count_ = 0;     // stands for a sequence number where there is none
     std::optional<SocketAddress> told_;  // of where the party is, in the figures

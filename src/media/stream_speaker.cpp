@@ -16,7 +16,7 @@ constexpr Duration max_catch_up = std::chrono::milliseconds{100};
 
 }  // namespace
 
-StreamSpeaker::StreamSpeaker(RelayStream& stream, Shard& shard, rtp::Rewriter& rewriter)
+StreamSpeaker::StreamSpeaker(RelayStream& stream, Shard& shard, rtp::Rewriter rewriter)
     : stream_(stream),
       shard_(shard),
       rewriter_(rewriter),

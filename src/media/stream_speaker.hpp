@@ -18,8 +18,8 @@ class Shard;
 /// place of the other's speech, or keys. One SSRC, sequence numbers without a gap.
 class StreamSpeaker {
 public:
-    /// `rewriter` is that of the stream, which keeps it whole.
-    StreamSpeaker(RelayStream& stream, Shard& shard, rtp::Rewriter& rewriter);
+    /// The stream goes on after the header that was sent last.
+    StreamSpeaker(RelayStream& stream, Shard& shard, rtp::Rewriter rewriter);
 
     struct Voice {
         g711::Law law = g711::Law::mu;
@@ -39,6 +39,7 @@ public:
 
     /// What others send to the party is not heard now.
     bool speaking() const { return player_ != nullptr || keys_.sounding(); }
+    rtp::Rewriter& rewriter() { return rewriter_; }
 
 private:
     void play_tick(Time now);
@@ -47,7 +48,7 @@ private:
 
     RelayStream& stream_;
     Shard& shard_;
-    rtp::Rewriter& rewriter_;
+    rtp::Rewriter rewriter_;
     std::unique_ptr<Player> player_;
     Voice voice_;
     Time play_due_{};
