@@ -136,7 +136,8 @@ void RelaySide::feed(std::vector<Sink> sinks) {
     std::vector<RelayStream::Sink> streams;
     std::vector<Planned> planned;
     for (auto& sink : sinks) {
-        auto& stream = streams.emplace_back(RelayStream::Sink{sink.side->stream_});
+        auto& stream = streams.emplace_back(
+            RelayStream::Sink{.stream = sink.side->stream_, .clock_rate = sink.clock_rate});
         if (!sink.plan) continue;
         const auto before = std::ranges::find_if(planned_, [&](const Planned& one) {
             return one.side == sink.side && one.plan == *sink.plan;

@@ -99,7 +99,7 @@ void Shard::send_recoded() {
     for (RecodingLane* lane : lanes_) {
         lane->flush();
         lane->take_back([](Recoding& recoding, MutableBytes buffer, std::size_t size) {
-            if (RelayStream* to = recoding.to()) to->send_rtp(buffer, size);
+            if (RelayStream* to = recoding.to()) to->send_recoded(recoding, buffer, size);
         });
     }
 }

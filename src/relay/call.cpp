@@ -110,6 +110,11 @@ static std::string transcoding_of(const media::Recoder::Plan& plan) {
     return {};
 }
 
+static std::uint32_t clock_rate_towards(const Section& section) {
+    const auto& taken = section.codecs.takes.empty() ? section.payloads : section.codecs.takes;
+    return taken.empty() ? 0 : taken.front().codec.clock_rate;
+}
+
 void Call::route() {
     for (const auto& party : parties) carry(*party);
     std::vector<media::RelaySide::Sink> sinks;
@@ -129,7 +134,8 @@ void Call::route() {
                     const bool dialogue = !target.source && listener->dialogue == source.get();
                     sinks.push_back(
                         {target.side.get(),
-                         dialogue ? recoding(section.codecs, target.codecs) : std::nullopt});
+                         dialogue ? recoding(section.codecs, target.codecs) : std::nullopt,
+                         clock_rate_towards(target)});
                 }
             }
             section.recoded = false;

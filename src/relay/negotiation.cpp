@@ -308,6 +308,7 @@ void Negotiation::aim(Party& party, Section& section) {
     place.follow = party.media_handover;
     place.kind = section.opaque ? media::RelayStream::Kind::opaque : media::RelayStream::Kind::rtp;
     place.feedback = section.place.feedback;
+    place.sealed = section.passthrough;
     section.place = place;
     section.side->aim(place);
 }
