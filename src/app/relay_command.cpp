@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <utility>
 
 #include "app/commands.hpp"
 #include "base/log.hpp"
@@ -14,6 +15,7 @@
 #include "io/line_stream.hpp"
 #include "io/loop.hpp"
 #include "io/open_files.hpp"
+#include "media/codec/codec.hpp"
 #include "relay/options.hpp"
 #include "relay/server.hpp"
 
@@ -30,6 +32,22 @@ Result<relay::Configured> read(const std::vector<std::string>& arguments) {
     return relay::configure(arguments, {files, [](const char* name) { return std::getenv(name); }});
 }
 
+// One a line, with what is done to it; those that are not here go through as they are.
+void list_codecs() {
+    std::string_view before;
+    for (const auto& one : codec::all()) {
+        if (std::exchange(before, one.name) == one.name) continue;
+        const auto support =
+            codec::support_of({std::string(one.name), one.clock_rate, one.channels, {}});
+        fmt::print("{:>20}: {}\n", one.name,
+                   support.decodes && support.encodes ? "fully supported"
+                   : support.decodes                  ? "supported for decoding only"
+                   : support.encodes                  ? "supported for encoding only"
+                                                      : "not supported");
+    }
+    fmt::print("{:>20}: fully supported\n", "telephone-event");
+}
+
 }  // namespace
 
 int run_relay(const std::vector<std::string>& arguments) {
@@ -42,8 +60,7 @@ int run_relay(const std::vector<std::string>& arguments) {
     }
     if (configured->wants_help) fmt::print("{}", relay::help_text());
     if (configured->wants_version) fmt::print("Version: {}\n", version);
-    if (configured->wants_codecs)
-        fmt::print("PCMU, PCMA and all others: passed through; none is transcoded\n");
+    if (configured->wants_codecs) list_codecs();
     if (configured->wants_help || configured->wants_version || configured->wants_codecs)
         return success;
 

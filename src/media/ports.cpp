@@ -12,9 +12,11 @@ constexpr int max_tries = 256;
 
 }  // namespace
 
-Ports::Ports(std::uint16_t first, std::uint16_t last) : first_(first), last_(last) {
+Ports::Ports(std::uint16_t first, std::uint16_t last, std::span<const std::uint16_t> excluded)
+    : first_(first), last_(last) {
     for (std::uint32_t port = (first + 1u) & ~1u; port + 1 <= last; port += 2)
-        free_.push_back(static_cast<std::uint16_t>(port));
+        if (std::ranges::none_of(excluded, [&](auto one) { return (one & ~1u) == port; }))
+            free_.push_back(static_cast<std::uint16_t>(port));
     total_ = free_.size();
 }
 

@@ -4,6 +4,8 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "base/address.hpp"
 #include "base/random.hpp"
@@ -25,8 +27,15 @@ struct SocketPair {
 /// late packets of the call before do not disturb the next.
 class Ports {
 public:
-    /// Both inclusive; an odd `first` is rounded up.
-    Ports(std::uint16_t first, std::uint16_t last);
+    /// Both inclusive; an odd `first` is rounded up. A pair with a port of `excluded` is left out.
+    Ports(std::uint16_t first, std::uint16_t last, std::span<const std::uint16_t> excluded = {});
+
+    /// Another range of the same address that has ports in common with this one: what either keeps
+    /// open is closed when the other finds no port.
+    void add_rival(Ports& other) { rivals_.push_back(&other); }
+    std::span<Ports* const> rivals() const { return rivals_; }
+    std::uint16_t first() const { return first_; }
+    std::uint16_t last() const { return last_; }
 
     /// Opens the next pair that nobody else on the host holds. Fails with the range in the text,
     /// or with an errno as code when it is not the port that is the trouble.
@@ -75,6 +84,7 @@ private:
     std::size_t total_;
     std::deque<std::uint16_t> free_;
     std::deque<Kept> kept_;
+    std::vector<Ports*> rivals_;
 };
 
 }  // namespace strowger::media

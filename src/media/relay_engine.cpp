@@ -50,6 +50,10 @@ void RelaySide::aim(RelayStream::Place place) {
     engine_.shard(*this).put([stream = stream_, place] { stream->aim(place); });
 }
 
+void RelaySide::pierce() {
+    hurry([stream = stream_] { stream->pierce(); });
+}
+
 Result<> RelaySide::set_receiving_key(std::optional<Key> key) {
     if (key == receiving_) return {};
     std::unique_ptr<srtp::Receiver> receiver;
@@ -114,6 +118,12 @@ void RelaySide::restart(ice::Credentials local, WebrtcPeer peer) {
 void RelaySide::add_candidates(std::vector<ice::Candidate> candidates, bool last) {
     hurry([stream = stream_, candidates = std::move(candidates), last] {
         if (auto* path = stream->path()) path->add_candidates(candidates, last);
+    });
+}
+
+void RelaySide::use_one_component() {
+    hurry([stream = stream_] {
+        if (auto* path = stream->path()) path->use_one_component();
     });
 }
 
@@ -289,6 +299,8 @@ void RelayEngine::close(Ports::Kept kept, Ports& ports) {
 void RelayEngine::reclaim(Ports& ports) {
     settle();
     while (auto kept = ports.drop_kept()) close(std::move(*kept), ports);
+    for (Ports* rival : ports.rivals())
+        while (auto kept = rival->drop_kept()) close(std::move(*kept), *rival);
     settle();
 }
 

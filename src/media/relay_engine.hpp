@@ -38,6 +38,8 @@ public:
     };
 
     void aim(RelayStream::Place place);
+    /// An empty datagram to where the party is, which opens the way back through a NAT or firewall.
+    void pierce();
     /// As before, nothing happens: rollover counters and windows go on. Fails when the key does not
     /// fit its suite.
     Result<> set_receiving_key(std::optional<Key> key);
@@ -51,6 +53,8 @@ public:
     void set_peer(WebrtcPeer peer);
     void restart(ice::Credentials local, WebrtcPeer peer);
     void add_candidates(std::vector<ice::Candidate> candidates, bool last);
+    /// RTCP is muxed after all (RFC 5761), of a path that began with two components.
+    void use_one_component();
     struct Rider {
         RelaySide* side = nullptr;
         std::uint8_t mid_extension = 0;

@@ -15,12 +15,15 @@ RelayPath::RelayPath(Start start, Transport& transport, std::shared_ptr<StreamFi
     : random_(Random::system()),
       transport_(transport),
       figures_(std::move(figures)),
+      has_keys_(start.config.keys),
       session_(std::move(start.config), random_, io::monotonic_now()),
       timer_([this](Time now) {
           session_.tick(now);
           work();
       }) {
-    for (const auto& candidate : start.candidates) (void)session_.ice().add_local(candidate, 0);
+    for (const auto& candidate : start.candidates)
+        (void)session_.ice().add_local(candidate,
+                                       candidate.component == 1 ? rtp_socket : rtcp_socket);
     tell();
 }
 
@@ -57,21 +60,30 @@ void RelayPath::add_candidates(const std::vector<ice::Candidate>& candidates, bo
     work();
 }
 
+void RelayPath::use_one_component() {
+    session_.use_one_component();
+    work();
+}
+
+io::MediaSocket& RelayPath::socket(ice::SocketId id) {
+    return id == rtp_socket ? transport_.rtp_socket() : transport_.sockets().rtcp;
+}
+
 void RelayPath::close() {
     session_.close();
     if (shard_) work();
 }
 
-WebrtcSession::Media RelayPath::receive(MutableBytes datagram, const SocketAddress& from,
-                                        Time now) {
-    const auto media = session_.receive(0, from, datagram, now);
+WebrtcSession::Media RelayPath::receive(ice::SocketId socket, MutableBytes datagram,
+                                        const SocketAddress& from, Time now) {
+    const auto media = session_.receive(socket, from, datagram, now);
     // Media neither moves deadlines nor is answered, but for a lite side, whose consent it keeps.
     if (media.kind == WebrtcSession::Media::Kind::none) work();
     return media;
 }
 
 std::size_t RelayPath::send(const std::optional<WebrtcSession::Protected>& packet) {
-    if (!packet || !transport_.rtp_socket().send_to(packet->bytes, packet->to)) return 0;
+    if (!packet || !socket(packet->socket).send_to(packet->bytes, packet->to)) return 0;
     return packet->bytes.size();
 }
 
@@ -85,7 +97,7 @@ std::size_t RelayPath::send_rtcp(MutableBytes buffer, std::size_t size) {
 
 void RelayPath::work() {
     while (session_.poll(transmit_))
-        (void)transport_.rtp_socket().send_to(transmit_.bytes, transmit_.to);
+        (void)socket(transmit_.socket).send_to(transmit_.bytes, transmit_.to);
     WebrtcSession::Event event;
     while (session_.poll(event)) take(event);
     tell();
@@ -101,7 +113,7 @@ void RelayPath::take(const WebrtcSession::Event& event) {
     const log::About about{"relay"};
     const auto port = transport_.sockets().port;
     switch (event.kind) {
-        case Kind::connected: figures_->handshakes.add(1); break;
+        case Kind::connected: figures_->handshakes.add(has_keys_ ? 1 : 0); break;
         case Kind::path_lost:
             figures_->consents_lost.add(1);
             LOG_NOTICE((about),
@@ -140,9 +152,10 @@ void RelayPath::tell() {
     if (ice == Ice::completed && !path) ice = Ice::failed;
     figures_->ice.set(ice);
     figures_->ice_controls.set(agent.role() == ice::Role::controlling);
-    figures_->dtls.set(session_.connected() ? Dtls::connected
-                       : session_.ended()   ? Dtls::ended
-                                            : Dtls::handshake);
+    figures_->dtls.set(!has_keys_             ? Dtls::none
+                       : session_.connected() ? Dtls::connected
+                       : session_.ended()     ? Dtls::ended
+                                              : Dtls::handshake);
     if (const auto suite = session_.suite())
         figures_->srtp_suite.set(static_cast<std::uint8_t>(*suite));
     figures_->confirmed.set(session_.connected() && path);

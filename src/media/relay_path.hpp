@@ -13,16 +13,16 @@ namespace strowger::media {
 
 class Shard;
 
-/// ICE, DTLS and SRTP at the RTP port of a relayed stream (RFC 8445, RFC 5764): the same session as
-/// the echo peer's, on a media thread. It lives as long as the party keeps its certificate; when
-/// the party is silent or gone, a restart of ICE brings it back.
+/// ICE, DTLS and SRTP, or ICE alone, at the RTP port of a relayed stream (RFC 8445, RFC 5764): the
+/// same session as the echo peer's, on a media thread. It lives as long as the party keeps its
+/// certificate; when the party is silent or gone, a restart of ICE brings it back.
 ///
 /// The stream hands it every datagram, and everything that is to go out.
 class RelayPath {
 public:
     struct Start {
         WebrtcSession::Config config;
-        std::vector<ice::Candidate> candidates;  ///< our own, all of the RTP port
+        std::vector<ice::Candidate> candidates;  ///< our own: of the RTP port, and of RTCP's
     };
 
     RelayPath(Start start, Transport& transport, std::shared_ptr<StreamFigures> figures);
@@ -34,10 +34,17 @@ public:
     void set_peer(const WebrtcPeer& peer);
     void restart(const ice::Credentials& local, const WebrtcPeer& peer);
     void add_candidates(const std::vector<ice::Candidate>& candidates, bool last);
+    void use_one_component();
     void close();  ///< says goodbye
+    /// Its packets are in the clear here; without it keys are the stream's affair.
+    bool has_keys() const { return has_keys_; }
+
+    /// The sockets of our candidates, by their component.
+    static constexpr ice::SocketId rtp_socket = 0, rtcp_socket = 1;
 
     /// What came, by whomever; a packet of the party's is left in the clear at the front.
-    WebrtcSession::Media receive(MutableBytes datagram, const SocketAddress& from, Time now);
+    WebrtcSession::Media receive(ice::SocketId socket, MutableBytes datagram,
+                                 const SocketAddress& from, Time now);
     /// The size that went out; 0: it did not, as there is no path or no key yet.
     std::size_t send_rtp(MutableBytes buffer, std::size_t size);
     std::size_t send_rtcp(MutableBytes buffer, std::size_t size);
@@ -48,10 +55,12 @@ private:
     void take(const WebrtcSession::Event& event);
     void tell();
     std::size_t send(const std::optional<WebrtcSession::Protected>& packet);
+    io::MediaSocket& socket(ice::SocketId id);
 
     Random random_;
     Transport& transport_;
     std::shared_ptr<StreamFigures> figures_;  // the stream's
+    const bool has_keys_;
     WebrtcSession session_;
     bool has_ice_ = true;
     std::uint64_t told_rejected_ = 0;  ///< of the agent's count, in the figures already

@@ -80,6 +80,12 @@ void RelayStream::aim(const Place& place) {
     tell_remote();
 }
 
+void RelayStream::pierce() {
+    if (!transport_.remote()) return;
+    (void)transport_.send({});
+    if (!place_.target.muxed) (void)transport_.send_rtcp({});
+}
+
 void RelayStream::inherit(RelayStream& before) {
     decrypt_ = std::move(before.decrypt_);
     encrypt_ = std::move(before.encrypt_);
@@ -119,7 +125,7 @@ void RelayStream::rtp_readable(Time now) {
         figures_->rtp_in.errors.add(1);
         return;
     }
-    if (path_) return path_packet(*packet, now);
+    if (path_) return path_packet(RelayPath::rtp_socket, *packet, transport_.from(), now);
     if (place_.kind == Kind::opaque) return other_packet(*packet, now);
     switch (rtp::kind_of(*packet)) {
         case rtp::Kind::rtp: return rtp_packet(*packet, now);
@@ -130,30 +136,31 @@ void RelayStream::rtp_readable(Time now) {
     }
 }
 
+// In the clear; nothing when it is not authentic, or too short for RTP.
+std::optional<MutableBytes> RelayStream::opened(MutableBytes packet) {
+    if (decrypt_) packet = packet.first(decrypt_->unprotect(packet).value_or(0));
+    if (packet.size() >= rtp::header_size) return packet;
+    figures_->rtp_in.errors.add(1);
+    return std::nullopt;
+}
+
+// The header alone: what follows may be cipher of the parties' own keys, and is not ours to judge.
+rtp::Header RelayStream::header_of(Bytes packet) {
+    return {.marker = (packet[1] & 0x80) != 0,
+            .payload_type = static_cast<std::uint8_t>(packet[1] & 0x7f),
+            .sequence = load16(packet, 2),
+            .timestamp = load32(packet, 4),
+            .ssrc = load32(packet, 8)};
+}
+
 void RelayStream::rtp_packet(MutableBytes packet, Time now) {
-    if (decrypt_) {
-        const auto plain = decrypt_->unprotect(packet);
-        if (!plain) {
-            figures_->rtp_in.errors.add(1);
-            return;
-        }
-        packet = packet.first(*plain);
-    }
-    if (packet.size() < rtp::header_size) {
-        figures_->rtp_in.errors.add(1);
-        return;
-    }
-    // The header alone: what follows may be cipher of the parties' own keys, and is not ours to
-    // judge.
-    const rtp::Header header{.marker = (packet[1] & 0x80) != 0,
-                             .payload_type = static_cast<std::uint8_t>(packet[1] & 0x7f),
-                             .sequence = load16(packet, 2),
-                             .timestamp = load32(packet, 4),
-                             .ssrc = load32(packet, 8)};
+    const auto plain = opened(packet);
+    if (!plain) return;
+    const auto header = header_of(*plain);
     const bool known = transport_.connected();
     if (!transport_.accept(header, now)) return;
     if (!known) tell_remote();
-    take_rtp(header, packet, now);
+    take_rtp(header, *plain, now);
 }
 
 void RelayStream::take_rtp(const rtp::Header& header, MutableBytes packet, Time now) {
@@ -190,6 +197,13 @@ void RelayStream::other_packet(MutableBytes packet, Time now) {
 }
 
 void RelayStream::rtcp_readable(Time now) {
+    if (path_) {
+        const auto room = shard_->buffer().first(longest);
+        SocketAddress from;
+        const auto size = transport_.sockets().rtcp.receive_from(room, from);
+        if (size) path_packet(RelayPath::rtcp_socket, room.first(*size), from, now);
+        return;
+    }
     const auto packet = transport_.receive_rtcp(shard_->buffer().first(longest));
     if (!packet) return;
     if (carrying()) return figures_->rtcp_in.errors.add(1);  // it has no business at this port
@@ -313,6 +327,11 @@ void RelayStream::transmit_rtp(MutableBytes buffer, std::size_t size) {
     if (RelayPath* path = carrying()) {
         if (const auto ssrc = load32(buffer, 8); carrier_ && !sends_ssrc(ssrc))
             sent_ssrcs_[next_sent_ssrc_++ % sent_ssrcs_.size()] = ssrc;
+        if (!path->has_keys() && encrypt_) {
+            const auto sealed = encrypt_->protect(buffer, size);
+            if (!sealed) return figures_->rtp_out.errors.add(1);
+            size = *sealed;
+        }
         if (const auto sent = path->send_rtp(buffer, size))
             figures_->rtp_out.packet(sent);
         else if (path->connected())
@@ -334,6 +353,11 @@ void RelayStream::send_rtcp(MutableBytes buffer, std::size_t size) {
     if (!place_.feedback) size = without_feedback(buffer.first(size));
     if (size == 0) return;
     if (RelayPath* path = carrying()) {
+        if (!path->has_keys() && encrypt_) {
+            const auto sealed = encrypt_->protect_rtcp(buffer, size);
+            if (!sealed) return figures_->rtcp_out.errors.add(1);
+            size = *sealed;
+        }
         if (const auto sent = path->send_rtcp(buffer, size))
             figures_->rtcp_out.packet(sent);
         else if (path->connected())

@@ -92,6 +92,7 @@ public:
     void close();   ///< takes leave of the party, and `detach`
 
     void aim(const Place& place);
+    void pierce();
     /// From now on what comes is decrypted, what goes is encrypted; null: not (any more).
     void set_receiving_key(std::unique_ptr<srtp::Receiver> key) { decrypt_ = std::move(key); }
     void set_sending_key(std::unique_ptr<srtp::Sender> key) { encrypt_ = std::move(key); }
@@ -139,7 +140,11 @@ public:
 
 private:
     void rtp_packet(MutableBytes packet, Time now);
-    void path_packet(MutableBytes packet, Time now);
+    void path_packet(ice::SocketId socket, MutableBytes packet, const SocketAddress& from,
+                     Time now);
+    void unkeyed_packet(MutableBytes packet, bool rtcp, Time now);
+    std::optional<MutableBytes> opened(MutableBytes packet);
+    static rtp::Header header_of(Bytes packet);
     void path_report(MutableBytes packet, Time now);
     RelayStream* whose(Bytes packet);
     bool concerns(const rtcp::Compound& compound) const;

@@ -26,20 +26,28 @@ void RelayStream::carry(std::vector<Rider> riders) {
     }
 }
 
-void RelayStream::path_packet(MutableBytes packet, Time now) {
+void RelayStream::path_packet(ice::SocketId socket, MutableBytes packet, const SocketAddress& from,
+                              Time now) {
     using Kind = WebrtcSession::Media::Kind;
     const auto sort = rtp::kind_of(packet);
-    const auto media = path_->receive(packet, transport_.from(), now);
+    const auto media = path_->receive(socket, packet, from, now);
     if (media.kind == Kind::none) {
         if (sort != rtp::Kind::stun && sort != rtp::Kind::dtls) figures_->rtp_in.errors.add(1);
         return;
     }
+    if (!path_->has_keys()) return unkeyed_packet(packet, media.kind == Kind::rtcp, now);
     const auto plain = packet.first(media.size);
     if (media.kind == Kind::rtcp) return path_report(plain, now);
     const auto parsed = rtp::Packet::parse(plain);
     RelayStream* stream = parsed ? whose(plain) : nullptr;
     if (!stream) return figures_->rtp_in.errors.add(1);
     stream->take_rtp(parsed->header(), plain, now);
+}
+
+// ICE has found the path, and keys, if there are any, are ours.
+void RelayStream::unkeyed_packet(MutableBytes packet, bool rtcp, Time now) {
+    if (rtcp) return rtcp_packet(packet, now);
+    if (const auto plain = opened(packet)) take_rtp(header_of(*plain), *plain, now);
 }
 
 // RFC 9143 section 9.2: a known SSRC; else the MID that the packet carries; else the payload type.

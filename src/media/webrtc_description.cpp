@@ -6,14 +6,14 @@
 
 namespace strowger::media {
 
-std::vector<ice::Candidate> read_candidates(const sdp::Media& media) {
+std::vector<ice::Candidate> read_candidates(const sdp::Media& media, std::uint16_t components) {
     std::vector<ice::Candidate> found;
     std::size_t looked_at = 0;
     for (const auto& attribute : media.attributes) {
         if (attribute.name != "candidate") continue;
         if (++looked_at > max_candidates) break;
         auto candidate = ice::Candidate::parse(attribute.value);
-        if (!candidate || candidate->component != 1 || !candidate->resolved() ||
+        if (!candidate || candidate->component > components || !candidate->resolved() ||
             candidate->transport != ice::Candidate::Transport::udp) {
             continue;
         }
@@ -92,6 +92,22 @@ Result<WebrtcPeer> read_dtls_peer(const sdp::Session& session, const sdp::Media&
     auto fingerprints = read_fingerprints(session, media);
     if (!fingerprints) return std::unexpected(fingerprints.error());
     peer.fingerprints = std::move(*fingerprints);
+    return peer;
+}
+
+std::optional<WebrtcPeer> read_ice_peer(const sdp::Session& session, const sdp::Media& media) {
+    const auto ufrag = session.attribute_for(media, "ice-ufrag");
+    const auto pwd = session.attribute_for(media, "ice-pwd");
+    if (!ufrag || !pwd) return std::nullopt;
+    auto credentials = ice::Credentials::check(*ufrag, *pwd);
+    if (!credentials) return std::nullopt;
+    WebrtcPeer peer;
+    peer.credentials = std::move(*credentials);
+    peer.lite = session.attribute("ice-lite").has_value();
+    peer.candidates = read_candidates(media, ice::Agent::max_components);
+    const auto options = session.attribute_for(media, "ice-options");
+    peer.trickles = options && options->find("trickle") != std::string_view::npos &&
+                    !media.attribute("end-of-candidates");
     return peer;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,8 +25,8 @@ const sdp::Media* transport_section(const sdp::Session& session);
 /// Refused is port 0; in a bundle it is only that without `bundle-only` (RFC 9143 section 6).
 bool is_refused(const sdp::Media& media);
 
-/// Those of its candidates that can be used.
-std::vector<ice::Candidate> read_candidates(const sdp::Media& media);
+/// Those of its candidates that can be used, of so many components.
+std::vector<ice::Candidate> read_candidates(const sdp::Media& media, std::uint16_t components = 1);
 
 /// What that section, or the session for all, says about the peer's end. Candidates that we cannot
 /// use are left out; it fails without credentials or without a fingerprint that we know.
@@ -33,6 +34,10 @@ Result<WebrtcPeer> read_peer(const sdp::Session& session, const sdp::Media& medi
 
 /// The same of a peer that may have no ICE; then it is at the section's address.
 Result<WebrtcPeer> read_dtls_peer(const sdp::Session& session, const sdp::Media& media);
+
+/// The same of a peer that has ICE and no DTLS, with candidates of RTCP's own component too.
+/// Without credentials it has none: nothing.
+std::optional<WebrtcPeer> read_ice_peer(const sdp::Session& session, const sdp::Media& media);
 
 /// a=setup; actpass when it is not there.
 Result<dtls::Setup> read_setup(const sdp::Session& session, const sdp::Media& media);

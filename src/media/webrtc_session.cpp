@@ -15,9 +15,10 @@ WebrtcSession::WebrtcSession(Config config, Random& random, Time now)
 WebrtcSession::~WebrtcSession() = default;
 
 Result<> WebrtcSession::set_peer(const WebrtcPeer& peer, Time now) {
-    if (dtls_) return fail("WebRTC session: the peer is known already");
+    if (knows_peer()) return fail("WebRTC session: the peer is known already");
     if (peer.credentials.empty()) {
-        if (!peer.address) return fail("WebRTC session: expected credentials of ICE or an address");
+        if (!peer.address || !config_.keys)
+            return fail("WebRTC session: expected credentials of ICE or an address");
         plain_path_ = ice::Tuple{0, *peer.address};
     } else {
         if (auto right = ice_.set_remote(peer.credentials, peer.lite); !right) return right;
@@ -27,19 +28,20 @@ Result<> WebrtcSession::set_peer(const WebrtcPeer& peer, Time now) {
     peer_ = peer;
     config_.dtls.role = peer.our_role;
     config_.dtls.fingerprints = peer.fingerprints;
-    dtls_.emplace(config_.identity, config_.dtls);
+    if (config_.keys) dtls_.emplace(config_.identity, config_.dtls);
     if (plain_path_) on_path(now);
     if (has_ice()) {
         ice_.tick(now);
         take_ice_events(now);
     }
+    if (!dtls_) return {};
     for (const auto& datagram : std::exchange(early_, {})) dtls_->receive(datagram, now);
     take_dtls_events(now);
     return {};
 }
 
 Result<> WebrtcSession::restart(const ice::Credentials& local, const WebrtcPeer& peer, Time now) {
-    if (!dtls_ || peer_.credentials.empty() || peer.credentials.empty())
+    if (!knows_peer() || peer_.credentials.empty() || peer.credentials.empty())
         return fail("WebRTC session: only ICE that has begun can be restarted");
     if (auto right = ice::Credentials::check(peer.credentials.ufrag, peer.credentials.pwd); !right)
         return std::unexpected(right.error());
@@ -53,9 +55,14 @@ Result<> WebrtcSession::restart(const ice::Credentials& local, const WebrtcPeer&
     return {};
 }
 
-std::optional<ice::Tuple> WebrtcSession::path() const {
+void WebrtcSession::use_one_component() {
+    config_.ice.components = 1;
+    ice_.use_one_component();
+}
+
+std::optional<ice::Tuple> WebrtcSession::path(std::uint16_t component) const {
     if (!has_ice()) return plain_path_;
-    const auto path = ice_.path();
+    const auto path = ice_.path(component);
     if (!path) return std::nullopt;
     return ice::Tuple{path->socket, path->remote};
 }
@@ -111,6 +118,10 @@ void WebrtcSession::take_ice_events(Time now) {
 // A DTLS client speaks first, and before there is a path nobody would hear it.
 void WebrtcSession::on_path(Time now) {
     steps_.path = std::min(steps_.path, now);
+    if (!config_.keys && steps_.connected == Time::max()) {
+        steps_.connected = now;
+        events_.push_back({Event::Kind::connected, {}});
+    }
     if (!dtls_ || std::exchange(dtls_started_, true)) return;
     dtls_->start(now);
 }
@@ -121,18 +132,22 @@ bool WebrtcSession::is_known(ice::SocketId socket, const SocketAddress& from) co
     if (std::find(tuples_.begin(), end, ice::Tuple{socket, from}) != end) return true;
     // Without ICE it is the certificate, and then the keys, that tell the peer from others.
     if (!has_ice()) return true;
-    const auto path = ice_.path();  // selected long ago, while others came and went
-    return path && path->socket == socket && path->remote == from;
+    for (std::uint16_t component = 1; component <= config_.ice.components; ++component)
+        if (const auto path =
+                ice_.path(component);  // selected long ago, while others came and went
+            path && path->socket == socket && path->remote == from)
+            return true;
+    return false;
 }
 
-void WebrtcSession::heard(Time now) {
+void WebrtcSession::heard(Time now, std::uint16_t component) {
     last_heard_ = now;
-    ice_.heard(1, now);
+    ice_.heard(component, now);
 }
 
 void WebrtcSession::on_dtls(ice::SocketId socket, const SocketAddress& from, Bytes datagram,
                             Time now) {
-    if (!is_known(socket, from)) {
+    if (!config_.keys || !is_known(socket, from)) {
         ++counters_.unexpected;
         return;
     }
@@ -211,17 +226,19 @@ void WebrtcSession::begin_sctp() {
 
 WebrtcSession::Media WebrtcSession::open(Media::Kind kind, ice::SocketId socket,
                                          const SocketAddress& from, MutableBytes packet, Time now) {
-    if (!receiver_ || !is_known(socket, from)) {
+    if ((config_.keys && !receiver_) || !is_known(socket, from)) {
         ++counters_.unexpected;
         return {};
     }
     const bool rtp = kind == Media::Kind::rtp;
-    const auto size = rtp ? receiver_->unprotect(packet) : receiver_->unprotect_rtcp(packet);
+    const auto size = !receiver_ ? srtp::Size(packet.size())
+                      : rtp      ? receiver_->unprotect(packet)
+                                 : receiver_->unprotect_rtcp(packet);
     if (!size) {
         ++counters_.refused;
         return {};
     }
-    heard(now);
+    heard(now, rtp ? 1 : config_.ice.components);
     if (!has_ice()) plain_path_ = ice::Tuple{socket, from};  // a NAT may have chosen another
     ++(rtp ? counters_.rtp_in : counters_.rtcp_in);
     if (rtp) counters_.rtp_bytes_in += *size;
@@ -230,18 +247,20 @@ WebrtcSession::Media WebrtcSession::open(Media::Kind kind, ice::SocketId socket,
 
 template <typename Protect>
 std::optional<WebrtcSession::Protected> WebrtcSession::protect(MutableBytes buffer,
-                                                               Protect protect) {
-    if (!sender_ || ended()) return std::nullopt;
-    const auto path = this->path();
+                                                               std::uint16_t component,
+                                                               std::size_t size, Protect protect) {
+    if ((config_.keys && !sender_) || ended()) return std::nullopt;
+    const auto path = this->path(component);
     if (!path) return std::nullopt;
-    const auto size = protect(*sender_);
-    if (!size) return std::nullopt;
-    return Protected{path->socket, path->from, Bytes(buffer).first(*size)};
+    const auto sealed = sender_ ? protect(*sender_) : srtp::Size(size);
+    if (!sealed) return std::nullopt;
+    return Protected{path->socket, path->from, Bytes(buffer).first(*sealed)};
 }
 
 std::optional<WebrtcSession::Protected> WebrtcSession::protect_rtp(MutableBytes buffer,
                                                                    std::size_t size) {
-    auto done = protect(buffer, [&](auto& sender) { return sender.protect(buffer, size); });
+    auto done =
+        protect(buffer, 1, size, [&](auto& sender) { return sender.protect(buffer, size); });
     if (done) {
         ++counters_.rtp_out;
         counters_.rtp_bytes_out += size;
@@ -251,7 +270,8 @@ std::optional<WebrtcSession::Protected> WebrtcSession::protect_rtp(MutableBytes 
 
 std::optional<WebrtcSession::Protected> WebrtcSession::protect_rtcp(MutableBytes buffer,
                                                                     std::size_t size) {
-    auto done = protect(buffer, [&](auto& sender) { return sender.protect_rtcp(buffer, size); });
+    auto done = protect(buffer, config_.ice.components, size,
+                        [&](auto& sender) { return sender.protect_rtcp(buffer, size); });
     if (done) ++counters_.rtcp_out;
     return done;
 }

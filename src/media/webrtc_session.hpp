@@ -62,6 +62,9 @@ public:
         std::shared_ptr<const dtls::Identity> identity;
         dtls::Connection::Config dtls;  ///< role and fingerprints come with the peer
         bool media = true;              ///< fails without SRTP keys
+        /// False: ICE alone (RFC 8445 for RTP, or for SRTP with keys from elsewhere): media goes
+        /// over its path as it is, RTCP over that of a second component if there is one.
+        bool keys = true;
         /// A path that is lost does not end the session: a restart may find another.
         bool outlives_path = false;
         /// What is forwarded may be sent again as it was.
@@ -145,7 +148,9 @@ public:
     /// for it, while the old path serves; keys and counters stay.
     Result<> restart(const ice::Credentials& local, const WebrtcPeer& peer, Time now);
     /// Where data goes now.
-    std::optional<ice::Tuple> path() const;
+    std::optional<ice::Tuple> path(std::uint16_t component = 1) const;
+    /// The peer muxes RTCP on the port of RTP.
+    void use_one_component();
 
     Media receive(ice::SocketId socket, const SocketAddress& from, MutableBytes datagram, Time now);
     void tick(Time now);
@@ -177,6 +182,7 @@ public:
 
 private:
     bool has_ice() const { return !dtls_ || !peer_.credentials.empty(); }
+    bool knows_peer() const { return dtls_ || !peer_.credentials.empty(); }
     void take_ice_events(Time now);
     void on_path(Time now);
     void on_dtls(ice::SocketId socket, const SocketAddress& from, Bytes datagram, Time now);
@@ -187,9 +193,10 @@ private:
     Media open(Media::Kind kind, ice::SocketId socket, const SocketAddress& from,
                MutableBytes packet, Time now);
     template <typename Protect>
-    std::optional<Protected> protect(MutableBytes buffer, Protect protect);
+    std::optional<Protected> protect(MutableBytes buffer, std::uint16_t component, std::size_t size,
+                                     Protect protect);
     bool is_known(ice::SocketId socket, const SocketAddress& from) const;
-    void heard(Time now);
+    void heard(Time now, std::uint16_t component = 1);
     void finish(End end, std::string reason);
     Time patience_ends() const;
 

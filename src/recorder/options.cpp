@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/address.hpp"
+#include "base/key_file.hpp"
 #include "base/text.hpp"
 
 namespace strowger::recorder {
@@ -278,7 +279,8 @@ Result<> add_file(Values& values, const Surroundings& around, std::vector<std::s
     const bool wanted = values.contains("config-file");
     if (path == "none" || (!wanted && !around.files.exists(path))) return {};
     ini::Diagnostics diagnostics;
-    const auto file = ini::read(around.files, path, {}, diagnostics);
+    ini::KeyFiles keys(around.files);
+    const auto file = ini::read(keys, path, {}, diagnostics);
     if (!diagnostics.ok()) return fail("{}", diagnostics.text());
     const auto* section = file.find(section_name);
     if (!section && wanted) return fail("{}: no section [{}]", path, section_name);

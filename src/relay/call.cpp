@@ -122,10 +122,11 @@ void Call::route() {
         for (std::size_t i = 0; i < source->sections.size(); ++i) {
             auto& section = source->sections[i];
             if (!section.side) continue;
+            if (source->hears == Party::Hears::itself) sinks.push_back({section.side.get()});
             for (const auto& listener : parties) {
                 const bool hears = std::ranges::any_of(
                     listener->sources, [&](const auto& s) { return s.source == source.get(); });
-                if (!hears) continue;
+                if (!hears || listener->hears != Party::Hears::others) continue;
                 for (std::size_t j = 0; j < listener->sections.size(); ++j) {
                     auto& target = listener->sections[j];
                     const bool named = target.source == source.get() && target.source_index == i;
@@ -151,7 +152,7 @@ void Call::route() {
 }
 
 void Call::gate(Party& party) {
-    const bool stops_media = block_media || party.block_media;
+    const bool stops_media = block_media || party.block_media || dropped;
     const bool stops_dtmf = block_dtmf || party.block_dtmf;
     const bool silences = silence || party.silence;
     for (auto& section : party.sections) {

@@ -34,6 +34,7 @@ struct Section {
     std::optional<SocketAddress> opened_for;
 
     std::optional<SocketAddress> signalled, signalled_rtcp;  ///< in its SDP
+    bool rtcp_said = false;                                  ///< it names the port of its RTCP
     media::RelayStream::Place place;
     sdp::Direction direction = sdp::Direction::sendrecv;  ///< as the party said it
     std::optional<unsigned> ptime;
@@ -91,6 +92,9 @@ struct Party {
     std::optional<IpAddress> received_from;
     std::optional<Learning> learning;
     bool asymmetric = false, strict_source = false, media_handover = false, sip_source = false;
+    bool nat_wait = false;  ///< is sent nothing until it has sent something
+    enum class Hears : std::uint8_t { others, nobody, itself };
+    Hears hears = Hears::others;       ///< `media echo`
     std::vector<std::string> aliases;  ///< further tags that answered for it
 
     std::vector<std::string> bundle;  ///< MIDs that its last description groups
@@ -136,6 +140,9 @@ public:
     std::vector<std::unique_ptr<Party>> parties;
     bool answered = false;
     bool block_media = false, block_dtmf = false, silence = false;  ///< for everybody
+    bool dropped = false;                                           ///< `drop-traffic`
+    bool loop_check = false;                                        ///< its descriptions are marked
+    bool debug = false;  ///< what is asked about it, and answered, is logged whole
     std::optional<Time> delete_at;
     std::string metadata;
 };

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <iterator>
 #include <map>
 
 #include "base/text.hpp"
+#include "io/open_files.hpp"
+#include "relay/words.hpp"
 
 namespace strowger::relay {
 namespace {
@@ -18,13 +21,16 @@ std::vector<std::string_view> words_of(std::string_view line) {
 }
 
 constexpr std::string_view usage =
-    "list numsessions | sessions [all|own|CALLID] | totals | counters | interfaces | jsonstats |\n"
-    "     maxsessions | timeout | silenttimeout | offertimeout | finaltimeout | deletedelay |\n"
-    "     controltos | loglevels | transcoders\n"
-    "set maxsessions | timeout | silenttimeout | offertimeout | finaltimeout | deletedelay |\n"
-    "    loglevel NUMBER\n"
-    "terminate CALLID | all | own\n"
-    "call CALLID info | terminate\n"
+    "list numsessions | sessions [all|own|foreign|CALLID] | totals | counters | interfaces |\n"
+    "     jsonstats | maxopenfiles | maxsessions | maxcpu | maxload | maxbw | timeout |\n"
+    "     silenttimeout | offertimeout | finaltimeout | deletedelay | controltos | loglevels |\n"
+    "     loglevel | transcoders\n"
+    "set maxsessions | maxcpu | maxload | maxbw | timeout | silenttimeout | offertimeout |\n"
+    "    finaltimeout | deletedelay | loglevel NUMBER\n"
+    "terminate CALLID | all | own | foreign\n"
+    "params start | current | diff | revert\n"
+    "debug CALLID on | off\n"
+    "call CALLID info | terminate | debug on|off | tag TAG info\n"
     "usage\n";
 
 /// A setting that can be listed and set, in seconds or as a number.
@@ -61,6 +67,22 @@ constexpr Setting number(std::string_view name) {
             }};
 }
 
+template <auto Member>
+constexpr Setting load(std::string_view name) {
+    using Number = std::remove_cvref_t<decltype(std::declval<LoadLimits>().*Member)>;
+    return {name,
+            [](const Settings& settings) { return fmt::to_string(settings.max_load.*Member); },
+            [](Settings& settings, std::string_view value) {
+                Number parsed{};
+                const auto [end, error] =
+                    std::from_chars(value.data(), value.data() + value.size(), parsed);
+                const bool right = error == std::errc{} && end == value.data() + value.size() &&
+                                   parsed >= 0;  // and is a number at all
+                if (right) settings.max_load.*Member = parsed;
+                return right;
+            }};
+}
+
 constexpr Setting settings_table[] = {
     duration<&Settings::timeout>("timeout"),
     duration<&Settings::silent_timeout>("silenttimeout"),
@@ -68,6 +90,9 @@ constexpr Setting settings_table[] = {
     duration<&Settings::final_timeout>("finaltimeout"),
     duration<&Settings::delete_delay>("deletedelay"),
     number<&Settings::max_sessions>("maxsessions"),
+    load<&LoadLimits::cpu>("maxcpu"),
+    load<&LoadLimits::load>("maxload"),
+    load<&LoadLimits::bandwidth>("maxbw"),
     number<&Settings::control_tos>("controltos"),
     number<&Settings::log_level>("loglevel"),
 };
@@ -149,6 +174,60 @@ std::string list_totals(Relay& relay) {
     return text + "\n";
 }
 
+// Settings as they were at the start, as they are, what of it differs; or all as at the start.
+std::string params(Relay& relay, std::string_view what) {
+    std::string text;
+    const auto& start = relay.settings_at_start();
+    if (what != "start" && what != "current" && what != "diff" && what != "revert")
+        return "Unknown or incomplete command: params start | current | diff | revert\n";
+    for (const auto& setting : settings_table) {
+        const auto before = setting.get(start), now = setting.get(relay.settings());
+        if (what == "start" || what == "current")
+            fmt::format_to(std::back_inserter(text), "{} = {}\n", setting.name,
+                           what == "start" ? before : now);
+        else if (before != now)
+            fmt::format_to(std::back_inserter(text), "{}: {} => {}\n", setting.name, before, now);
+        if (what == "revert") setting.set(relay.settings(), before);
+    }
+    if (what == "revert") log::set_level(level_of(relay.settings().log_level));
+    return text.empty() ? "Nothing has changed since the start.\n" : text;
+}
+
+std::string debug(Relay& relay, std::string_view id, std::string_view state) {
+    Call* call = relay.find(id);
+    if (!call) return fmt::format("Call Id not found ({}).\n", id);
+    const std::string plain = plain_word(state);
+    if (!means_on(plain) && !means_off(plain))
+        return "Unknown or incomplete command: debug CALLID on | off\n";
+    call->debug = means_on(plain);
+    return fmt::format("{} debugging for call '{}'\n", call->debug ? "Enabled" : "Disabled", id);
+}
+
+std::string tag_info(Relay& relay, std::string_view id, std::string_view tag) {
+    Call* call = relay.find(id);
+    if (!call) return fmt::format("Call Id not found ({}).\n", id);
+    const Party* party = call->find(tag);
+    if (!party) return fmt::format("Tag not found ({}).\n", tag);
+    std::string text = fmt::format("Tag '{}', label '{}', in dialogue with '{}'\n", party->tag,
+                                   party->label, party->dialogue ? party->dialogue->tag : "");
+    std::size_t index = 0;
+    for (const auto& section : party->sections) {
+        ++index;
+        if (!section.side) {
+            fmt::format_to(std::back_inserter(text), "  media {}: {}, refused\n", index,
+                           section.kind);
+            continue;
+        }
+        const auto& figures = section.side->figures();
+        fmt::format_to(std::back_inserter(text),
+                       "  media {}: {} {}, local {} port {}, endpoint {}, {} packets in, {} out\n",
+                       index, section.kind, section.protocol, section.local->bind.text(),
+                       section.side->port(), figures.remote().text(), figures.rtp_in.packets.get(),
+                       figures.rtp_out.packets.get());
+    }
+    return text;
+}
+
 std::string list(Relay& relay, std::span<const std::string_view> words) {
     const auto what = words.empty() ? std::string_view() : words[0];
     const auto argument = words.size() > 1 ? words[1] : std::string_view();
@@ -187,6 +266,7 @@ std::string list(Relay& relay, std::span<const std::string_view> words) {
                 2 * local.ports.available());
         return text;
     }
+    if (what == "maxopenfiles") return fmt::format("maxopenfiles={}\n", io::raise_open_files());
     if (what == "loglevels") return fmt::format("all: {}\n", relay.settings().log_level);
     if (const auto* setting = setting_named(what))
         return fmt::format("{}={}\n", what, setting->get(relay.settings()));
@@ -227,10 +307,16 @@ std::string run_command(Relay& relay, std::string_view line) {
     if (words[0] == "list" || words[0] == "get") return list(relay, rest);
     if (words[0] == "set") return set(relay, rest);
     if (words[0] == "terminate" && rest.size() == 1) return terminate(relay, rest[0]);
+    if (words[0] == "params" && rest.size() == 1) return params(relay, rest[0]);
+    if (words[0] == "debug" && rest.size() == 2) return debug(relay, rest[0], rest[1]);
     if (words[0] == "call" && rest.size() == 2) {
         if (rest[1] == "info") return list_sessions(relay, rest[0]);
         if (rest[1] == "terminate") return terminate(relay, rest[0]);
     }
+    if (words[0] == "call" && rest.size() == 3 && rest[1] == "debug")
+        return debug(relay, rest[0], rest[2]);
+    if (words[0] == "call" && rest.size() == 4 && rest[1] == "tag" && rest[3] == "info")
+        return tag_info(relay, rest[0], rest[2]);
     return fmt::format("Unknown or incomplete command: {}\n", line.substr(0, 80));
 }
 

@@ -61,8 +61,19 @@ Result<Interfaces> Interfaces::make(const std::vector<InterfaceSpec>& specs, std
             const auto first = spec.port_min ? spec.port_min : port_min;
             const auto last = spec.port_max ? spec.port_max : port_max;
             const auto advertised = IpAddress::parse(spec.advertised).value_or(address);
-            made.interfaces_.push_back({spec.name, address, advertised, media::Ports(first, last)});
-            made.interfaces_.back().ports.shuffle(random);
+            if (first > last)
+                return fail("interface '{}': port-min {} is above port-max {}", spec.name, first,
+                            last);
+            made.interfaces_.push_back(
+                {spec.name, address, advertised, media::Ports(first, last, spec.excluded)});
+            auto& ports = made.interfaces_.back().ports;
+            ports.shuffle(random);
+            for (auto& other : made.interfaces_) {
+                if (&other.ports == &ports || other.bind != address) continue;
+                if (other.ports.last() < first || last < other.ports.first()) continue;
+                other.ports.add_rival(ports);
+                ports.add_rival(other.ports);
+            }
         }
     }
     if (made.interfaces_.empty()) return fail("interface: none is given, and one is needed");

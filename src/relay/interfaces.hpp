@@ -23,6 +23,9 @@ struct InterfaceSpec {
     std::string advertised;
     std::string alias_of;
     std::uint16_t port_min = 0, port_max = 0;  ///< 0: those of all
+    /// Those that somebody else needs; more of them than this are a range of their own.
+    static constexpr std::size_t max_excluded = 1024;
+    std::vector<std::uint16_t> excluded;
 
     bool operator==(const InterfaceSpec&) const = default;
     static Result<InterfaceSpec> parse(std::string_view text);

@@ -80,8 +80,9 @@ Result<std::string> Negotiation::run(Party& from, Party& to, bool is_offer) {
     call_.gate(to);
     auto head = session(to, *sdp, address);
     head.keep_dtls = std::ranges::any_of(outputs, [](const auto& out) { return out.keep_dtls; });
-    head.lite = std::ranges::any_of(
-        to.sections, [](const auto& s) { return s.webrtc.on && s.webrtc.ice && s.webrtc.lite; });
+    head.lite = std::ranges::any_of(to.sections, [](const auto& s) {
+        return s.webrtc.has_path() && s.webrtc.ice && s.webrtc.lite;
+    });
     head.bundle = bundle_of(to, outputs, is_offer);
     return versioned(to, write_sdp(*sdp, head, outputs, request_));
 }
@@ -114,6 +115,20 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
     if (!request_.set_label.empty()) from.label = request_.set_label;
     if (!request_.to_label.empty()) to.label = request_.to_label;
     if (request_.block_dtmf) call_.block_dtmf = true;
+    if (request_.nat_wait) from.nat_wait = true;
+    if (request_.drop_traffic) call_.dropped = *request_.drop_traffic;
+    if (request_.loop_protect) call_.loop_check = true;
+    if (request_.debug) call_.debug = true;
+    if (request_.media_echo) {
+        using enum MediaEcho;
+        const auto echo = *request_.media_echo;
+        const auto hears = [&](MediaEcho way) {
+            if (echo == off) return Party::Hears::others;
+            return echo == way || echo == both ? Party::Hears::itself : Party::Hears::nobody;
+        };
+        from.hears = hears(forward);
+        to.hears = hears(backwards);
+    }
 }
 
 // What the sender says about itself.
@@ -128,6 +143,7 @@ Result<> Negotiation::learn(Party& from, Section& section, const sdp::Media& med
     section.mux_theirs = media.rtcp_mux;
     section.signalled = media.address();
     section.signalled_rtcp = media.rtcp_address(media.rtcp_mux);
+    section.rtcp_said = media.rtcp_port.has_value();
     if (!section.signalled && has_ice)
         section.signalled = SocketAddress{IpAddress::v4({0, 0, 0, 0}), 9};
     if (!section.signalled)
@@ -297,6 +313,12 @@ void Negotiation::aim(Party& party, Section& section) {
         place.target.rtcp = section.signalled_rtcp;
     }
     place.target.likely = party.received_from;
+    if (party.nat_wait && section.signalled) {
+        place.target.rtp.reset();
+        place.target.rtcp.reset();
+        if (!place.target.likely) place.target.likely = section.signalled->ip;
+        place.target.learning.probation = 1;
+    }
     place.target.symmetric = learning != Learning::off && !party.asymmetric;
     place.target.muxed = section.mux;
     place.target.may_connect = !party.media_handover;
@@ -311,6 +333,8 @@ void Negotiation::aim(Party& party, Section& section) {
     place.sealed = section.passthrough;
     section.place = place;
     section.side->aim(place);
+    if (request_.pierce_nat && place.target.rtp && !section.webrtc.has_path())
+        section.side->pierce();
 }
 
 SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
@@ -319,7 +343,7 @@ SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
     out.port = ours.side->port();
     out.address = request_.media_address.value_or(ours.local->advertised);
     const bool zero = theirs.signalled->ip.is_unspecified() && !request_.replace_zero &&
-                      !theirs.webrtc.party_has_ice() && !ours.webrtc.on;
+                      !theirs.webrtc.party_has_ice() && !ours.webrtc.has_path();
     if (zero) out.address = theirs.signalled->ip;
     out.protocol = ours.protocol;
     out.formats = is_offer ? offered_formats(media, request_, theirs.codecs, ours.codecs)
@@ -327,7 +351,7 @@ SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
     out.mid = media.mid;
     if (!ours.mid.empty() && (!is_offer || out.mid.empty())) out.mid = ours.mid;
     out.keep_dtls = is_dtls(ours.protocol) && ours.opaque;
-    if (ours.webrtc.on) {
+    if (ours.webrtc.has_path()) {
         out.transport = transport_lines(to, ours);
         if (ours.carrier) out.port = to.sections[*ours.carrier].side->port();
     }

@@ -54,6 +54,7 @@ private:
     bool goes_through(const Section& theirs, const Section& ours, const sdp::Media& media) const;
     Result<> agree_webrtc(Party& from, Party& to, Section& theirs, Section& ours,
                           const sdp::Media& media, bool is_offer);
+    void choose_ice_alone(Section& theirs, Section& ours, const sdp::Media& media) const;
     void remember_webrtc(Party& from, Party& to, bool is_offer);
     void group(Party& party, Section& section);
     Webrtc::Local local_of(const Section& section) const;

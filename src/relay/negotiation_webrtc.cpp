@@ -40,31 +40,39 @@ bool Negotiation::goes_through(const Section& theirs, const Section& ours,
 
 Webrtc::Local Negotiation::local_of(const Section& section) const {
     const IpAddress address = request_.media_address.value_or(section.local->advertised);
-    return {house_.identity, {address, section.side->port()}, house_.settings.dtls_mtu};
+    return {house_.identity,
+            {address, section.side->port()},
+            house_.settings.dtls_mtu,
+            section.webrtc.on || section.mux};
 }
 
 Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Section& ours,
                                    const sdp::Media& media, bool is_offer) {
-    for (Section* section : {&theirs, &ours})
-        if (!section->webrtc.on) section->webrtc.end(*section->side);
     const auto ice = request_.ice.value_or(Request::Ice::as_it_came);
-    if (theirs.webrtc.on) {
+    if (is_offer) choose_ice_alone(theirs, ours, media);
+    for (Section* section : {&theirs, &ours})
+        if (!section->webrtc.has_path()) section->webrtc.end(*section->side);
+    if (theirs.webrtc.has_path()) {
         if (auto read = theirs.webrtc.read(*sdp_, media); !read) return read;
         if (is_offer)
             theirs.webrtc.ice = theirs.webrtc.party_has_ice() && !request_.reject_ice;
         else
             theirs.webrtc.ice = theirs.webrtc.ice && theirs.webrtc.party_has_ice();
         if (is_offer && request_.ice_lite) theirs.webrtc.lite = request_.ice_lite->second;
+        const auto options = sdp_->attribute_for(media, "ice-options").value_or("");
+        theirs.webrtc.trickles = options.find("trickle") != std::string_view::npos;
     }
+    if (request_.no_tls_id) ours.webrtc.names_association = false;
+    if (request_.trickle_ice) ours.webrtc.trickles = true;
     if (is_offer) {
-        if (!ours.webrtc.on) return {};
+        if (!ours.webrtc.has_path()) return {};
         if (!ours.webrtc.begun()) {
             const bool wanted = ice == Request::Ice::force ||
                                 (ice == Request::Ice::as_it_came && theirs.webrtc.party_has_ice());
             ours.webrtc.ice = wanted && !request_.reject_ice;
             if (request_.ice_lite) ours.webrtc.lite = request_.ice_lite->first;
         }
-        ours.mux_offered = ours.mux = true;  // DTLS is spoken at one port only
+        if (ours.webrtc.on) ours.mux_offered = ours.mux = true;  // DTLS is spoken at one port only
         if (media.mid.empty() ? request_.generate_mid || to.bundle_offered : true) {
             const auto index = static_cast<std::size_t>(&media - sdp_->media.data());
             ours.mid = media.mid.empty() ? fmt::to_string(index) : std::string(media.mid);
@@ -73,6 +81,22 @@ Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Sect
         return {};
     }
     if (ours.webrtc.on && ice == Request::Ice::remove) ours.webrtc.ice = false;
+    if (ours.webrtc.ice_alone && ice == Request::Ice::remove) {
+        ours.webrtc.ice_alone = ours.webrtc.ice = false;
+        ours.webrtc.end(*ours.side);
+    }
+    for (auto [section, offers] : {std::pair(&theirs, false), std::pair(&ours, true)}) {
+        auto& webrtc = section->webrtc;
+        if (!webrtc.ice_alone) continue;
+        if (!webrtc.ice || !webrtc.party_has_ice()) {  // no candidates: media goes as if never said
+            webrtc.ice_alone = false;
+            webrtc.end(*section->side);
+        } else if (auto done = offers ? webrtc.answer(*section->side, local_of(*section), false)
+                                      : webrtc.answered(*section->side, local_of(*section));
+                   !done) {
+            return done;
+        }
+    }
     if (theirs.webrtc.on) {
         if (from.bundle_offered) group(from, theirs);
         if (theirs.carrier)
@@ -92,6 +116,18 @@ Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Sect
         ours.mux = ours.mux_theirs;
     }
     return {};
+}
+
+// Candidates without DTLS, of a party that has them and towards one that is to have them.
+void Negotiation::choose_ice_alone(Section& theirs, Section& ours, const sdp::Media& media) const {
+    const auto ice = request_.ice.value_or(Request::Ice::as_it_came);
+    const bool can = media.is_rtp() && !request_.reject_ice;
+    const bool theirs_has = can && sdp_->attribute_for(media, "ice-ufrag").has_value();
+    theirs.webrtc.ice_alone = theirs_has && !theirs.webrtc.on && !theirs.opaque;
+    const bool goes_on = ours.webrtc.ice_alone && ours.webrtc.begun();
+    const bool wanted =
+        ice == Request::Ice::force || (ice == Request::Ice::as_it_came && (theirs_has || goes_on));
+    ours.webrtc.ice_alone = can && wanted && !ours.webrtc.on && !ours.opaque;
 }
 
 // The first section of the party's group that is not refused carries the others.

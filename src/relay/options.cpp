@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/key_file.hpp"
 #include "base/text.hpp"
 #include "relay/words.hpp"
 #include "wire/dtls/identity.hpp"
@@ -485,6 +486,15 @@ Result<> read_interfaces(const ini::Document& file, Text prefix, Settings& setti
         if (spec.name.empty()) spec.name = section->name.substr(prefix.size() + 1);
         spec.port_min = parse_number<std::uint16_t>(value("port-min")).value_or(0);
         spec.port_max = parse_number<std::uint16_t>(value("port-max")).value_or(0);
+        const auto excluded = each_of(value("exclude-ports"), [&](Text text) -> Result<> {
+            const auto port = parse_number<std::uint16_t>(text);
+            if (!port) return fail("exclude-ports: '{}' is no port", text);
+            if (spec.excluded.size() == InterfaceSpec::max_excluded)
+                return fail("exclude-ports: at most {} are taken", InterfaceSpec::max_excluded);
+            spec.excluded.push_back(*port);
+            return {};
+        });
+        if (!excluded) return std::unexpected(excluded.error().within(file.where(section->place)));
         if (spec.address.empty() && spec.alias_of.empty())
             return fail("{}: [{}] has neither address nor alias", file.where(section->place),
                         section->name);
@@ -518,7 +528,8 @@ Result<Configured> configure(std::span<const std::string> arguments, const Surro
     ini::Document file;
     if (path != "none" && (wanted || around.files.exists(path))) {
         ini::Diagnostics diagnostics;
-        file = ini::read(around.files, path, {}, diagnostics);
+        ini::KeyFiles keys(around.files);
+        file = ini::read(keys, path, {}, diagnostics);
         if (!diagnostics.ok()) return fail("{}", diagnostics.text());
         const auto* section = file.find(section_name);
         if (!section && wanted) return fail("{}: no section [{}]", path, section_name);

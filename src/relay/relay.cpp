@@ -22,6 +22,7 @@ constexpr int over_limit = 1;
 
 Relay::Relay(Settings settings, Interfaces interfaces, Clock clock)
     : settings_(std::move(settings)),
+      settings_at_start_(settings_),
       clock_(std::move(clock)),
       random_(Random::system()),
       identity_(settings_.dtls_certificate, clock_.now(), clock_.wall(), settings_.dtls_ciphers),
@@ -115,10 +116,15 @@ std::string Relay::handle(std::string_view text) {
     auto& use = uses_[name];
     ++use.count;
     use.time += io::monotonic_now() - begun;
+    if (const Call* call = find(request->call_id); call && call->debug)
+        LOG_NOTICE((log::About{"relay", call->id}), "asked: {}", text);
     if (done) {
         if (name != "ping") out.pair("result", "ok");
         out.end();
-        return out.take();
+        std::string reply = out.take();
+        if (const Call* call = find(request->call_id); call && call->debug)
+            LOG_NOTICE((log::About{"relay", call->id}), "answered: {}", reply);
+        return reply;
     }
     ++use.errors;
     if (done.error().code() == over_limit && request->load_limit) {

@@ -52,6 +52,7 @@ public:
     const media::RelayEngine& engine() const { return engine_; }
     const Settings& settings() const { return settings_; }
     Settings& settings() { return settings_; }
+    const Settings& settings_at_start() const { return settings_at_start_; }
     const Interfaces& interfaces() const { return interfaces_; }
     const std::unordered_map<std::string, std::unique_ptr<Call>, TextHash, std::equal_to<>>& calls()
         const {
@@ -150,6 +151,7 @@ private:
     WallTime wall() const { return clock_.wall(); }
 
     Settings settings_;
+    const Settings settings_at_start_;
     Clock clock_;
     Random random_;
     dtls::DailyIdentity identity_;  ///< our certificate, renewed while calls go on

@@ -69,7 +69,7 @@ void path_of(ng::Writer& out, const Party& party, const Section& section) {
                  srtp::info_of(static_cast<srtp::Suite>(figures.srtp_suite.get())).name);
 }
 
-void media_flags(ng::Writer& out, const Section& section) {
+void media_flags(ng::Writer& out, const Call& call, const Section& section) {
     out.key("flags").list();
     if (section.side) out.string("initialized");
     if (!section.refused && sdp::sends(section.direction)) out.string("send");
@@ -80,14 +80,18 @@ void media_flags(ng::Writer& out, const Section& section) {
         out.string("DTLS-SRTP");
         out.string(section.webrtc.role() == dtls::Role::client ? "DTLS role active"
                                                                : "DTLS role passive");
-        if (section.webrtc.ice) out.string("ICE").string("trickle ICE");
-        if (section.webrtc.ice && section.side && section.side->figures().ice_controls.get())
+    }
+    if (section.webrtc.has_path() && section.webrtc.ice) {
+        out.string("ICE");
+        if (section.webrtc.trickles) out.string("trickle ICE");
+        if (section.side && section.side->figures().ice_controls.get())
             out.string("ICE controlling");
     }
     if (section.carrier) out.string("bundled");
     if (section.passthrough) out.string("passthrough");
     if (section.recoded) out.string("transcoding");
     if (section.side && !section.place.target.symmetric) out.string("asymmetric");
+    if (call.loop_check) out.string("loop check");
     out.end();
 }
 
@@ -141,8 +145,8 @@ void Relay::report(const Call& call, ng::Writer& out) const {
             if (!section.protocol.empty()) out.pair("protocol", section.protocol);
             if (!section.payloads.empty()) out.pair("codec", section.payloads.front().codec.name);
             out.pair("mode", mode).pair("why", why);
-            media_flags(out, section);
-            if (section.webrtc.on && section.side) path_of(out, *party, section);
+            media_flags(out, call, section);
+            if (section.webrtc.has_path() && section.side) path_of(out, *party, section);
             out.key("streams").list();
             if (section.side) {
                 const auto& figures = section.side->figures();
@@ -163,12 +167,20 @@ void Relay::report(const Call& call, ng::Writer& out) const {
                              is_rtcp ? section.signalled_rtcp : section.signalled);
                     if (const auto* crypto = section.sdes.answer(); crypto && section.secure())
                         out.pair("crypto suite", srtp::info_of(crypto->policy.suite).name);
+                    else if (figures.dtls.get() == media::StreamFigures::Dtls::connected)
+                        out.pair(
+                            "crypto suite",
+                            srtp::info_of(static_cast<srtp::Suite>(figures.srtp_suite.get())).name);
                     const auto last = std::max(
                         calendar_second(is_rtcp ? figures.last_rtcp.get() : figures.last_rtp.get()),
                         duration_cast<std::chrono::seconds>(created).count());
                     out.pair("last packet", last).pair("last user packet", last);
                     out.pair("last kernel packet", 0);
                     out.key("flags").list().string(is_rtcp ? "RTCP" : "RTP").string("filled");
+                    if (is_rtcp && !section.mux && !section.rtcp_said) out.string("fallback RTCP");
+                    if (section.webrtc.has_path() && section.webrtc.ice) out.string("ICE");
+                    if (figures.dtls.get() == media::StreamFigures::Dtls::connected)
+                        out.string("DTLS fingerprint verified");
                     if (figures.confirmed.get()) out.string("confirmed");
                     if (party->strict_source) out.string("strict source");
                     if (party->media_handover) out.string("media handover");

@@ -156,7 +156,9 @@ void ice(Request& request, Text value, Text plain) {
         request.ice = optional;
     else if (plain.starts_with("lite-"))
         ice_lite(request, value, plain.substr(5));
-    else if (plain != "trickle" && plain != "ice2")
+    else if (plain == "trickle")
+        request.trickle_ice = true;
+    else if (plain != "ice2")
         unknown(request, "ice", value);
 }
 
@@ -202,6 +204,32 @@ void webrtc(Request& request) {
     request.mux_offer = request.mux_require = true;
     request.no_rtcp_attribute = request.sdes_off = true;
     request.generate_mid = request.bundle_offer = request.bundle_accept = true;
+    request.trickle_ice = true;
+}
+
+void media_echo(Request& request, Text value, Text plain) {
+    using enum MediaEcho;
+    if (means_off(plain))
+        request.media_echo = off;
+    else if (plain == "blackhole" || plain == "sinkhole")
+        request.media_echo = blackhole;
+    else if (plain == "forward" || plain == "fwd")
+        request.media_echo = forward;
+    else if (plain == "backward" || plain == "backwards")
+        request.media_echo = backwards;
+    else if (plain == "both")
+        request.media_echo = both;
+    else
+        unknown(request, "media-echo", value);
+}
+
+void drop_traffic(Request& request, Text value, Text plain) {
+    if (plain == "start")
+        request.drop_traffic = true;
+    else if (plain == "stop")
+        request.drop_traffic = false;
+    else
+        unknown(request, "drop-traffic", value);
 }
 
 // Suites are compared as they are spelt; `plain` has lost the underscores.
@@ -336,6 +364,8 @@ const std::unordered_map<std::string_view, Item>& keys() {
         {"media-address", media_address},
         {"address-family", set_family},
         {"direction", append<&Request::direction>},
+        {"media-echo", media_echo},
+        {"drop-traffic", drop_traffic},
         {"from-interface", from_interface},
         {"to-interface", to_interface},
         {"interface", both_interfaces},
@@ -380,7 +410,7 @@ const std::unordered_map<std::string_view, Item>& keys() {
         {"sip-message-type", nothing},
         {"sip-code", nothing},
         {"template", nothing},
-        {"xmlrpc-callback", nothing},
+        {"xmlrpc-callback", text<&Request::xmlrpc_callback>},
     };
     return table;
 }
@@ -426,13 +456,16 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"fragment", yes<&Request::fragment>},
         {"reject-ice", yes<&Request::reject_ice>},
         {"webrtc", [](Request& request, Text, Text) { webrtc(request); }},
-        {"no-tls-id", nothing},
-        {"no-port-latching", nothing},
+        {"no-tls-id", yes<&Request::no_tls_id>},
+        {"no-port-latching", [](Request& request, Text, Text) { request.port_latching = false; }},
+        {"nat-wait", yes<&Request::nat_wait>},
+        {"pierce-nat", yes<&Request::pierce_nat>},
+        {"trickle-ice", yes<&Request::trickle_ice>},
+        {"debug", yes<&Request::debug>},
         // Names of what we do anyway.
-        {"trickle-ice", nothing},
+        {"block-short", nothing},
         {"no-redis-update", nothing},
         {"provisional", nothing},
-        {"debug", nothing},
     };
     return table;
 }
@@ -496,16 +529,19 @@ private:
         if (const auto known = flags().find(plain); known != flags().end())
             return known->second(request_, "", "");
         // An item of a list, with the list's key in front: `rtcp-mux-offer`, `codec-strip-PCMA`.
-        for (const Text list : {"rtcp-mux", "sdes", "replace", "from-tags", "direction", "osrtp",
-                                "sdp-media-remove", "endpoint-learning", "supports", "ice-lite",
-                                "ice", "dtls-reverse", "dtls-fingerprint", "dtls", "bundle"}) {
+        for (const Text list :
+             {"rtcp-mux", "sdes", "replace", "from-tags", "direction", "osrtp", "sdp-media-remove",
+              "endpoint-learning", "supports", "ice-lite", "ice", "dtls-reverse",
+              "dtls-fingerprint", "dtls", "bundle", "media-echo", "drop-traffic",
+              "transport-protocol", "address-family"}) {
             if (plain.starts_with(list) && plain.size() > list.size() + 1 &&
                 plain[list.size()] == '-')
                 return item(list, word.substr(list.size() + 1));
         }
         if (plain.starts_with("codec-")) {
-            const auto [list, name_of_codec] = split_once(word.substr(6), '-');
-            return codec_item(request_, list, name_of_codec);
+            const auto end = std::min(plain.find('-', 6), word.size());
+            const auto name = word.substr(std::min(end + 1, word.size()));
+            return codec_item(request_, word.substr(6, end - 6), name);
         }
         for (const Text known_protocol : protocols)
             if (iequals(known_protocol, word)) return item("transport-protocol", word);

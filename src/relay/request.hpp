@@ -24,6 +24,15 @@ constexpr std::size_t max_items = 256;
 
 enum class Learning : std::uint8_t { off, immediate, delayed, heuristic };
 
+/// What becomes of media other than that it goes to the other party (`media echo`).
+enum class MediaEcho : std::uint8_t {
+    off,
+    blackhole,  ///< of neither it goes anywhere
+    forward,    ///< the sender of the message hears itself, nobody the other
+    backwards,  ///< the receiver does
+    both,
+};
+
 /// How codecs of an offer are filtered and recoded (relay/codecs.hpp); names as `PCMA`,
 /// `opus/48000`, `all`.
 struct CodecRules {
@@ -63,7 +72,9 @@ struct Request {
     // Endpoints.
     std::optional<Learning> learning;
     bool asymmetric = false, symmetric = false, strict_source = false, media_handover = false,
-         reset = false, unidirectional = false;
+         reset = false, unidirectional = false, nat_wait = false, pierce_nat = false;
+    std::optional<MediaEcho> media_echo;
+    std::optional<bool> drop_traffic;
 
     // Transport.
     std::string_view protocol;
@@ -77,7 +88,8 @@ struct Request {
     enum class Ice : std::uint8_t { as_it_came, remove, force, optional };
     std::optional<Ice> ice;
     std::optional<std::pair<bool, bool>> ice_lite;  ///< towards the receiver, towards the sender
-    bool generate_mid = false, fragment = false, reject_ice = false;
+    bool generate_mid = false, fragment = false, reject_ice = false, trickle_ice = false,
+         no_tls_id = false;
     std::optional<bool> dtls_passive, dtls_passive_reverse;  ///< the role that we prefer
     bool dtls_off = false, dtls_reverse_off = false;
     std::optional<dtls::Hash> dtls_hash;
@@ -106,7 +118,8 @@ struct Request {
 
     // The rest.
     bool block_dtmf = false, fatal = false, fast = false, to_tag_flag = false, load_limit = false,
-         inject_dtmf = false, block_egress = false, early_media = false;
+         inject_dtmf = false, block_egress = false, early_media = false, debug = false;
+    std::string_view xmlrpc_callback;  ///< who is told when the call times out
     std::optional<long> delete_delay;
     std::size_t limit = 32;
     std::string_view file, blob, body, metadata;

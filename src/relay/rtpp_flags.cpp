@@ -92,7 +92,7 @@ Result<> write_bracketed(std::string_view text, ng::Writer& writer, std::size_t 
 
 Result<> write_value(const Item& item, ng::Writer& writer, std::size_t depth) {
     if (item.bracketed) return write_bracketed(item.value, writer, depth + 1);
-    writer.string(item.key.empty() ? std::string(item.value) : unescaped(item.value));
+    writer.string(unescaped(item.value));
     return {};
 }
 

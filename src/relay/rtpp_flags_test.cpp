@@ -39,6 +39,15 @@ TEST(RtppFlags, TwoHyphensAreAnEqualSignAndTwoDotsASpaceWithinValues) {
         [](const ng::Value& word) { EXPECT_EQ(word.text(), "plain--word"); });
 }
 
+TEST(RtppFlags, ItemsOfAListAreEscapedInTheSameWay) {
+    const Flags flags("sdp-attr=[audio=[add=[fmtp:96..mode--1 plain]]]");
+    std::vector<std::string> added;
+    flags.document.find("sdp-attr")->find("audio")->find("add")->each([&](const ng::Value& word) {
+        added.emplace_back(*word.text());
+    });
+    EXPECT_EQ(added, (std::vector<std::string>{"fmtp:96 mode=1", "plain"}));
+}
+
 TEST(RtppFlags, WhatIsNotClosedOrTooDeepIsRefused) {
     EXPECT_FALSE(flags_document("codec=[strip=[EVS]"));
     EXPECT_FALSE(flags_document("=x"));

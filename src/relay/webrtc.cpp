@@ -26,17 +26,32 @@ std::uint8_t mid_extension(const sdp::Media& media) {
 }
 
 Result<> Webrtc::read(const sdp::Session& session, const sdp::Media& media) {
+    if (!on) {
+        theirs_ = media::read_ice_peer(session, media);
+        return {};
+    }
     auto peer = media::read_dtls_peer(session, media);
     if (!peer) return std::unexpected(peer.error().within(fmt::format("m={}", media.kind)));
     const auto setup = media::read_setup(session, media);
     if (!setup) return std::unexpected(setup.error());
     theirs_ = std::move(*peer);
     their_setup_ = *setup;
+    // Longer ones are no name of an association (RFC 8842 section 4).
+    constexpr std::size_t longest = 255;
+    their_tls_id_ = session.attribute_for(media, "tls-id").value_or("").substr(0, longest);
     return {};
+}
+
+std::vector<ice::Candidate> Webrtc::candidates(const Local& local) {
+    std::vector<ice::Candidate> own{ice::Candidate::host(local.address)};
+    const SocketAddress rtcp{local.address.ip, static_cast<std::uint16_t>(local.address.port + 1)};
+    if (!local.muxed) own.push_back(ice::Candidate::host(rtcp, 2));
+    return own;
 }
 
 void Webrtc::begin(media::RelaySide& side, const Local& local) {
     if (local_.empty()) local_ = ice::Credentials::generate();
+    if (tls_id_.empty()) tls_id_ = ice::Credentials::generate().pwd;
     identity_ = local.identity;
     media::RelayPath::Start start;
     auto& config = start.config;
@@ -48,23 +63,33 @@ void Webrtc::begin(media::RelaySide& side, const Local& local) {
     config.outlives_path = true;
     config.repeats = srtp::Sender::Repeats::allowed;
     config.stun_patience = config.connect_patience = for_ever;
-    if (ice) start.candidates.push_back(ice::Candidate::host(local.address));
+    config.keys = on;
+    config.ice.components = local.muxed ? 1 : 2;
+    if (ice) start.candidates = candidates(local);
     side.begin_path(std::move(start));
     begun_ = true;
+    begun_with_keys_ = on;
+    begun_muxed_ = local.muxed;
     applied_.reset();
 }
 
 void Webrtc::offer(media::RelaySide& side, const Local& local) {
     setup_ = dtls::Setup::actpass;
-    if (!begun_) {
+    if (!begun_ || begun_with_keys_ != on) {
         controls = true;
         begin(side, local);
     }
 }
 
+// Another certificate, or another name, is another association (RFC 8842 section 3.1).
+bool Webrtc::same_association() const {
+    return applied_ && applied_->fingerprints == theirs_->fingerprints &&
+           (their_tls_id_.empty() || applied_tls_id_.empty() || their_tls_id_ == applied_tls_id_);
+}
+
 Result<> Webrtc::answer(media::RelaySide& side, const Local& local, bool passive) {
     // Who has a role keeps it (RFC 8842 section 5.3).
-    const bool same = applied_ && applied_->fingerprints == theirs_->fingerprints;
+    const bool same = same_association();
     auto wish = passive ? dtls::Setup::passive : dtls::Setup::active;
     if (same) wish = role_ == dtls::Role::client ? dtls::Setup::active : dtls::Setup::passive;
     const auto setup = dtls::answer_to(their_setup_, wish);
@@ -75,8 +100,7 @@ Result<> Webrtc::answer(media::RelaySide& side, const Local& local, bool passive
 }
 
 Result<> Webrtc::answered(media::RelaySide& side, const Local& local) {
-    const bool same = applied_ && applied_->fingerprints == theirs_->fingerprints;
-    if (!same)
+    if (!same_association())
         role_ = their_setup_ == dtls::Setup::passive ? dtls::Role::client : dtls::Role::server;
     return apply(side, local, false);
 }
@@ -86,12 +110,17 @@ Result<> Webrtc::apply(media::RelaySide& side, const Local& local, bool fresh_cr
     media::WebrtcPeer peer = *theirs_;
     if (!ice) peer.credentials = {};
     if (peer.credentials.empty() && !peer.address)
-        return fail("DTLS without ICE: no address of the connection");
+        return fail("{} without ICE: no address of the connection", on ? "DTLS" : "a path");
     peer.our_role = role_;
-    const bool renewed = applied_ && (applied_->fingerprints != peer.fingerprints ||
+    const bool renewed = applied_ && (!same_association() ||
                                       applied_->credentials.empty() != peer.credentials.empty());
-    if (renewed && fresh_credentials) local_ = {};
-    if (!begun_ || renewed) begin(side, local);
+    if (renewed && fresh_credentials) {
+        local_ = {};
+        tls_id_.clear();
+    }
+    if (!begun_ || renewed || begun_with_keys_ != on) begin(side, local);
+    if (local.muxed && !begun_muxed_) side.use_one_component();
+    begun_muxed_ = begun_muxed_ || local.muxed;
     if (!applied_) {
         side.set_peer(peer);
     } else if (applied_->credentials != peer.credentials) {
@@ -101,6 +130,7 @@ Result<> Webrtc::apply(media::RelaySide& side, const Local& local, bool fresh_cr
         side.add_candidates(peer.candidates, !peer.trickles);
     }
     applied_ = std::move(peer);
+    applied_tls_id_ = their_tls_id_;
     return {};
 }
 
@@ -130,13 +160,17 @@ void Webrtc::trickle(media::RelaySide& side, std::optional<std::string_view> ufr
 std::vector<std::string> Webrtc::lines(const Local& local, dtls::Hash hash) const {
     std::vector<std::string> lines;
     const auto& identity = identity_ ? identity_ : local.identity;
-    lines.push_back(fmt::format("setup:{}", dtls::name_of(setup_)));
-    lines.push_back(fmt::format("fingerprint:{}", identity->fingerprint(hash).text()));
+    if (on) {
+        lines.push_back(fmt::format("setup:{}", dtls::name_of(setup_)));
+        lines.push_back(fmt::format("fingerprint:{}", identity->fingerprint(hash).text()));
+        if (names_association) lines.push_back(fmt::format("tls-id:{}", tls_id_));
+    }
     if (!ice) return lines;
     lines.push_back(fmt::format("ice-ufrag:{}", local_.ufrag));
     lines.push_back(fmt::format("ice-pwd:{}", local_.pwd));
-    lines.push_back(ice::Candidate::host(local.address).text());
-    lines.emplace_back("end-of-candidates");
+    if (trickles) lines.emplace_back("ice-options:trickle");
+    for (const auto& candidate : candidates(local)) lines.push_back(candidate.text());
+    if (trickles) lines.emplace_back("end-of-candidates");
     return lines;
 }
 
