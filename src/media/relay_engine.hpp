@@ -62,7 +62,7 @@ public:
     struct Sink {
         RelaySide* side = nullptr;
         std::optional<Recoder::Plan> plan = std::nullopt;  ///< nothing: what comes goes as it is
-        std::uint32_t clock_rate = 0;                      ///< of that; 0: not known
+        ReportWatch::Terms terms = {};                     ///< how what the side gets is judged
     };
     /// A plan that is as before goes on where it is.
     void feed(std::vector<Sink> sinks);
@@ -137,6 +137,9 @@ public:
     void move(RelaySide& side, std::size_t home);
     /// Where the copies of tapped packets come out, one ring a thread, made with the first call.
     const std::vector<std::unique_ptr<PacketRing>>& rings();
+    /// MOS is how it sounds alone (LQ), not how it is to talk with the delay (CQ). Of what is fed
+    /// from now on.
+    void judge_listening(bool listening) { judges_listening_ = listening; }
     /// Wakes the threads that have been asked for something. Without it they do that before the
     /// next packet, but a new side hears nothing until then.
     void flush();
@@ -150,6 +153,7 @@ private:
     RecodingLane* lane_for(const Recoder::Plan& plan, std::size_t home);
 
     Random random_ = Random::system();
+    bool judges_listening_ = false;
     io::Mailbox<Work> mailbox_;
     std::vector<std::unique_ptr<PacketRing>> rings_;
     std::vector<std::unique_ptr<Transcoder>> transcoders_;
