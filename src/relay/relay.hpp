@@ -94,6 +94,7 @@ public:
     void report_totals(ng::Writer& out) const;
 
 private:
+    void qualities(const Call& call, ng::Writer& out) const;
     void quality(ng::Writer& out, const media::StreamFigures::Quality& one) const;
     using Command = Result<> (Relay::*)(const Request&, ng::Writer&);
     static const std::map<std::string_view, Command>& commands();

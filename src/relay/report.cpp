@@ -121,6 +121,23 @@ void Relay::quality(ng::Writer& out, const media::StreamFigures::Quality& one) c
             .end();
 }
 
+// Of each SSRC once, however many hear it.
+void Relay::qualities(const Call& call, ng::Writer& out) const {
+    std::vector<std::uint32_t> told;
+    for (const auto& party : call.parties)
+        for (const auto& section : party->sections) {
+            if (!section.side) continue;
+            for (const auto& one : section.side->figures().told) {
+                const auto ssrc = one.ssrc.get();
+                if (one.samples.get() == 0 || std::ranges::find(told, ssrc) != told.end()) continue;
+                told.push_back(ssrc);
+                out.key(fmt::to_string(ssrc)).dictionary();
+                quality(out, one);
+                out.end();
+            }
+        }
+}
+
 std::int64_t Relay::calendar_second(std::int64_t stamp) const {
     if (stamp == 0) return 0;
     const Duration ago = clock_.now() - Time(Duration(stamp));
@@ -137,16 +154,7 @@ void Relay::report(const Call& call, ng::Writer& out) const {
     out.pair("last signal",
              duration_cast<std::chrono::seconds>(call.last_signal.time_since_epoch()).count());
     out.key("SSRC").dictionary();
-    if (settings_.quality_global)
-        for (const auto& party : call.parties)
-            for (const auto& section : party->sections)
-                if (section.side)
-                    for (const auto& one : section.side->figures().told)
-                        if (one.samples.get() > 0) {
-                            out.key(fmt::to_string(one.ssrc.get())).dictionary();
-                            quality(out, one);
-                            out.end();
-                        }
+    if (settings_.quality_global) qualities(call, out);
     out.end();
     Sum rtp, rtcp;
     std::size_t nameless = 0;
