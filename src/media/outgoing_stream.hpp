@@ -34,6 +34,7 @@ public:
 
     /// For packets of our own making, which `count` is told.
     rtp::Rewriter& rewriter() { return rewriter_; }
+    const rtp::Rewriter& rewriter() const { return rewriter_; }
     void count(Bytes packet);
 
     const Recoder::Figures& figures() const { return figures_; }

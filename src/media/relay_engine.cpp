@@ -147,7 +147,8 @@ void RelaySide::feed(std::vector<Sink> sinks) {
     std::vector<Planned> planned;
     for (auto& sink : sinks) {
         auto& stream = streams.emplace_back(
-            RelayStream::Sink{.stream = sink.side->stream_, .clock_rate = sink.clock_rate});
+            RelayStream::Sink{.stream = sink.side->stream_, .terms = sink.terms});
+        stream.terms.listening = engine_.judges_listening_;
         if (!sink.plan) continue;
         const auto before = std::ranges::find_if(planned_, [&](const Planned& one) {
             return one.side == sink.side && one.plan == *sink.plan;

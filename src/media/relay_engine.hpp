@@ -67,7 +67,7 @@ public:
     struct Sink {
         RelaySide* side = nullptr;
         std::optional<Recoder::Plan> plan = std::nullopt;  ///< nothing: what comes goes as it is
-        std::uint32_t clock_rate = 0;                      ///< of that; 0: not known
+        ReportWatch::Terms terms = {};                     ///< how what the side gets is judged
     };
     /// A plan that is as before goes on where it is.
     void feed(std::vector<Sink> sinks);
@@ -150,6 +150,9 @@ public:
     void move(RelaySide& side, std::size_t home);
     /// Where the copies of tapped packets come out, one ring a thread, made with the first call.
     const std::vector<std::unique_ptr<PacketRing>>& rings();
+    /// MOS is how it sounds alone (LQ), not how it is to talk with the delay (CQ). Of what is fed
+    /// from now on.
+    void judge_listening(bool listening) { judges_listening_ = listening; }
     /// Wakes the threads that have been asked for something that must not wait. All else they do
     /// before the next packet, or when `max_waiting` requests have come together.
     void flush();
@@ -169,6 +172,7 @@ private:
     RecodingLane* lane_for(const Recoder::Plan& plan, std::size_t home);
 
     Random random_ = Random::system();
+    bool judges_listening_ = false;
     io::Mailbox<Work> mailbox_;
     std::vector<std::unique_ptr<PacketRing>> rings_;
     std::vector<std::unique_ptr<Transcoder>> transcoders_;

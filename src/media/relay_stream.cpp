@@ -104,9 +104,10 @@ void RelayStream::feed(std::vector<Sink> sinks) {
     for (const Sink& sink : sinks_) {
         sink.stream->feeders_.push_back(this);
         RelayStream& to = *sink.stream;
-        to.clock_rate_ = sink.recoding ? sink.recoding->figures().clock_out : sink.clock_rate;
+        to.terms_ = sink.terms;
+        if (sink.recoding) to.terms_.clock_rate = sink.recoding->figures().clock_out;
         if (sink.recoding && sink.recoding->figures().own) to.begin_own();
-        if (to.own_ && !to.speaks()) to.own_->set_clock_rate(to.clock_rate_);
+        if (to.own_ && !to.speaks()) to.own_->set_clock_rate(to.terms_.clock_rate);
         if (!sink.recoding) continue;
         sink.recoding->aim(&to);
         if (auto* lane = sink.recoding->lane()) shard_->adopt(*lane);
@@ -225,6 +226,9 @@ void RelayStream::rtcp_packet(MutableBytes packet, Time now) {
 void RelayStream::take_rtcp(MutableBytes packet, Time now) {
     figures_->rtcp_in.packet(packet.size());
     figures_->last_rtcp.set(StreamFigures::stamp(now));
+    if (readable())
+        reports_.received(packet, now, terms_, figures_->told,
+                          [this](std::uint32_t ssrc) { return is_sent(ssrc); });
     if (gate_ && gate_->media) return;
     if (tap_) copy_out(packet, true, false);
     distribute(packet, &RelayStream::send_rtcp);
@@ -310,7 +314,7 @@ void RelayStream::send_own(MutableBytes buffer, std::size_t size, const Recoder:
             std::copy_n(buffer.begin(), last_.size(), last_.begin());
             last_at_ = shard_->now();
         }
-    } else if (place_.kind == Kind::rtp && !place_.sealed) {
+    } else if (readable()) {
         if (speaks()) return;
         if (!own_->forward(buffer.first(size), source, shard_->now())) return;
     }
@@ -352,6 +356,7 @@ void RelayStream::transmit_rtp(MutableBytes buffer, std::size_t size) {
 void RelayStream::send_rtcp(MutableBytes buffer, std::size_t size) {
     if (!place_.feedback) size = without_feedback(buffer.first(size));
     if (size == 0) return;
+    if (readable()) reports_.sent(buffer.first(size), shard_->now());
     if (RelayPath* path = carrying()) {
         if (!path->has_keys() && encrypt_) {
             const auto sealed = encrypt_->protect_rtcp(buffer, size);
@@ -397,8 +402,13 @@ StreamSpeaker& RelayStream::speaker() {
 
 // As that of the source that is heard again.
 void RelayStream::resume_source() {
-    own_->set_clock_rate(clock_rate_);
+    own_->set_clock_rate(terms_.clock_rate);
     own_->rewriter().source_changed();
+}
+
+bool RelayStream::is_sent(std::uint32_t ssrc) const {
+    if (own_ && own_->rewriter().ssrc() == ssrc) return true;
+    return load32(last_, 8) == ssrc || sends_ssrc(ssrc);
 }
 
 bool RelayStream::comes_late(Bytes packet) const {

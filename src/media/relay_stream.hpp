@@ -12,6 +12,7 @@
 #include "media/readable.hpp"
 #include "media/recoding.hpp"
 #include "media/relay_path.hpp"
+#include "media/report_watch.hpp"
 #include "media/stream_figures.hpp"
 #include "media/stream_speaker.hpp"
 #include "media/transport.hpp"
@@ -110,7 +111,8 @@ public:
     struct Sink {
         RelayStream* stream = nullptr;
         std::shared_ptr<Recoding> recoding = nullptr;  ///< null: what comes goes as it is
-        std::uint32_t clock_rate = 0;                  ///< of what goes as it is; 0: not known
+        /// How what it gets is judged; and the clock of what goes as it is.
+        ReportWatch::Terms terms = {};
     };
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<Sink> sinks);
@@ -161,6 +163,8 @@ private:
     void send_own(MutableBytes buffer, std::size_t size, const Recoder::Figures* source);
     void begin_own();
     bool comes_late(Bytes packet) const;
+    bool is_sent(std::uint32_t ssrc) const;
+    bool readable() const { return place_.kind == Kind::rtp && !place_.sealed; }
     bool speaks() const { return speaker_ && speaker_->speaking(); }
     const Recoder::Figures* own_figures() const { return own_ ? &own_->figures() : nullptr; }
     void recode(Bytes packet, const Sink& sink);
@@ -189,7 +193,8 @@ private:
     std::size_t next_sent_ssrc_ = 0;
     std::unique_ptr<StreamSpeaker> speaker_;  // once it has spoken, for good
     std::optional<OutgoingStream> own_;       // once something of ours was sent, for good
-    std::uint32_t clock_rate_ = 0;            // of what others send to the party
+    ReportWatch::Terms terms_;                // of what others send to the party
+    ReportWatch reports_;
     // Header of what was sent last, until there is a stream of our own.
     std::array<std::uint8_t, rtp::header_size> last_{};
     Time last_at_{};

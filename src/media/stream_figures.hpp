@@ -40,7 +40,21 @@ public:
 
     static constexpr std::size_t max_ssrcs = 4;  ///< remembered; a browser's section has up to four
 
+    /// How one stream fares, as the party that hears it says in RTCP: sums over the samples.
+    struct Quality {
+        struct Sample {
+            Figure<double> mos, jitter_ms, loss_percent, round_trip_ms;
+            Figure<std::int64_t> at;  ///< when, as `last_rtp`
+        };
+        Figure<std::uint32_t> ssrc;
+        Figure<std::uint64_t> samples, round_trips;  ///< of the latter those that had a time
+        Figure<double> mos, jitter_ms, loss_percent, round_trip_ms;
+        Figure<std::int64_t> lost;  ///< packets altogether, as it said last
+        Sample lowest, highest;     ///< by MOS
+    };
+
     Count rtp_in, rtcp_in, rtp_out, rtcp_out;
+    std::array<Quality, max_ssrcs> told;  ///< of what the party hears
     Figure<std::int64_t> last_rtp,
         last_rtcp;  ///< when, in nanoseconds of the monotonic clock; 0: never
     std::array<Figure<std::uint32_t>, max_ssrcs> ssrcs_in;

@@ -110,9 +110,15 @@ static std::string transcoding_of(const media::Recoder::Plan& plan) {
     return {};
 }
 
-static std::uint32_t clock_rate_towards(const Section& section) {
+// How what a section gets is judged: by what it is made into, or else by what it takes first.
+static media::ReportWatch::Terms terms_towards(const Section& section,
+                                               const std::optional<media::Recoder::Plan>& plan) {
     const auto& taken = section.codecs.takes.empty() ? section.payloads : section.codecs.takes;
-    return taken.empty() ? 0 : taken.front().codec.clock_rate;
+    const sdp::Codec* codec = plan            ? &plan->out.codec
+                              : taken.empty() ? nullptr
+                                              : &taken.front().codec;
+    if (!codec) return {};
+    return {.clock_rate = codec->clock_rate, .codec = media::impairment_of(codec->name)};
 }
 
 void Call::route() {
@@ -133,10 +139,9 @@ void Call::route() {
                     if (!named && (target.source || j != i)) continue;
                     if (!target.side || target.refused) continue;
                     const bool dialogue = !target.source && listener->dialogue == source.get();
-                    sinks.push_back(
-                        {target.side.get(),
-                         dialogue ? recoding(section.codecs, target.codecs) : std::nullopt,
-                         clock_rate_towards(target)});
+                    auto plan = dialogue ? recoding(section.codecs, target.codecs) : std::nullopt;
+                    const auto terms = terms_towards(target, plan);
+                    sinks.push_back({target.side.get(), std::move(plan), terms});
                 }
             }
             section.recoded = false;

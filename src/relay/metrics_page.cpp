@@ -77,6 +77,22 @@ std::string metrics_page(const Relay& relay) {
                 totals.one_way);
     page.single("call_duration_total", "counter", "Seconds that ended calls were up, together",
                 seconds(totals.call_time));
+    page.single("mos_total", "counter", "Mean opinion scores that RTCP led to, together",
+                sum.quality.mos);
+    page.single("mos_samples_total", "counter", "Reports that they came from", sum.quality.samples);
+    page.single("jitter_total", "counter", "Milliseconds of jitter in these reports, together",
+                sum.quality.jitter_ms);
+    page.single("jitter_samples_total", "counter", "Reports that they came from",
+                sum.quality.samples);
+    page.single("packetloss_total", "counter", "Percents of loss in these reports, together",
+                sum.quality.loss_percent);
+    page.single("packetloss_samples_total", "counter", "Reports that they came from",
+                sum.quality.samples);
+    page.single("rtt_dsct_total", "counter",
+                "Milliseconds to parties and back, by these reports, together",
+                sum.quality.round_trip_ms);
+    page.single("rtt_dsct_samples_total", "counter", "Reports that they came from",
+                sum.quality.round_trips);
     page.family("ice_paths", "gauge", "Paths to browsers, by state of ICE");
     for (std::size_t i = 1; i < sum.ice.size(); ++i)
         page.value(sum.ice[i], fmt::format("state=\"{}\"", ice_states[i]));

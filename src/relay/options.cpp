@@ -155,6 +155,29 @@ Result<> dtls_mtu(Settings& settings, Text value) {
     return {};
 }
 
+Result<> mos(Settings& settings, Text value) {
+    // G.107 is the only model there is, and may be named beside.
+    bool known = false;
+    for (const auto word : split(value, ',')) {
+        const auto one = trim(word);
+        if (iequals(one, "G.107")) continue;
+        if (!iequals(one, "CQ") && !iequals(one, "LQ"))
+            return fail("expected CQ or LQ, and G.107 at most beside it, not '{}'", one);
+        if (known) return fail("expected one of CQ and LQ, not '{}'", value);
+        settings.mos_listening = iequals(one, "LQ");
+        known = true;
+    }
+    return {};
+}
+
+Result<> ssrc_reporting(Settings& settings, Text value) {
+    if (value != "full" && value != "global" && value != "inline" && value != "none")
+        return fail("expected full, global, inline or none, not '{}'", value);
+    settings.quality_global = value == "full" || value == "global";
+    settings.quality_inline = value == "full" || value == "inline";
+    return {};
+}
+
 Result<> learning(Settings& settings, Text value) {
     const auto plain = plain_word(value);
     if (means_off(plain))
@@ -243,6 +266,9 @@ constexpr Option table[] = {
      "the same for the use of its processors, in percent (0)"},
     {"max-bandwidth", 0, false, load_limit<&LoadLimits::bandwidth>,
      "the same for what comes in, in bytes a second (0)"},
+    {"mos", 0, false, mos, "CQ: with the delay of talking; LQ: as it sounds (CQ)"},
+    {"ssrc-reporting", 0, false, ssrc_reporting,
+     "where query and delete tell how streams fared: full, global, inline or none (full)"},
     {"endpoint-learning", 0, false, learning, "off, immediate, delayed or heuristic (delayed)"},
     {"tos", 'T', false, whole_number<&Settings::tos>, "type of service of media, 0 to 255 (0)"},
     {"control-tos", 0, false, whole_number<&Settings::control_tos>,
@@ -341,7 +367,6 @@ constexpr Option accepted[] = {
     {"mqtt-publish-qos"},
     {"mqtt-publish-interval"},
     {"mqtt-publish-scope"},
-    {"mos"},
     {"measure-rtp", 0, true},
     {"rtcp-interval"},
     {"socket-cpu-affinity"},
@@ -415,7 +440,6 @@ constexpr Option accepted[] = {
     {"dtls-timeout"},
     {"templates-apply"},
     {"t38-max-bitrate"},
-    {"ssrc-reporting"},
     {"crypto-tags"},
     {"recording-dir-user"},
 };

@@ -31,7 +31,9 @@ Relay::Relay(Settings settings, Interfaces interfaces, Clock clock)
       engine_(settings_.threads ? settings_.threads : std::thread::hardware_concurrency(),
               settings_.codec_threads.value_or(std::thread::hardware_concurrency())),
       recordings_(settings_, engine_, {clock_.now, clock_.wall}),
-      started_(clock_.now()) {}
+      started_(clock_.now()) {
+    engine_.judge_listening(settings_.mos_listening);
+}
 
 std::size_t Relay::transcoded_sections() const {
     std::size_t count = 0;

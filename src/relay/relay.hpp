@@ -74,6 +74,7 @@ public:
     struct Carried {
         std::uint64_t packets = 0, bytes = 0, errors = 0;
         WebrtcTotals webrtc;
+        QualityTotals quality;
         /// Paths that are up, by StreamFigures::Ice and ::Dtls.
         std::array<std::size_t, ice_states.size()> ice{};
         std::array<std::size_t, dtls_states.size()> dtls{};
@@ -94,6 +95,8 @@ public:
     void report_totals(ng::Writer& out) const;
 
 private:
+    void qualities(const Call& call, ng::Writer& out) const;
+    void quality(ng::Writer& out, const media::StreamFigures::Quality& one) const;
     using Command = Result<> (Relay::*)(const Request&, ng::Writer&);
     static const std::map<std::string_view, Command>& commands();
 

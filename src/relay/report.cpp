@@ -1,6 +1,7 @@
 // What `query`, `delete` and `statistics` tell (docs/relay.md).
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "relay/relay.hpp"
 
@@ -95,7 +96,51 @@ void media_flags(ng::Writer& out, const Call& call, const Section& section) {
     out.end();
 }
 
+std::int64_t whole(double value) { return static_cast<std::int64_t>(std::lround(value)); }
+
 }  // namespace
+
+// As rtpengine counts: MOS in tenths, jitter in milliseconds, loss in percent, round trips in
+// microseconds.
+void Relay::quality(ng::Writer& out, const media::StreamFigures::Quality& one) const {
+    const auto entry = [&](std::string_view key, double mos, double jitter_ms, double loss,
+                           double round_trip_ms) -> ng::Writer& {
+        out.key(key).dictionary().pair("MOS", whole(mos * 10));
+        out.pair("round-trip time", whole(round_trip_ms * 1000));
+        out.pair("round-trip time leg", whole(round_trip_ms * 1000));
+        return out.pair("jitter", whole(jitter_ms)).pair("packet loss", whole(loss));
+    };
+    const auto samples = static_cast<double>(one.samples.get());
+    const auto round_trips = static_cast<double>(std::max<std::uint64_t>(1, one.round_trips.get()));
+    out.pair("cumulative loss", one.lost.get());
+    entry("average MOS", one.mos.get() / samples, one.jitter_ms.get() / samples,
+          one.loss_percent.get() / samples, one.round_trip_ms.get() / round_trips)
+        .pair("samples", one.samples.get())
+        .end();
+    for (const auto& [key, sample] :
+         {std::pair{"lowest MOS", &one.lowest}, {"highest MOS", &one.highest}})
+        entry(key, sample->mos.get(), sample->jitter_ms.get(), sample->loss_percent.get(),
+              sample->round_trip_ms.get())
+            .pair("reported at", calendar_second(sample->at.get()))
+            .end();
+}
+
+// Of each SSRC once, however many hear it.
+void Relay::qualities(const Call& call, ng::Writer& out) const {
+    std::vector<std::uint32_t> told;
+    for (const auto& party : call.parties)
+        for (const auto& section : party->sections) {
+            if (!section.side) continue;
+            for (const auto& one : section.side->figures().told) {
+                const auto ssrc = one.ssrc.get();
+                if (one.samples.get() == 0 || std::ranges::find(told, ssrc) != told.end()) continue;
+                told.push_back(ssrc);
+                out.key(fmt::to_string(ssrc)).dictionary();
+                quality(out, one);
+                out.end();
+            }
+        }
+}
 
 std::int64_t Relay::calendar_second(std::int64_t stamp) const {
     if (stamp == 0) return 0;
@@ -112,7 +157,9 @@ void Relay::report(const Call& call, ng::Writer& out) const {
     out.pair("created_ts", duration_cast<std::chrono::microseconds>(created).count());
     out.pair("last signal",
              duration_cast<std::chrono::seconds>(call.last_signal.time_since_epoch()).count());
-    out.key("SSRC").dictionary().end();
+    out.key("SSRC").dictionary();
+    if (settings_.quality_global) qualities(call, out);
+    out.end();
     Sum rtp, rtcp;
     std::size_t nameless = 0;
     out.key("tags").dictionary();
@@ -195,6 +242,14 @@ void Relay::report(const Call& call, ng::Writer& out) const {
             if (section.side)
                 for (const auto& ssrc : section.side->figures().ssrcs_in)
                     if (ssrc.get()) out.dictionary().pair("SSRC", ssrc.get()).end();
+            out.end().key("egress SSRCs").list();
+            if (section.side && settings_.quality_inline)
+                for (const auto& one : section.side->figures().told)
+                    if (one.samples.get() > 0) {
+                        out.dictionary().pair("SSRC", one.ssrc.get());
+                        quality(out, one);
+                        out.end();
+                    }
             out.end().end();
         }
         out.end().end();
@@ -208,7 +263,7 @@ void Relay::report(const Call& call, ng::Writer& out) const {
 
 Relay::Carried Relay::carried() const {
     Sum now;
-    Carried all{.webrtc = totals_.webrtc};
+    Carried all{.webrtc = totals_.webrtc, .quality = totals_.quality};
     for (const auto& [id, call] : calls_)
         for (const auto& party : call->parties)
             for (const auto& section : party->sections)
@@ -217,6 +272,7 @@ Relay::Carried Relay::carried() const {
                     now.add(figures.rtp_in);
                     now.add(figures.rtcp_in);
                     all.webrtc.add(figures);
+                    all.quality.add(figures);
                     ++all.ice[static_cast<std::size_t>(figures.ice.get())];
                     ++all.dtls[static_cast<std::size_t>(figures.dtls.get())];
                 }
@@ -252,6 +308,24 @@ void Relay::report_totals(ng::Writer& out) const {
                                                                   static_cast<double>(ended))
                                       : 0);
     out.end();
+    const auto mean = [](double sum, std::uint64_t samples) {
+        return fmt::format("{:.6f}", samples ? sum / static_cast<double>(samples) : 0.0);
+    };
+    const QualityTotals& quality = sum.quality;
+    out.key("mos").dictionary();
+    out.pair("mos_total", fmt::format("{:.6f}", quality.mos));
+    out.pair("mos_samples_total", quality.samples);
+    out.pair("mos_average", mean(quality.mos, quality.samples)).end();
+    out.key("voip_metrics").dictionary();
+    out.pair("jitter_total", fmt::format("{:.6f}", quality.jitter_ms));
+    out.pair("jitter_samples_total", quality.samples);
+    out.pair("jitter_average", mean(quality.jitter_ms, quality.samples));
+    out.pair("packetloss_total", fmt::format("{:.6f}", quality.loss_percent));
+    out.pair("packetloss_samples_total", quality.samples);
+    out.pair("packetloss_average", mean(quality.loss_percent, quality.samples));
+    out.pair("rtt_dsct_total", fmt::format("{:.6f}", quality.round_trip_ms));
+    out.pair("rtt_dsct_samples_total", quality.round_trips);
+    out.pair("rtt_dsct_average", mean(quality.round_trip_ms, quality.round_trips)).end();
     out.key("controlstatistics").dictionary();
     for (const auto& [name, use] : uses_)
         out.key(name)

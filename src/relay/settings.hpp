@@ -45,6 +45,9 @@ struct Settings {
     LoadLimits max_load;
     Learning learning = Learning::delayed;
     bool sip_source = false;
+    bool mos_listening = false;  ///< LQ; else CQ
+    /// Where `query` and `delete` tell how streams fared: under `SSRC`, and at each media section.
+    bool quality_global = true, quality_inline = true;
     Record record;
     bool dtls_passive = false;
     dtls::Certificate::Terms dtls_certificate;

@@ -28,6 +28,23 @@ struct WebrtcTotals {
     }
 };
 
+/// What parties said of streams in RTCP: sums over the samples.
+struct QualityTotals {
+    std::uint64_t samples = 0, round_trips = 0;
+    double mos = 0, jitter_ms = 0, loss_percent = 0, round_trip_ms = 0;
+
+    void add(const media::StreamFigures& figures) {
+        for (const auto& one : figures.told) {
+            samples += one.samples.get();
+            round_trips += one.round_trips.get();
+            mos += one.mos.get();
+            jitter_ms += one.jitter_ms.get();
+            loss_percent += one.loss_percent.get();
+            round_trip_ms += one.round_trip_ms.get();
+        }
+    }
+};
+
 /// What the relay has done since it started; calls that are still up are not in the sums of
 /// packets.
 struct Totals {
@@ -37,6 +54,7 @@ struct Totals {
     std::uint64_t rejected = 0;
     std::uint64_t packets = 0, bytes = 0, errors = 0;
     WebrtcTotals webrtc;
+    QualityTotals quality;
     std::uint64_t one_way = 0;   ///< calls with media from one party only
     std::uint64_t no_media = 0;  ///< calls without any
     Duration call_time{};        ///< of ended calls together

@@ -5,6 +5,7 @@ may do in the middle of a call, one step after the other. After each step both d
 import itertools
 import os
 import shutil
+import time
 
 import pytest
 from exchange import wait_for
@@ -248,6 +249,16 @@ def ice_restart(call, mover):
     call.listen()
 
 
+def restarts_without_a_pause(call, mover):
+    """Each before the one before it has found a path, sooner or later on its way there."""
+    for pauses in ((0, 0), (0.02, 0, 0.05), (0.1, 0.03)):
+        for pause in pauses:
+            call.negotiate(mover, restart=True)
+            time.sleep(pause)
+        call.negotiate(mover, restart=True)
+        call.listen()
+
+
 def reload(call, mover):
     """The page is loaded anew and takes up the call: another certificate, other keys, other ports."""
     mover.reload()
@@ -266,7 +277,7 @@ EVERYBODY = [unchanged, hold_and_resume, silence_and_resume, resumed_by_the_othe
 STEPS = {
     Plain: [*EVERYBODY, hold_as_in_old_times, source_change, move, move_in_the_answer, move_with_another_source],
     Keyed: [*EVERYBODY, source_change, move, new_keys, move_in_the_answer, move_with_another_source],
-    Browser: [*EVERYBODY, ice_restart, reload, reload_in_the_answer],
+    Browser: [*EVERYBODY, ice_restart, restarts_without_a_pause, reload, reload_in_the_answer],
 }
 needs_chromium = pytest.mark.skipif(not shutil.which("chromium"), reason="needs Chromium")
 
