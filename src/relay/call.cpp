@@ -128,9 +128,12 @@ void Call::route() {
                     if (!named && (target.source || j != i)) continue;
                     if (!target.side || target.refused) continue;
                     const bool dialogue = !target.source && listener->dialogue == source.get();
-                    sinks.push_back(
-                        {target.side.get(),
-                         dialogue ? recoding(section.codecs, target.codecs) : std::nullopt});
+                    auto from = dialogue ? section.codecs : SectionCodecs{};
+                    if (named && target.codecs.engaged) {
+                        from.engaged = true;
+                        from.sends = section.payloads;
+                    }
+                    sinks.push_back({target.side.get(), recoding(from, target.codecs)});
                 }
             }
             section.recoded = false;
