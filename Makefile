@@ -4,7 +4,7 @@ JOBS ?= 2
 SECONDS_PER_FUZZ_TARGET ?= 60
 PRESET ?= release
 
-.PHONY: help packages configure build demo test test-images run bench fuzz sanitize fmt lint clean
+.PHONY: help packages configure build web demo test test-images run bench fuzz sanitize fmt lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,10 @@ packages: ## install the Debian packages to build, run and test
 
 build: configure ## the program, at build/strowger
 	@cmake --build --preset $(PRESET) -j $(JOBS) --target strowger
+
+web: ## the broker's page and the Node provider, at build/web
+	@tools/install-packages web
+	@cd web && npm ci --no-audit --no-fund --loglevel=error && node build.mjs ../build/web
 
 configure:
 	@log=$$(mktemp); cmake --preset $(PRESET) >$$log 2>&1 || { cat $$log; rm $$log; exit 1; }; rm $$log

@@ -64,9 +64,10 @@ def measure(folder, options, row, say):
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as waiting:
             if waiting.stdout.readline() != "ready\n":
                 raise RuntimeError("broker_load: no provider got through")
+            time.sleep(2)  # until they have been told of each other
             memory, before = broker.memory(), broker.cpu()
-            time.sleep(4)
-            idle = (broker.cpu() - before) / 4 * 100
+            time.sleep(10)  # each is asked twice whether it is there
+            idle = (broker.cpu() - before) / 10 * 100
             waiting.communicate("\n")
     finally:
         broker.stop()

@@ -100,7 +100,7 @@ void Broker::keep_submissions(std::optional<io::Redis::Endpoint> redis) {
     if (redis) {
         store_ = std::make_unique<SharedStore>(loop_, std::move(*redis));
         shared_files_ = std::make_unique<SharedFiles>(*store_, *storage_, options_.max_shared);
-        cluster_ = std::make_unique<Cluster>(loop_, *store_, jobs_, options_.scheduler);
+        cluster_ = std::make_unique<Cluster>(loop_, *store_, jobs_, *shared_files_, options_.scheduler);
         submissions_ = cluster_.get();
     } else {
         kept_ = std::make_unique<KeptSubmissions>(loop_, jobs_);

@@ -40,8 +40,9 @@ const std::string most_bytes = fmt::format("{}", Submissions::max_result_bytes);
 
 }  // namespace
 
-Cluster::Cluster(io::Loop& loop, SharedStore& store, Jobs& jobs, const Scheduler::Config& config)
-    : loop_(loop), store_(store), jobs_(jobs), config_(config) {
+Cluster::Cluster(io::Loop& loop, SharedStore& store, Jobs& jobs, Storage::Others& files,
+                 const Scheduler::Config& config)
+    : loop_(loop), store_(store), jobs_(jobs), files_(files), config_(config) {
     store_.on_up([this] { went_up(); });
     store_.on_down([this] { went_down(); });
     store_.on("to:" + store_.self(), [this](std::string_view text) { told(text); });
@@ -122,6 +123,7 @@ void Cluster::beaten(const Redis::Reply& reply) {
     ids.clear();
     for (const auto& [id, result] : unsent_) ids.push_back(id);
     for (const auto& id : ids) send_result(id);
+    for (const auto& id : std::exchange(returning_, {})) give_back(id);
     jobs_.slots(elsewhere, static_cast<std::uint32_t>(std::min<std::int64_t>(
                                reply.items[0].number, Scheduler::max_slots)));
     room();
@@ -138,7 +140,7 @@ void Cluster::drop_orphans() {
     }
     for (const auto& id : orphans) {
         const auto node = claimed_.extract(id);
-        jobs_.cancel(node.mapped().task, "its broker is gone");
+        if (node.mapped().task) jobs_.cancel(*node.mapped().task, "its broker is gone");
         store_.run(scripts::withdraw, {id}, [](const Result<Redis::Reply>&) {});
     }
     std::erase_if(seen_, [&](const auto& entry) { return now - entry.second > 2 * lease; });
@@ -242,8 +244,9 @@ void Cluster::room() {
 }
 
 void Cluster::claim() {
-    const auto spare = std::min(jobs_.spare(), max_claimed);
-    if (spare == 0) return;
+    const auto free = jobs_.spare();
+    if (free <= fetching_) return;
+    const auto spare = std::min(free - fetching_, max_claimed);
     claiming_ = true;
     waiting_there_ = false;
     const auto count = fmt::format("{}", spare), bytes = fmt::format("{}", max_claimed_bytes);
@@ -267,17 +270,57 @@ void Cluster::take(const std::string& id, std::string_view kind, const std::stri
     if (claimed_.contains(id)) return;
     auto request = read_request(kind, bytes);
     if (!request) return ended(id, write_result(std::unexpected(request.error())));
-    const bool waited_for = !home.empty();
+    claimed_[id] = {.home = std::move(home), .task = {}};
+    ++fetching_;
+    auto files = files_of(*request);
+    // Before it runs: Redis may go away any time, and the provider would ask in vain.
+    bring(std::move(files), [this, alive = alive_, id, tenant,
+                             request = std::move(*request)](Result<> here) mutable {
+        if (!*alive) return;
+        --fetching_;
+        if (!claimed_.contains(id)) return;  // cancelled
+        if (here) {
+            start(id, std::move(request), tenant);
+        } else {
+            claimed_.erase(id);
+            if (code_of(here.error()) == Code::unavailable)
+                returning_.push_back(id);
+            else
+                ended(id, write_result(std::unexpected(here.error())));
+        }
+        room();
+    });
+}
+
+// One after the other; most tasks have one or two, and most of these are here.
+void Cluster::bring(std::vector<std::string> files, Then<void> then) {
+    if (files.empty()) return then({});
+    const auto next = std::move(files.back());
+    files.pop_back();
+    files_.fetch(next, [this, alive = alive_, files = std::move(files),
+                        then = std::move(then)](Result<> here) mutable {
+        if (!*alive) return;
+        if (!here) return then(std::move(here));
+        bring(std::move(files), std::move(then));
+    });
+}
+
+void Cluster::start(const std::string& id, TaskRequest request, const std::string& tenant) {
+    const bool waited_for = !claimed_[id].home.empty();
     const auto finished = [this, alive = alive_, id, waited_for](Result<TaskResponse> result) {
         if (!*alive || claimed_.erase(id) == 0) return;
         // Its own number means nothing to others.
         if (result && !waited_for) info_of(*result).set_id(id);
         ended(id, write_result(result));
     };
-    const auto task = jobs_.take_over(std::move(*request), tenant, finished);
-    if (task)
-        claimed_[id] = {*task, std::move(home)};
-    else if (code_of(task.error()) == Code::resource_exhausted)
+    const auto task = jobs_.take_over(std::move(request), tenant, finished);
+    const auto found = claimed_.find(id);
+    if (task) {  // it may be over already, where its result was kept
+        if (found != claimed_.end()) found->second.task = *task;
+        return;
+    }
+    claimed_.erase(found);
+    if (code_of(task.error()) == Code::resource_exhausted)
         give_back(id);
     else
         ended(id, write_result(std::unexpected(task.error())));
@@ -314,7 +357,7 @@ void Cluster::told(std::string_view text) {
     if (found == claimed_.end()) return;
     const auto task = found->second.task;
     claimed_.erase(found);
-    jobs_.cancel(task, "client went away");
+    if (task) jobs_.cancel(*task, "client went away");
 }
 
 // --- tasks that nobody waits for

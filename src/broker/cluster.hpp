@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "broker/shared_store.hpp"
+#include "broker/storage.hpp"
 #include "broker/submissions.hpp"
 
 namespace strowger::broker {
@@ -26,7 +27,8 @@ public:
     /// Results kept for the time when Redis is back.
     static constexpr std::size_t max_unsent = 4096;
 
-    Cluster(io::Loop& loop, SharedStore& store, Jobs& jobs, const Scheduler::Config& config);
+    Cluster(io::Loop& loop, SharedStore& store, Jobs& jobs, Storage::Others& files,
+            const Scheduler::Config& config);
     ~Cluster() override;
 
     /// Gives back what is being run, so that nobody waits for the lease to end.
@@ -49,8 +51,8 @@ private:
         Time since;
     };
     struct Claimed {
-        TaskId task;
-        std::string home;  // the broker whose client waits, or empty
+        std::string home;            // the broker whose client waits, or empty
+        std::optional<TaskId> task;  // none yet: its files are being fetched
     };
 
     void went_up();
@@ -62,6 +64,8 @@ private:
     void claim();
     void take(const std::string& id, std::string_view kind, const std::string& tenant,
               std::string home, std::string_view request);
+    void start(const std::string& id, TaskRequest request, const std::string& tenant);
+    void bring(std::vector<std::string> files, Then<void> then);
     void ended(const std::string& id, std::string result);
     void send_result(const std::string& id);
     void give_back(const std::string& id);
@@ -74,6 +78,7 @@ private:
     io::Loop& loop_;
     SharedStore& store_;
     Jobs& jobs_;
+    Storage::Others& files_;
     Scheduler::Config config_;
     std::string name_ = "another broker";
     bool joined_ = false, claiming_ = false, waiting_there_ = false, beating_ = false;
@@ -83,6 +88,8 @@ private:
     std::unordered_map<std::string, Offered> offered_;  // by common id
     std::unordered_map<TaskId, std::string> offers_;    // the same by our own number
     std::unordered_map<std::string, Claimed> claimed_;
+    std::size_t fetching_ = 0;            // of these, without their files yet
+    std::vector<std::string> returning_;  // claimed, to be given back when Redis is there again
     std::unordered_map<std::string, std::string> unsent_;  // results, by common id
     std::unordered_map<std::string, Time> seen_;           // brokers: alive then
     io::Timer beat_, soon_, gone_;

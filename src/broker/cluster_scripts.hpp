@@ -115,9 +115,10 @@ inline constexpr std::string_view finish = STROWGER_KEEP_RESULT
     "redis.call('SREM',p..'runs:'..ARGV[2],ARGV[1]) "
     "return keep(ARGV[1],ARGV[3],ARGV[4],ARGV[5],ARGV[6])";
 
-/// ARGV: id, broker. It cannot be run here after all.
+/// ARGV: id, broker. It cannot be run here after all, if it is still this one's.
 inline constexpr std::string_view give_back =
-    STROWGER_PUT_BACK "redis.call('SREM',p..'runs:'..ARGV[2],ARGV[1]) put_back(ARGV[1]) return 1";
+    STROWGER_PUT_BACK
+    "if redis.call('SREM',p..'runs:'..ARGV[2],ARGV[1])==1 then put_back(ARGV[1]) end return 1";
 
 /// ARGV: id. The result, which goes with that; false when there is none and the task is still
 /// there, 0 when there is no task either.

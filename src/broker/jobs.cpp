@@ -42,19 +42,6 @@ std::string program_of(const TaskRequest& request) {
     return "(Python)";
 }
 
-// Those that its provider must have: what is sent along it gets anyway.
-std::vector<std::string> files_of(const TaskRequest& request) {
-    std::vector<std::string> files;
-    if (const auto* wasip1 = std::get_if<pb::Task_Wasip1_Request>(&request))
-        if (wasip1->params().binary().has_ref()) files.push_back(wasip1->params().binary().ref());
-    std::visit(
-        [&](const auto& r) {
-            if (r.params().rootfs().has_ref()) files.push_back(r.params().rootfs().ref());
-        },
-        request);
-    return files;
-}
-
 std::optional<Time> deadline_of(const pb::Task_QoS& qos, Time now) {
     if (!qos.has_deadline()) return std::nullopt;
     // A timestamp may lie thousands of years away, which nanoseconds cannot hold.

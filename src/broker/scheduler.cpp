@@ -8,6 +8,8 @@ namespace strowger::broker {
 
 namespace {
 
+using PingStep = std::chrono::duration<std::int64_t, std::ratio<1, 5>>;
+
 using connect::Code;
 
 std::unexpected<Error> refuse(Code code, std::string text) {
@@ -487,9 +489,12 @@ void Scheduler::provider_timer(Provider& provider, Time now) {
     const auto silent = now - provider.last_heard;
     if (silent >= config_.ping_timeout)
         return evict(fmt::format("silent for {:.0f} s", seconds(silent)));
-    if (silent < config_.ping_interval) {
+    // Those who are due within one step are asked together: one wake-up for many.
+    const auto due = std::chrono::ceil<PingStep>(
+        (provider.last_heard + config_.ping_interval).time_since_epoch());
+    if (now.time_since_epoch() < due) {
         provider.pinged = false;
-        next = std::min(next, provider.last_heard + config_.ping_interval);
+        next = std::min(next, Time(due));
     } else {
         if (!std::exchange(provider.pinged, true)) events_.emplace_back(Ping{provider.id});
         next = std::min(next, provider.last_heard + config_.ping_timeout);

@@ -170,9 +170,9 @@ void SharedFiles::fetch(const std::string& ref, Then then) {
         if (!*alive) return;
         Result<> done;
         if (!reply)
-            done = std::unexpected(reply.error());
+            done = refuse(Code::unavailable, reply.error().text());
         else if (reply->kind != Redis::Reply::Kind::text)
-            done = fail("{} is gone from Redis", ref);
+            done = refuse(Code::not_found, fmt::format("{} is gone from Redis", ref));
         else
             done = storage_.hold(ref, std::move(reply->text));
         auto node = fetches_.extract(ref);

@@ -70,4 +70,16 @@ Result<TaskResponse> read_result(std::string_view bytes) {
     return refuse(Code::data_loss, "what another broker wrote cannot be read");
 }
 
+std::vector<std::string> files_of(const TaskRequest& request) {
+    std::vector<std::string> files;
+    if (const auto* wasip1 = std::get_if<pb::Task_Wasip1_Request>(&request))
+        if (wasip1->params().binary().has_ref()) files.push_back(wasip1->params().binary().ref());
+    std::visit(
+        [&](const auto& r) {
+            if (r.params().rootfs().has_ref()) files.push_back(r.params().rootfs().ref());
+        },
+        request);
+    return files;
+}
+
 }  // namespace strowger::broker

@@ -16,6 +16,9 @@ std::string write_result(const Result<TaskResponse>& result);
 /// What another broker wrote; text that is none is an error like any other failed task.
 Result<TaskResponse> read_result(std::string_view bytes);
 
+/// Stored files that its provider must have: what is sent along it gets anyway.
+std::vector<std::string> files_of(const TaskRequest& request);
+
 const pb::Task_Metadata& info_of(const TaskRequest& request);
 pb::Task_Metadata& info_of(TaskRequest& request);
 pb::Task_Metadata& info_of(TaskResponse& response);

@@ -119,6 +119,7 @@ struct Redis::State : std::enable_shared_from_this<State> {
     std::optional<Resolver> resolver;
     std::shared_ptr<State> kept;  // by hiredis, from connecting until its cleanup
     bool up = false, ended = false, subscribed = false;
+    bool told = false;  // that it cannot be reached, since it last was
     std::string reason;
     Time begun{};
     std::deque<Time> waiting;  // since when, one a command under way
@@ -226,6 +227,7 @@ void Redis::State::established() {
         if (ended || !context) return;
         if (!reply) return drop(reply.error().text());
         up = true;
+        told = false;
         pause = options.first_pause;
         LOG_VERBOSE(about, "connected to {}", options.endpoint.text());
         if (handlers.connected) handlers.connected();
@@ -302,8 +304,8 @@ void Redis::State::cleaned() {
 void Redis::State::retry() {
     if (ended) return;
     watchdog.cancel();
-    if (!reason.empty() && pause >= options.longest_pause)
-        LOG_NOTICE(about, "{}: {}", options.endpoint.text(), reason);
+    if (!reason.empty() && pause >= options.longest_pause && !std::exchange(told, true))
+        LOG_NOTICE(about, "{}: {}; it is tried on and on", options.endpoint.text(), reason);
     // Spread, so that all who lost the same server do not return in the same instant.
     again = loop.after(scale(pause, random.between(0.5, 1.5)), [this] { connect(); });
     pause = std::min(scale(pause, pause_growth), options.longest_pause);

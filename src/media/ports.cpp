@@ -46,15 +46,13 @@ Result<SocketPair> Ports::open(const IpAddress& address, int tos) {
                 in_use(), total_, last_error);
 }
 
-std::optional<SocketPair> Ports::take_kept(const IpAddress& address, int tos, std::size_t home,
-                                           Random& random) {
+std::optional<Ports::Kept> Ports::take_kept(const IpAddress& address, int tos, std::size_t home,
+                                            Random& random) {
     if (kept_.size() <= resting) return std::nullopt;
     std::swap(kept_.front(), kept_[random.below(kept_.size() - resting)]);
-    Kept& kept = kept_.front();
+    const Kept& kept = kept_.front();
     if (kept.address != address || kept.tos != tos || kept.home != home) return std::nullopt;
-    std::optional<SocketPair> sockets = std::move(kept.sockets);
-    kept_.pop_front();
-    return sockets;
+    return drop_kept();
 }
 
 std::optional<Ports::Kept> Ports::drop_kept() {

@@ -59,9 +59,16 @@ public:
 
     bool keeps_more() const { return kept_.size() < max_kept; }
     void keep(Kept kept) { kept_.push_back(std::move(kept)); }
-    /// One of those that have rested, no matter which; nothing when none fits.
-    std::optional<SocketPair> take_kept(const IpAddress& address, int tos, std::size_t home,
-                                        Random& random);
+    /// Where a party of the call before has sent something in so short a time, it may go on.
+    static constexpr Duration quiet = std::chrono::seconds{1};
+    /// One of those that have rested, no matter which; nothing when it does not fit. It may be
+    /// disturbed: then it is to be closed.
+    std::optional<Kept> take_kept(const IpAddress& address, int tos, std::size_t home,
+                                  Random& random);
+    static bool disturbed(const Kept& kept, Time now) {
+        const auto& watched = kept.sockets.watched;
+        return watched && now - quiet < watched->disturbed.load(std::memory_order_relaxed);
+    }
     /// The oldest, to be closed.
     std::optional<Kept> drop_kept();
 

@@ -29,7 +29,8 @@ TEST(Ports, WhatWasGivenBackJustNowRests) {
     Random random(1);
     keep(ports, Ports::resting + 3);
     std::set<std::uint16_t> taken;
-    while (auto sockets = ports.take_kept(loopback, 0, 0, random)) taken.insert(sockets->port);
+    while (auto sockets = ports.take_kept(loopback, 0, 0, random))
+        taken.insert(sockets->sockets.port);
     EXPECT_EQ(taken, (std::set<std::uint16_t>{first, first + 2, first + 4}));
     EXPECT_EQ(ports.in_use(), 3U);
 }
@@ -42,6 +43,17 @@ TEST(Ports, KeptSocketsFitTheirAddressTypeOfServiceAndThread) {
     EXPECT_FALSE(ports.take_kept(loopback, 184, 0, random));
     EXPECT_FALSE(ports.take_kept(loopback, 0, 1, random));
     EXPECT_TRUE(ports.take_kept(loopback, 0, 0, random));
+}
+
+TEST(Ports, WhereSomebodyStillSpeaksNoCallBegins) {
+    Ports::Kept kept{.sockets = {}, .address = loopback};
+    const Time now{std::chrono::hours{1}};
+    EXPECT_FALSE(Ports::disturbed(kept, now));
+    kept.sockets.watched = std::make_unique<Watched>();
+    EXPECT_FALSE(Ports::disturbed(kept, now));
+    kept.sockets.watched->disturbed = now - std::chrono::milliseconds{300};
+    EXPECT_TRUE(Ports::disturbed(kept, now));
+    EXPECT_FALSE(Ports::disturbed(kept, now + Ports::quiet));
 }
 
 TEST(Ports, TheOldestIsClosedFirst) {

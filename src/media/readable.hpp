@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+
 #include "base/time.hpp"
 
 namespace strowger::media {
@@ -19,6 +21,8 @@ protected:
 struct Watched {
     Readable* reader = nullptr;  ///< null: what comes is thrown away
     int rtp = -1, rtcp = -1;     ///< descriptors; -1: no longer this thread's
+    /// When something was last thrown away. The only thing that other threads look at.
+    std::atomic<Time> disturbed = Time::min();
 };
 
 }  // namespace strowger::media

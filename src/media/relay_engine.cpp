@@ -4,6 +4,7 @@
 #include <future>
 
 #include "base/log.hpp"
+#include "io/clock.hpp"
 
 namespace strowger::media {
 namespace {
@@ -145,7 +146,8 @@ void RelaySide::feed(std::vector<Sink> sinks) {
     std::vector<RelayStream::Sink> streams;
     std::vector<Planned> planned;
     for (auto& sink : sinks) {
-        auto& stream = streams.emplace_back(RelayStream::Sink{sink.side->stream_});
+        auto& stream = streams.emplace_back(
+            RelayStream::Sink{.stream = sink.side->stream_, .clock_rate = sink.clock_rate});
         if (!sink.plan) continue;
         const auto before = std::ranges::find_if(planned_, [&](const Planned& one) {
             return one.side == sink.side && one.plan == *sink.plan;
@@ -306,7 +308,11 @@ Result<std::unique_ptr<RelaySide>> RelayEngine::open(std::size_t home, Ports& po
                                                      const IpAddress& bind, int tos) {
     collect();
     auto kept = ports.take_kept(bind, tos, home, random_);
-    auto sockets = kept ? Result<SocketPair>(std::move(*kept)) : ports.open(bind, tos);
+    if (kept && Ports::disturbed(*kept, io::monotonic_now())) {
+        close(std::move(*kept), ports);
+        kept.reset();
+    }
+    auto sockets = kept ? Result<SocketPair>(std::move(kept->sockets)) : ports.open(bind, tos);
     if (!sockets) {  // for want of ports, or of descriptors
         reclaim(ports);
         sockets = ports.open(bind, tos);

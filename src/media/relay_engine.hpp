@@ -67,6 +67,7 @@ public:
     struct Sink {
         RelaySide* side = nullptr;
         std::optional<Recoder::Plan> plan = std::nullopt;  ///< nothing: what comes goes as it is
+        std::uint32_t clock_rate = 0;                      ///< of that; 0: not known
     };
     /// A plan that is as before goes on where it is.
     void feed(std::vector<Sink> sinks);

@@ -12,6 +12,9 @@ namespace {
 // master key identifier of 128 bytes).
 constexpr std::size_t headroom = 160;
 constexpr std::size_t longest = Shard::max_packet - headroom;
+
+constexpr std::uint32_t player_clock_rate = 8000;  // it speaks G.711
+
 static_assert(longest <= RecodingLane::max_packet &&
               RecodingLane::max_packet + headroom <= RecodingLane::max_protected);
 
@@ -87,6 +90,9 @@ void RelayStream::inherit(RelayStream& before) {
     decrypt_ = std::move(before.decrypt_);
     encrypt_ = std::move(before.encrypt_);
     gate_ = std::move(before.gate_);
+    own_ = before.own_;
+    last_ = before.last_;
+    last_at_ = before.last_at_;
 }
 
 void RelayStream::feed(std::vector<Sink> sinks) {
@@ -97,8 +103,12 @@ void RelayStream::feed(std::vector<Sink> sinks) {
     sinks_ = std::move(sinks);
     for (const Sink& sink : sinks_) {
         sink.stream->feeders_.push_back(this);
+        RelayStream& to = *sink.stream;
+        to.clock_rate_ = sink.recoding ? sink.recoding->figures().clock_out : sink.clock_rate;
+        if (sink.recoding && sink.recoding->figures().own) to.begin_own();
+        if (to.own_ && !to.speaks()) to.own_->set_clock_rate(to.clock_rate_);
         if (!sink.recoding) continue;
-        sink.recoding->aim(sink.stream);
+        sink.recoding->aim(&to);
         if (auto* lane = sink.recoding->lane()) shard_->adopt(*lane);
     }
 }
@@ -247,11 +257,14 @@ void RelayStream::distribute(MutableBytes packet, Send send) {
     const MutableBytes room = shard_->buffer();
     const Sink* last = nullptr;
     for (const Sink& sink : sinks_) {
-        if (recodes(sink, send == &RelayStream::send_rtcp)) {
-            if (send == &RelayStream::send_rtcp)
+        if (send == &RelayStream::send_rtcp) {
+            // It is to be changed where media of either direction is.
+            if (sink.stream->own_ || own_) {
                 recode_rtcp(packet, sink);
-            else
-                recode(packet, sink);
+                continue;
+            }
+        } else if (sink.recoding) {
+            recode(packet, sink);
             continue;
         }
         if (last) {
@@ -264,18 +277,7 @@ void RelayStream::distribute(MutableBytes packet, Send send) {
     if (last) (last->stream->*send)(room, packet.size());
 }
 
-const Recoding* RelayStream::recoding_towards(const RelayStream& other) const {
-    for (const Sink& sink : sinks_)
-        if (sink.stream == &other) return sink.recoding.get();
-    return nullptr;
-}
-
-// RTCP is to be changed where media of either direction is.
-bool RelayStream::recodes(const Sink& sink, bool rtcp) const {
-    return sink.recoding || (rtcp && sink.stream->recoding_towards(*this));
-}
-
-// Sound is made elsewhere, and comes back to `send_rtp` of the same stream. What is only looked up
+// Sound is made elsewhere, and comes back to `send_recoded` of that stream. What is only looked up
 // in a table is done here: that takes less than to hand it over.
 void RelayStream::recode(Bytes packet, const Sink& sink) {
     if (auto* lane = sink.recoding->lane()) {
@@ -283,34 +285,44 @@ void RelayStream::recode(Bytes packet, const Sink& sink) {
         return;
     }
     struct Out final : Recoder::Out {
-        Out(Shard& shard, RelayStream& to) : shard(shard), to(to) {}
+        Out(Shard& shard, const Sink& sink) : shard(shard), sink(sink) {}
         MutableBytes room() override { return shard.second_buffer().first(longest); }
-        void put(std::size_t size) override { to.send_rtp(shard.second_buffer(), size); }
+        void put(std::size_t size) override {
+            sink.stream->send_recoded(*sink.recoding, shard.second_buffer(), size);
+        }
         Shard& shard;
-        RelayStream& to;
-    } out{*shard_, *sink.stream};
+        const Sink& sink;
+    } out{*shard_, sink};
     sink.recoding->recoder().take(packet, shard_->now(), out);
 }
 
 void RelayStream::recode_rtcp(Bytes packet, const Sink& sink) {
     const MutableBytes copy = shard_->second_buffer();
     std::copy(packet.begin(), packet.end(), copy.begin());
-    const auto figures = [](const Recoding* one) { return one ? &one->figures() : nullptr; };
-    Recoder::rewrite_rtcp(copy.first(packet.size()), figures(sink.recoding.get()),
-                          figures(sink.stream->recoding_towards(*this)));
+    Recoder::rewrite_rtcp(copy.first(packet.size()), sink.stream->own_figures(), own_figures());
     sink.stream->send_rtcp(copy, packet.size());
 }
 
-void RelayStream::send_rtp(MutableBytes buffer, std::size_t size) {
-    if (speaker_ && place_.kind == Kind::rtp) {
-        if (speaker_->speaking()) return;
-        if (!speaker_->rewriter().forward(buffer.first(size), shard_->now())) return;
+void RelayStream::send_own(MutableBytes buffer, std::size_t size, const Recoder::Figures* source) {
+    if (!own_) {
+        // The newest: what comes late is not what a stream of ours would have to go on after.
+        if (size >= last_.size() && !comes_late(buffer)) {
+            std::copy_n(buffer.begin(), last_.size(), last_.begin());
+            last_at_ = shard_->now();
+        }
+    } else if (place_.kind == Kind::rtp && !place_.sealed) {
+        if (speaks()) return;
+        if (!own_->forward(buffer.first(size), source, shard_->now())) return;
     }
     transmit_rtp(buffer, size);
 }
 
+void RelayStream::put(MutableBytes buffer, std::size_t size) {
+    own_->count(buffer.first(size));
+    transmit_rtp(buffer, size);
+}
+
 void RelayStream::transmit_rtp(MutableBytes buffer, std::size_t size) {
-    if (size >= last_.size()) std::copy_n(buffer.begin(), last_.size(), last_.begin());
     if (tap_) copy_out(buffer.first(size), false, true);
     if (RelayPath* path = carrying()) {
         if (const auto ssrc = load32(buffer, 8); carrier_ && !sends_ssrc(ssrc))
@@ -364,22 +376,40 @@ void RelayStream::send_rtcp(MutableBytes buffer, std::size_t size) {
 }
 
 // The party hears one stream: ours goes on where that of the other party is.
+void RelayStream::begin_own() {
+    if (own_) return;
+    const Bytes last = last_;
+    if (const std::uint32_t ssrc = load32(last, 8); ssrc == 0)
+        own_.emplace(shard_->random());
+    else
+        own_.emplace(rtp::Header{.payload_type = static_cast<std::uint8_t>(last[1] & 0x7f),
+                                 .sequence = load16(last, 2),
+                                 .timestamp = load32(last, 4),
+                                 .ssrc = ssrc},
+                     last_at_);
+}
+
 StreamSpeaker& RelayStream::speaker() {
-    if (!speaker_) {
-        constexpr std::uint32_t packet_time = 160;  // in the units of G.711's clock
-        const Bytes last = last_;
-        const std::uint32_t ssrc = load32(last, 8);
-        auto rewriter = ssrc == 0
-                            ? rtp::Rewriter(shard_->random())
-                            : rtp::Rewriter(ssrc, static_cast<std::uint16_t>(load16(last, 2) + 1),
-                                            load32(last, 4) + packet_time);
-        speaker_ = std::make_unique<StreamSpeaker>(*this, *shard_, rewriter);
-    }
+    if (!speaker_) speaker_ = std::make_unique<StreamSpeaker>(*this, *shard_);
+    begin_own();
     return *speaker_;
+}
+
+// As that of the source that is heard again.
+void RelayStream::resume_source() {
+    own_->set_clock_rate(clock_rate_);
+    own_->rewriter().source_changed();
+}
+
+bool RelayStream::comes_late(Bytes packet) const {
+    constexpr std::uint16_t max_misorder = 100;  // RFC 3550 A.1
+    const auto behind = static_cast<std::uint16_t>(load16(last_, 2) - load16(packet, 2));
+    return behind < max_misorder && load32(last_, 8) == load32(packet, 8);
 }
 
 void RelayStream::play(std::unique_ptr<Player> player, StreamSpeaker::Voice voice) {
     speaker().play(std::move(player), voice);
+    own_->set_clock_rate(player_clock_rate);
 }
 
 void RelayStream::stop_playing() {

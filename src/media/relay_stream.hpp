@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "media/outgoing_stream.hpp"
 #include "media/packet_ring.hpp"
 #include "media/readable.hpp"
 #include "media/recoding.hpp"
@@ -27,7 +28,8 @@ class Shard;
 ///
 /// Packets go through as they are, whatever is in them: SSRCs, sequence numbers and payload types
 /// stay. A packet costs one read, one look at its header and one write for each side it goes to.
-/// Only towards a side that takes another codec they go through a `Recoding`.
+/// Only towards a side that takes another codec they go through a `Recoding`; from the first thing
+/// of our own making on a party gets one stream for good (`OutgoingStream`).
 /// Made by the engine's owner; from `attach` on it belongs to its shard.
 ///
 /// Towards a browser all goes through a `RelayPath` instead: its own, or that of the first stream
@@ -44,6 +46,7 @@ public:
         Kind kind = Kind::rtp;
         bool follow = false;   ///< another source takes over at once (media handover)
         bool feedback = true;  ///< RTCP feedback (RFC 4585) is understood there
+        bool sealed = false;   ///< SRTP under keys that are not ours: nothing can be rewritten
     };
 
     /// What is not to go through of what the party sends.
@@ -93,7 +96,7 @@ public:
     /// From now on what comes is decrypted, what goes is encrypted; null: not (any more).
     void set_receiving_key(std::unique_ptr<srtp::Receiver> key) { decrypt_ = std::move(key); }
     void set_sending_key(std::unique_ptr<srtp::Sender> key) { encrypt_ = std::move(key); }
-    /// Keys and learnt counters of a side that this one takes the place of.
+    /// Keys, learnt counters and the outgoing stream of a side that this one takes the place of.
     void inherit(RelayStream& before);
     void gate(std::unique_ptr<Gate> gate) { gate_ = std::move(gate); }
     void tap(std::unique_ptr<Tap> tap) { tap_ = std::move(tap); }
@@ -107,6 +110,7 @@ public:
     struct Sink {
         RelayStream* stream = nullptr;
         std::shared_ptr<Recoding> recoding = nullptr;  ///< null: what comes goes as it is
+        std::uint32_t clock_rate = 0;                  ///< of what goes as it is; 0: not known
     };
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<Sink> sinks);
@@ -116,12 +120,17 @@ public:
     void stop_playing();
     void press(const StreamSpeaker::Keys& keys);
     // By its speaker: a packet of our own, and how far it has come.
-    void put(MutableBytes buffer, std::size_t size) { transmit_rtp(buffer, size); }
+    void put(MutableBytes buffer, std::size_t size);
+    rtp::Rewriter& outgoing() { return own_->rewriter(); }
+    void resume_source();  ///< others are heard again
     void count_played(std::size_t samples) { figures_->played.set(samples); }
 
-    /// What another one sent, or a recoding made of it, to the party. `buffer` has room behind it
-    /// for what SRTP adds.
-    void send_rtp(MutableBytes buffer, std::size_t size);
+    /// What another one sent to the party. `buffer` has room behind it for what SRTP adds.
+    void send_rtp(MutableBytes buffer, std::size_t size) { send_own(buffer, size, nullptr); }
+    /// What a recoding made of it.
+    void send_recoded(const Recoding& recoding, MutableBytes buffer, std::size_t size) {
+        send_own(buffer, size, &recoding.figures());
+    }
 
     void watch(Time now) { transport_.watch(now); }
     const Transport& transport() const { return transport_; }
@@ -149,8 +158,11 @@ private:
     void copy_out(Bytes packet, bool rtcp, bool egress);
     template <typename Send>
     void distribute(MutableBytes packet, Send send);
-    bool recodes(const Sink& sink, bool rtcp) const;
-    const Recoding* recoding_towards(const RelayStream& other) const;
+    void send_own(MutableBytes buffer, std::size_t size, const Recoder::Figures* source);
+    void begin_own();
+    bool comes_late(Bytes packet) const;
+    bool speaks() const { return speaker_ && speaker_->speaking(); }
+    const Recoder::Figures* own_figures() const { return own_ ? &own_->figures() : nullptr; }
     void recode(Bytes packet, const Sink& sink);
     void recode_rtcp(Bytes packet, const Sink& sink);
     static void let_go(const Sink& sink);
@@ -175,8 +187,12 @@ private:
     std::array<std::uint32_t, StreamFigures::max_ssrcs>
         sent_ssrcs_{};  // the newest, round and round
     std::size_t next_sent_ssrc_ = 0;
-    std::unique_ptr<StreamSpeaker> speaker_;             // once it has spoken, for good
-    std::array<std::uint8_t, rtp::header_size> last_{};  // header of what was sent last
+    std::unique_ptr<StreamSpeaker> speaker_;  // once it has spoken, for good
+    std::optional<OutgoingStream> own_;       // once something of ours was sent, for good
+    std::uint32_t clock_rate_ = 0;            // of what others send to the party
+    // Header of what was sent last, until there is a stream of our own.
+    std::array<std::uint8_t, rtp::header_size> last_{};
+    Time last_at_{};
     Place place_;
     std::uint16_t opaque_count_ = 0;     // stands for a sequence number where there is none
     std::optional<SocketAddress> told_;  // of where the party is, in the figures

@@ -18,10 +18,12 @@ static_assert(alignof(Watched) > 1);
 // What is thrown away at a socket that nobody reads before the others have their turn.
 constexpr int max_drained = 16;
 
-void throw_away(int descriptor) {
+void throw_away(Watched& watched, int descriptor, Time now) {
+    if (descriptor < 0) return;
+    watched.disturbed.store(now, std::memory_order_relaxed);
     std::uint8_t scrap[1];
     for (int i = 0; i < max_drained; ++i)
-        if (descriptor < 0 || ::recv(descriptor, scrap, sizeof scrap, MSG_DONTWAIT) < 0) return;
+        if (::recv(descriptor, scrap, sizeof scrap, MSG_DONTWAIT) < 0) return;
 }
 
 constexpr Duration watch_interval = std::chrono::seconds{1};
@@ -63,9 +65,9 @@ void Shard::run() {
                 bell_.acknowledge();
                 continue;
             }
-            const Watched& watched = *reinterpret_cast<Watched*>(key & ~rtcp_bit);
+            Watched& watched = *reinterpret_cast<Watched*>(key & ~rtcp_bit);
             if (!watched.reader)
-                throw_away(key & rtcp_bit ? watched.rtcp : watched.rtp);
+                throw_away(watched, key & rtcp_bit ? watched.rtcp : watched.rtp, now_);
             else if (key & rtcp_bit)
                 watched.reader->rtcp_readable(now_);
             else
@@ -97,14 +99,15 @@ void Shard::send_recoded() {
     for (RecodingLane* lane : lanes_) {
         lane->flush();
         lane->take_back([](Recoding& recoding, MutableBytes buffer, std::size_t size) {
-            if (RelayStream* to = recoding.to()) to->send_rtp(buffer, size);
+            if (RelayStream* to = recoding.to()) to->send_recoded(recoding, buffer, size);
         });
     }
 }
 
 void Shard::watch(SocketPair& sockets) {
-    sockets.watched =
-        std::make_unique<Watched>(Watched{.rtp = sockets.rtp.fd(), .rtcp = sockets.rtcp.fd()});
+    sockets.watched = std::make_unique<Watched>();
+    sockets.watched->rtp = sockets.rtp.fd();
+    sockets.watched->rtcp = sockets.rtcp.fd();
     const auto key = reinterpret_cast<std::uint64_t>(sockets.watched.get());
     // Fails only for want of kernel memory; the reader is then silent, which its timeout reports.
     (void)poller_.add(sockets.rtp.fd(), key);
@@ -122,7 +125,8 @@ void Shard::unwatch(SocketPair& sockets) {
     if (!sockets.watched) return;
     poller_.remove(sockets.rtp.fd());
     poller_.remove(sockets.rtcp.fd());
-    *sockets.watched = {};
+    sockets.watched->reader = nullptr;
+    sockets.watched->rtp = sockets.watched->rtcp = -1;
     unwatched_.push_back(std::move(sockets.watched));
 }
 

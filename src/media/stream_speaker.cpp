@@ -16,17 +16,16 @@ constexpr Duration max_catch_up = std::chrono::milliseconds{100};
 
 }  // namespace
 
-StreamSpeaker::StreamSpeaker(RelayStream& stream, Shard& shard, rtp::Rewriter rewriter)
+StreamSpeaker::StreamSpeaker(RelayStream& stream, Shard& shard)
     : stream_(stream),
       shard_(shard),
-      rewriter_(rewriter),
       play_timer_([this](Time now) { play_tick(now); }),
       key_timer_([this](Time now) { key_tick(now); }) {}
 
 void StreamSpeaker::play(std::unique_ptr<Player> player, Voice voice) {
     player_ = std::move(player);
     voice_ = voice;
-    rewriter_.source_changed();
+    stream_.outgoing().source_changed();
     play_due_ = shard_.now();
     shard_.timers().arm(play_timer_, play_due_);
 }
@@ -34,7 +33,7 @@ void StreamSpeaker::play(std::unique_ptr<Player> player, Voice voice) {
 void StreamSpeaker::stop() {
     player_.reset();
     shard_.timers().disarm(play_timer_);
-    rewriter_.source_changed();
+    stream_.resume_source();
 }
 
 void StreamSpeaker::play_tick(Time now) {
@@ -42,7 +41,7 @@ void StreamSpeaker::play_tick(Time now) {
     if (player_->read(samples) == 0) return stop();
     std::array<std::uint8_t, frame> codes;
     g711::encode(voice_.law, samples, codes);
-    send(rewriter_.generate(voice_.payload_type, frame, now), codes);
+    send(stream_.outgoing().generate(voice_.payload_type, frame, now), codes);
     stream_.count_played(player_->samples_read());
     play_due_ = now - play_due_ > max_catch_up ? now + frame_time : play_due_ + frame_time;
     shard_.timers().arm(play_timer_, play_due_);
@@ -58,12 +57,13 @@ void StreamSpeaker::press(const Keys& keys) {
 }
 
 void StreamSpeaker::key_tick(Time now) {
-    while (const auto out = keys_.next(now, rewriter_.timestamp_at(now)))
-        send(rewriter_.generate_at(key_type_, out->timestamp, now, out->marker), out->payload);
+    while (const auto out = keys_.next(now, stream_.outgoing().timestamp_at(now)))
+        send(stream_.outgoing().generate_at(key_type_, out->timestamp, now, out->marker),
+             out->payload);
     if (keys_.busy())
         shard_.timers().arm(key_timer_, keys_.deadline());
     else
-        rewriter_.source_changed();
+        stream_.resume_source();
 }
 
 void StreamSpeaker::send(const rtp::Header& header, Bytes payload) {

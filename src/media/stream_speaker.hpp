@@ -6,7 +6,7 @@
 #include "media/g711.hpp"
 #include "media/player.hpp"
 #include "media/timers.hpp"
-#include "wire/rtp/rewriter.hpp"
+#include "wire/rtp/packet.hpp"
 #include "wire/rtp/telephone_event.hpp"
 
 namespace strowger::media {
@@ -18,8 +18,7 @@ class Shard;
 /// place of the other's speech, or keys. One SSRC, sequence numbers without a gap.
 class StreamSpeaker {
 public:
-    /// The stream goes on after the header that was sent last.
-    StreamSpeaker(RelayStream& stream, Shard& shard, rtp::Rewriter rewriter);
+    StreamSpeaker(RelayStream& stream, Shard& shard);
 
     struct Voice {
         g711::Law law = g711::Law::mu;
@@ -39,7 +38,6 @@ public:
 
     /// What others send to the party is not heard now.
     bool speaking() const { return player_ != nullptr || keys_.sounding(); }
-    rtp::Rewriter& rewriter() { return rewriter_; }
 
 private:
     void play_tick(Time now);
@@ -48,7 +46,6 @@ private:
 
     RelayStream& stream_;
     Shard& shard_;
-    rtp::Rewriter rewriter_;
     std::unique_ptr<Player> player_;
     Voice voice_;
     Time play_due_{};

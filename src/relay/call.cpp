@@ -110,6 +110,11 @@ static std::string transcoding_of(const media::Recoder::Plan& plan) {
     return {};
 }
 
+static std::uint32_t clock_rate_towards(const Section& section) {
+    const auto& taken = section.codecs.takes.empty() ? section.payloads : section.codecs.takes;
+    return taken.empty() ? 0 : taken.front().codec.clock_rate;
+}
+
 void Call::route() {
     for (const auto& party : parties) carry(*party);
     std::vector<media::RelaySide::Sink> sinks;
@@ -117,7 +122,8 @@ void Call::route() {
         for (std::size_t i = 0; i < source->sections.size(); ++i) {
             auto& section = source->sections[i];
             if (!section.side) continue;
-            if (source->hears == Party::Hears::itself) sinks.push_back({section.side.get()});
+            if (source->hears == Party::Hears::itself)
+                sinks.push_back({section.side.get(), std::nullopt, clock_rate_towards(section)});
             for (const auto& listener : parties) {
                 const bool hears = std::ranges::any_of(
                     listener->sources, [&](const auto& s) { return s.source == source.get(); });
@@ -133,7 +139,8 @@ void Call::route() {
                         from.engaged = true;
                         from.sends = section.payloads;
                     }
-                    sinks.push_back({target.side.get(), recoding(from, target.codecs)});
+                    sinks.push_back({target.side.get(), recoding(from, target.codecs),
+                                     clock_rate_towards(target)});
                 }
             }
             section.recoded = false;

@@ -333,6 +333,7 @@ void Negotiation::aim(Party& party, Section& section) {
     // The socket may be connected to where the party was, and deaf to where it is now.
     const auto& before = section.place.target.rtp;
     const bool moved = before && before != place.target.rtp;
+    place.sealed = section.passthrough;
     section.place = place;
     section.side->aim(place);
     if (moved) house_.engine.sweep();

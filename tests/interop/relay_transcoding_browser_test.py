@@ -52,6 +52,7 @@ def test_a_browser_and_a_phone_are_transcoded_and_recorded_in_one_call(kind, bro
             relay.ng.call("stop recording", call_id=call.id)
 
             hold_and_resume(call, phone)
+            hold_and_resume(call, page)
             assert {kind for _, kind, *_ in phone.mouth.heard} == {8}
             relay.ng.call("delete", call_id=call.id, delete_delay=0)
             assert relay.ng.call("cli", body="list transcoders")["response"].startswith("No transcoders")

@@ -14,6 +14,13 @@ Rewriter::Rewriter(Random& random, std::uint32_t clock_rate)
     : Rewriter(random.next32(), static_cast<std::uint16_t>(random.below(65536)), random.next32(),
                clock_rate) {}
 
+Rewriter Rewriter::after(const Header& last, Time sent_at, std::uint32_t clock_rate) {
+    Rewriter rewriter(last.ssrc, static_cast<std::uint16_t>(last.sequence + 1), last.timestamp,
+                      clock_rate);
+    rewriter.sent(last.timestamp, sent_at);
+    return rewriter;
+}
+
 std::optional<Header> Rewriter::forward(const Header& in, Time now) {
     const auto ahead = static_cast<std::uint16_t>(in.sequence - source_highest_);
     const auto behind = static_cast<std::uint16_t>(-ahead);
@@ -37,7 +44,11 @@ std::optional<Header> Rewriter::forward(const Header& in, Time now) {
     generating_ = false;
     if (in.sequence == source_highest_) {  // the newest so far; late ones do not move the stream
         next_sequence_ = static_cast<std::uint16_t>(out.sequence + 1);
-        sent(out.timestamp, now);
+        // The updates of a key repeat its start; time goes on from there. Further back is another
+        // clock of the source's.
+        const bool later = newer(out.timestamp, last_timestamp_);
+        if (!any_ || later || last_timestamp_ - out.timestamp > longest_event_s * clock_rate_)
+            sent(out.timestamp, now);
     }
     return out;
 }
@@ -91,7 +102,10 @@ void Rewriter::bind(const Header& in, Time now) {
     source_ssrc_ = in.ssrc;
     source_first_ = source_highest_ = in.sequence;
     sequence_offset_ = static_cast<std::uint16_t>(next_sequence_ - in.sequence);
-    timestamp_offset_ = timestamp_at(now) - in.timestamp;
+    // Another source's sound is not what was there at the time of the last packet.
+    std::uint32_t timestamp = timestamp_at(now);
+    if (any_ && timestamp == last_timestamp_) ++timestamp;
+    timestamp_offset_ = timestamp - in.timestamp;
 }
 
 void Rewriter::sent(std::uint32_t timestamp, Time now) {

@@ -21,6 +21,8 @@ public:
     Rewriter(std::uint32_t ssrc, std::uint16_t first_sequence, std::uint32_t first_timestamp,
              std::uint32_t clock_rate = 8000);
     explicit Rewriter(Random& random, std::uint32_t clock_rate = 8000);
+    /// Goes on with a stream whose newest packet, sent then, had this header.
+    static Rewriter after(const Header& last, Time sent_at, std::uint32_t clock_rate = 8000);
 
     /// The header to send for a packet of the source; nothing for one that was sent before the
     /// first of its source and comes late, as its place in the stream is taken. A new SSRC, or a
@@ -53,6 +55,8 @@ private:
     static constexpr std::uint16_t max_jump = 3000;  // RFC 3550 A.1, MAX_DROPOUT
     static constexpr Duration max_pause =
         std::chrono::milliseconds{100};  // within a run of our own
+    // What a key's updates repeat lies no further back (RFC 4733 section 2.5.1.3: 65535 units).
+    static constexpr std::uint32_t longest_event_s = 9;
 
     std::uint32_t ssrc_;
     std::uint32_t clock_rate_;
