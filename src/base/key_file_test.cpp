@@ -6,9 +6,10 @@ namespace strowger::ini {
 namespace {
 
 TEST(KeyFile, ASemicolonIsPartOfTheValueAndCommentsAreWholeLines) {
-    MemoryFiles files({{"a.conf",
-                        "# one\n#include nothing\n ; two\n[s]\n"
-                        "a = in/10.0.0.1;out/10.0.0.2!1.2.3.4 ; x\nb = 1 # two\nc = 1\\;2\r\n"}});
+    MemoryFiles files;
+    files.put("a.conf",
+              "# one\n#include nothing\n ; two\n[s]\n"
+              "a = in/10.0.0.1;out/10.0.0.2!1.2.3.4 ; x\nb = 1 # two\nc = 1\\;2\r\n");
     KeyFiles keys(files);
     Diagnostics diagnostics;
     const auto document = read(keys, "a.conf", {}, diagnostics);

@@ -128,7 +128,8 @@ void Call::route() {
         for (std::size_t i = 0; i < source->sections.size(); ++i) {
             auto& section = source->sections[i];
             if (!section.side) continue;
-            if (source->hears == Party::Hears::itself) sinks.push_back({section.side.get()});
+            if (source->hears == Party::Hears::itself)
+                sinks.push_back({section.side.get(), std::nullopt, clock_rate_towards(section)});
             for (const auto& listener : parties) {
                 const bool hears = std::ranges::any_of(
                     listener->sources, [&](const auto& s) { return s.source == source.get(); });
@@ -139,7 +140,12 @@ void Call::route() {
                     if (!named && (target.source || j != i)) continue;
                     if (!target.side || target.refused) continue;
                     const bool dialogue = !target.source && listener->dialogue == source.get();
-                    auto plan = dialogue ? recoding(section.codecs, target.codecs) : std::nullopt;
+                    auto from = dialogue ? section.codecs : SectionCodecs{};
+                    if (named && target.codecs.engaged) {
+                        from.engaged = true;
+                        from.sends = section.payloads;
+                    }
+                    auto plan = recoding(from, target.codecs);
                     const auto terms = terms_towards(target, plan);
                     sinks.push_back({target.side.get(), std::move(plan), terms});
                 }

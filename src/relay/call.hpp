@@ -92,6 +92,7 @@ struct Party {
     std::optional<IpAddress> received_from;
     std::optional<Learning> learning;
     bool asymmetric = false, strict_source = false, media_handover = false, sip_source = false;
+    bool offered = false;   ///< first, of its dialogue
     bool nat_wait = false;  ///< is sent nothing until it has sent something
     enum class Hears : std::uint8_t { others, nobody, itself };
     Hears hears = Hears::others;       ///< `media echo`
@@ -145,6 +146,8 @@ public:
     bool debug = false;  ///< what is asked about it, and answered, is logged whole
     std::optional<Time> delete_at;
     std::string metadata;
+    std::optional<IpAddress> asker;  ///< the proxy that made it
+    std::string callback;            ///< whom that wants to be told, if another: `xmlrpc-callback`
 };
 
 }  // namespace strowger::relay

@@ -3,6 +3,7 @@
 
 #include "io/file.hpp"
 #include "relay/relay.hpp"
+#include "relay/teardown.hpp"
 
 namespace strowger::relay {
 namespace {
@@ -64,6 +65,7 @@ void Relay::tick() {
             LOG_NOTICE((log::About{"relay", call->id}), "ended: {} for {:.0f} s", why,
                        seconds(now - since));
             over.push_back(call.get());
+            timed_out(*call);
             return true;
         };
         if (late(settings_.final_timeout, call->started, totals_.final_timed_out, "up")) continue;
@@ -79,6 +81,13 @@ void Relay::tick() {
     }
     for (Call* call : over) end(*call);
     if (!over.empty()) engine_.flush();
+}
+
+void Relay::timed_out(const Call& call) {
+    if (settings_.b2b_url.empty()) return;
+    const auto url = teardown_url(settings_.b2b_url, call);
+    for (auto& request : teardown_requests(call, settings_.xmlrpc_format))
+        tell_teardown_(url, std::move(request));
 }
 
 void Relay::end(Call& call) {

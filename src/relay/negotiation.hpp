@@ -36,8 +36,12 @@ public:
     /// Opens streams towards a party that is to hear these others, for an offer to it.
     Result<> make_offer(Party& listener, const std::vector<Party*>& sources);
     Result<> open_for_offer(Party& party, Section& section);
+    void add_codecs(const Section& source, Section& section) const;
     /// The party's answer to either.
     Result<> take_answer(Party& party);
+
+    /// What is said to a party of ICE and DTLS in a section: whole attributes.
+    std::vector<std::string> transport_lines(Party& to, const Section& ours) const;
 
     /// More candidates of the sender's (RFC 8840), in no whole description.
     Result<> trickle(Party& from);
@@ -58,7 +62,8 @@ private:
     void remember_webrtc(Party& from, Party& to, bool is_offer);
     void group(Party& party, Section& section);
     Webrtc::Local local_of(const Section& section) const;
-    std::vector<std::string> transport_lines(Party& to, const Section& ours) const;
+    Result<> agree_webrtc_alone(Party& party, Section& section, const sdp::Media& media,
+                                bool offers);
     std::string bundle_of(Party& to, const std::vector<SectionOutput>& outputs,
                           bool is_offer) const;
     Result<> agree_keys(Section& theirs, Section& ours, bool is_offer);

@@ -1,6 +1,10 @@
 // Offers and answers between the relay itself and one party.
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <bitset>
+
+#include "media/codec/codec.hpp"
 #include "relay/negotiation.hpp"
 
 namespace strowger::relay {
@@ -16,22 +20,27 @@ std::optional<media::RelaySide::Key> key_of(const srtp::Crypto* crypto) {
 Result<> Negotiation::take_offer(Party& party) {
     const auto sdp = sdp::Session::parse(request_.sdp);
     if (!sdp) return fail("Failed to parse SDP: {}", sdp.error().text());
+    sdp_ = &*sdp;
     remember(party, party, true);
+    remember_webrtc(party, party, true);
+    for (auto& section : party.sections) section.carrier.reset();
     for (std::size_t i = 0; i < sdp->media.size(); ++i) {
         const auto& media = sdp->media[i];
         while (party.sections.size() <= i) party.sections.emplace_back();
         Section& section = party.sections[i];
         section.kind = media.kind;
         section.protocol = media.protocol;
-        section.refused =
-            media.is_refused() || !media.is_rtp() || section.protocol.starts_with("UDP/");
+        section.refused = (party.bundle_accept ? media::is_refused(media) : media.is_refused()) ||
+                          !media.is_rtp();
         if (section.refused) continue;
+        section.webrtc.on = is_dtls(section.protocol);
         if (auto learnt = learn(party, section, media); !learnt) return learnt;
         if (!section.side)
             if (auto opened = open(party, section, section.signalled->ip.is_v6(), std::nullopt);
                 !opened)
                 return opened;
         section.mux = section.mux_theirs && !request_.mux_reject;
+        if (auto agreed = agree_webrtc_alone(party, section, media, true); !agreed) return agreed;
         if (section.secure()) {
             if (!section.sdes.accept_first(request_))
                 return fail("m={} {}: the offer has no key of a suite that is known and allowed",
@@ -56,8 +65,46 @@ Result<> Negotiation::open_for_offer(Party& party, Section& section) {
             return opened;
     section.mux_offered = request_.mux_offer;
     if (request_.mux_require) section.mux = true;
+    auto& webrtc = section.webrtc;
+    const bool ice = request_.ice == Request::Ice::force && !request_.reject_ice;
+    webrtc.on = is_dtls(section.protocol);
+    if (!webrtc.begun()) webrtc.ice = ice;
+    webrtc.ice_alone = !webrtc.on && webrtc.ice;
+    if (webrtc.on) section.mux_offered = section.mux = true;  // DTLS is spoken at one port only
+    if (request_.trickle_ice) webrtc.trickles = true;
+    if (request_.no_tls_id) webrtc.names_association = false;
+    if (request_.generate_mid && section.mid.empty()) {
+        const auto same = [&](const Section& one) { return &one == &section; };
+        const auto place = std::ranges::find_if(party.sections, same) - party.sections.begin();
+        section.mid = fmt::to_string(place);
+    }
+    if (webrtc.has_path()) webrtc.offer(*section.side, local_of(section));
     if (section.secure()) section.sdes.offer({}, request_);
     return {};
+}
+
+// Codecs that the listener is offered besides those of its source, which the relay makes of them.
+void Negotiation::add_codecs(const Section& source, Section& section) const {
+    section.codecs = {};
+    std::bitset<128> taken;
+    for (const auto& payload : section.payloads) taken.set(payload.type);
+    for (const auto item : request_.codec.transcode) {
+        const auto codec = CodecItem(item).codec();
+        const bool has = codec && std::ranges::any_of(section.payloads, [&](const auto& payload) {
+                             return sdp::compatible(payload.codec, *codec);
+                         });
+        if (!codec || has || source.kind != "audio" || !codec::is_transcodable(*codec)) continue;
+        auto type = sdp::static_type(*codec);
+        if (type && taken[*type]) type.reset();
+        constexpr std::uint8_t first_dynamic = 96, last_dynamic = 127;  // RFC 3551 section 6
+        for (std::uint8_t next = first_dynamic; !type && next <= last_dynamic; ++next)
+            if (!taken[next]) type = next;
+        if (!type) continue;
+        taken.set(*type);
+        section.payloads.push_back({*type, *codec});
+        section.codecs.engaged = true;
+    }
+    section.codecs.told = section.payloads;
 }
 
 Result<> Negotiation::make_offer(Party& listener, const std::vector<Party*>& sources) {
@@ -85,6 +132,7 @@ Result<> Negotiation::make_offer(Party& listener, const std::vector<Party*>& sou
                     from.kind);
             section.payloads = from.payloads;
             section.events = from.events;
+            add_codecs(from, section);
             if (auto opened = open_for_offer(listener, section); !opened) return opened;
             section.refused = false;
         }
@@ -97,6 +145,7 @@ Result<> Negotiation::make_offer(Party& listener, const std::vector<Party*>& sou
 Result<> Negotiation::take_answer(Party& party) {
     const auto sdp = sdp::Session::parse(request_.sdp);
     if (!sdp) return fail("Failed to parse SDP: {}", sdp.error().text());
+    sdp_ = &*sdp;
     for (std::size_t i = 0; i < sdp->media.size() && i < party.sections.size(); ++i) {
         const auto& media = sdp->media[i];
         Section& section = party.sections[i];
@@ -104,6 +153,15 @@ Result<> Negotiation::take_answer(Party& party) {
         if (section.refused || !section.side) continue;
         if (auto learnt = learn(party, section, media); !learnt) return learnt;
         section.mux = section.mux_theirs && (section.mux_offered || section.mux);
+        if (section.codecs.engaged) {
+            section.codecs.takes.clear();
+            for (const auto& payload : section.payloads)
+                if (std::ranges::any_of(section.codecs.told, [&](const auto& told) {
+                        return sdp::compatible(told.codec, payload.codec);
+                    }))
+                    section.codecs.takes.push_back(payload);
+        }
+        if (auto agreed = agree_webrtc_alone(party, section, media, false); !agreed) return agreed;
         if (section.secure()) {
             const auto* chosen = section.sdes.chosen();
             if (!chosen)

@@ -118,6 +118,35 @@ Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Sect
     return {};
 }
 
+// With a party alone: `offers` says whose offer its description is.
+Result<> Negotiation::agree_webrtc_alone(Party& party, Section& section, const sdp::Media& media,
+                                         bool offers) {
+    auto& webrtc = section.webrtc;
+    const bool has_ice = sdp_->attribute_for(media, "ice-ufrag").has_value();
+    if (offers) webrtc.ice_alone = !webrtc.on && has_ice && !request_.reject_ice;
+    if (!webrtc.has_path()) {
+        webrtc.end(*section.side);
+        return {};
+    }
+    if (auto read = webrtc.read(*sdp_, media); !read) return read;
+    webrtc.ice = webrtc.party_has_ice() && (offers ? !request_.reject_ice : webrtc.ice);
+    if (webrtc.ice_alone && !webrtc.ice) {
+        webrtc.ice_alone = false;
+        webrtc.end(*section.side);
+        return {};
+    }
+    if (request_.no_tls_id) webrtc.names_association = false;
+    if (webrtc.on && !offers) section.mux = true;
+    if (offers && party.bundle_accept) group(party, section);
+    if (section.carrier) {
+        webrtc.end(*section.side);
+        return {};
+    }
+    const bool passive = request_.dtls_passive.value_or(house_.settings.dtls_passive);
+    return offers ? webrtc.answer(*section.side, local_of(section), passive)
+                  : webrtc.answered(*section.side, local_of(section));
+}
+
 // Candidates without DTLS, of a party that has them and towards one that is to have them.
 void Negotiation::choose_ice_alone(Section& theirs, Section& ours, const sdp::Media& media) const {
     const auto ice = request_.ice.value_or(Request::Ice::as_it_came);

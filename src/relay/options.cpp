@@ -115,6 +115,13 @@ Result<> control_allow(Settings& settings, Text value) {
     });
 }
 
+Result<> xmlrpc_format(Settings& settings, Text value) {
+    const auto number = parse_number<unsigned>(value);
+    if (!number || *number > 2) return fail("expected 0, 1 or 2, got '{}'", value);
+    settings.xmlrpc_format = static_cast<TeardownFormat>(*number);
+    return {};
+}
+
 Result<> certificate_key(Settings& settings, Text value) {
     if (iequals(value, "prime256v1"))
         settings.dtls_certificate.key = dtls::Certificate::Key::ecdsa_p256;
@@ -293,6 +300,10 @@ constexpr Option table[] = {
     {"dtls-mtu", 0, false, dtls_mtu, "longest datagram of DTLS, 576 to 1500 (1200)"},
     {"log-level", 'L', false, whole_number<&Settings::log_level>, "0 (least) to 7 (debug) (6)"},
     {"pidfile", 'p', false, text<&Settings::pidfile>, "file to write the process id to"},
+    {"b2b-url", 'b', false, text<&Settings::b2b_url>,
+     "who is told by XML-RPC of calls that time out; %% is the proxy's address"},
+    {"xmlrpc-format", 'x', false, xmlrpc_format,
+     "how: 0: SEMS, 1: the Call-ID alone, 2: Kamailio (0)"},
     // Where they are read, there is more to do than to set a value.
     {"config-file", 0, false, nullptr,
      "file of options (/etc/rtpengine/rtpengine.conf; none: no file)"},
@@ -337,8 +348,6 @@ constexpr Option accepted[] = {
     {"subscribe-keyspace", 'k'},
     {"redis-format"},
     {"no-redis-required", 'q', true},
-    {"b2b-url", 'b'},
-    {"xmlrpc-format", 'x'},
     {"active-switchover", 0, true},
     {"iptables-chain"},
     {"jitter-buffer"},

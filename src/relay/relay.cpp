@@ -83,7 +83,8 @@ const std::map<std::string_view, Relay::Command>& Relay::commands() {
     return table;
 }
 
-std::string Relay::handle(std::string_view text) {
+std::string Relay::handle(std::string_view text, std::optional<IpAddress> asker) {
+    asker_ = asker;
     if (text.empty() || (text[0] != 'd' && text[0] != '{'))
         return error_reply(ng::Encoding::bencode, "Invalid NG data format");
     const auto document = ng::Document::parse(text);
@@ -176,6 +177,7 @@ Result<Call*> Relay::call_for_offer(const Request& request) {
     const std::size_t home = std::hash<std::string_view>{}(request.call_id) % engine_.threads();
     auto call = std::make_unique<Call>(std::string(request.call_id), home, clock_.now(), wall());
     Call* made = call.get();
+    made->asker = asker_;
     calls_.emplace(made->id, std::move(call));
     ++totals_.sessions;
     return made;
@@ -207,6 +209,8 @@ Result<> Relay::offer(const Request& request, ng::Writer& out) {
         if (!callee) return std::unexpected(callee.error());
         (*call)->last_signal = wall();
         (*call)->delete_at.reset();
+        if (!(*caller)->dialogue && !(*callee)->dialogue) (*caller)->offered = true;
+        if (!request.xmlrpc_callback.empty()) (*call)->callback = request.xmlrpc_callback;
         if (!request.metadata.empty()) (*call)->metadata = request.metadata;
         Negotiation negotiation(house(), **call, request);
         auto sdp = negotiation.offer(**caller, **callee);

@@ -43,7 +43,7 @@ public:
 
     /// Runs one command. The reply is in the encoding of the request; one that cannot be read gets
     /// a reply that says so.
-    std::string handle(std::string_view document);
+    std::string handle(std::string_view document, std::optional<IpAddress> asker = std::nullopt);
 
     /// Once a second: calls that have been silent too long end.
     void tick();
@@ -80,6 +80,10 @@ public:
         std::array<std::size_t, dtls_states.size()> dtls{};
     };
     Carried carried() const;
+
+    /// Who tells proxies of calls that have timed out, as `b2b-url` wants it.
+    using Tell = std::function<void(std::string url, std::string body)>;
+    void set_teardown(Tell tell) { tell_teardown_ = std::move(tell); }
 
     /// Who answers the command `cli`.
     void set_command_line(std::function<std::string(std::string_view)> run) {
@@ -143,6 +147,7 @@ private:
     Result<Party*> answerer_of(Call& call, Party& caller, const Request& request);
     Result<Party*> selected(Call& call, const Request& request);
     Result<> gate(const Request& request, bool Party::* party, bool Call::* call, bool on);
+    void timed_out(const Call& call);
     void end(Call& call);
     void measure_load();
     Negotiation::House house() {
@@ -168,6 +173,8 @@ private:
     std::map<std::string, Use, std::less<>> uses_;
     std::set<std::string, std::less<>> told_;
     Time started_;
+    std::optional<IpAddress> asker_;  ///< of the command that is being run
+    Tell tell_teardown_ = [](auto, auto) {};
     std::function<std::string(std::string_view)> command_line_ = [](auto) { return std::string(); };
 };
 

@@ -12,27 +12,39 @@ namespace {
 const std::vector<sdp::Payload> standard_payloads{{0, {"PCMU", 8000, 1, {}}},
                                                   {8, {"PCMA", 8000, 1, {}}}};
 
-std::string m_line(const Section& section, std::span<const sdp::Payload> payloads) {
+std::string m_line(const Section& section, const Section& carrier,
+                   std::span<const sdp::Payload> payloads) {
     std::string text = fmt::format("m={} {} {}", section.kind,
-                                   section.refused ? 0 : section.side->port(), section.protocol);
+                                   section.refused ? 0 : carrier.side->port(), section.protocol);
     if (payloads.empty()) text += " 0";
     for (const auto& payload : payloads) text += fmt::format(" {}", payload.type);
     return text + "\r\n";
 }
 
 // A description of a party's sections as we offer or answer them to it.
-std::string describe(const Party& party, std::uint64_t session, sdp::Direction direction,
-                     std::size_t max_codecs, const Request& request) {
+std::string describe(Party& party, const Negotiation& negotiation, std::uint64_t session,
+                     sdp::Direction direction, std::size_t max_codecs, const Request& request) {
     IpAddress own;
     for (const auto& section : party.sections)
         if (section.local) own = section.local->advertised;
     const auto family = own.is_v6() ? "IP6" : "IP4";
     std::string text =
         fmt::format("v=0\r\no=- {} 1 IN {} {}\r\ns=-\r\nt=0 0\r\n", session, family, own.text());
+    std::string bundled;
+    for (const auto& section : party.sections)
+        if (!section.refused && party.bundle_accept &&
+            std::ranges::find(party.bundle, section.mid) != party.bundle.end())
+            bundled += ' ' + section.mid;
+    if (!bundled.empty()) text += fmt::format("a=group:BUNDLE{}\r\n", bundled);
+    if (std::ranges::any_of(party.sections, [](const auto& section) {
+            return section.webrtc.has_path() && section.webrtc.ice && section.webrtc.lite;
+        }))
+        text += "a=ice-lite\r\n";
     for (const auto& section : party.sections) {
         const auto payloads =
             std::span(section.payloads).first(std::min(max_codecs, section.payloads.size()));
-        text += m_line(section, payloads);
+        const Section& carrier = section.carrier ? party.sections[*section.carrier] : section;
+        text += m_line(section, carrier, payloads);
         if (section.refused) continue;
         text += fmt::format("c=IN {} {}\r\n", family, section.local->advertised.text());
         if (!section.mid.empty()) text += fmt::format("a=mid:{}\r\n", section.mid);
@@ -43,10 +55,14 @@ std::string describe(const Party& party, std::uint64_t session, sdp::Direction d
             if (!codec.fmtp.empty()) text += fmt::format("a=fmtp:{} {}\r\n", type, codec.fmtp);
         }
         text += fmt::format("a={}\r\n", sdp::name_of(direction));
-        text += fmt::format("a=rtcp:{}\r\n", section.side->port() + (section.mux ? 0 : 1));
+        if (!request.no_rtcp_attribute)
+            text += fmt::format("a=rtcp:{}\r\n", carrier.side->port() + (section.mux ? 0 : 1));
         if (section.mux) text += "a=rtcp-mux\r\n";
         for (const auto& crypto : section.sdes.lines(request))
             text += fmt::format("a=crypto:{}\r\n", crypto);
+        if (!section.webrtc.has_path()) continue;
+        for (const auto& line : negotiation.transport_lines(party, section))
+            text += fmt::format("a={}\r\n", line);
     }
     return text;
 }
@@ -81,7 +97,8 @@ Result<> Relay::publish(const Request& request, ng::Writer& out) {
     (*call)->answered = true;
     (*call)->last_signal = wall();
     (*call)->route();
-    out.pair("sdp", describe(party, random_.next() >> 2, sdp::Direction::recvonly, 1, request));
+    out.pair("sdp", describe(party, negotiation, random_.next() >> 2, sdp::Direction::recvonly, 1,
+                             request));
     out.pair("call-id", (*call)->id).pair("from-tag", tag);
     return {};
 }
@@ -121,7 +138,7 @@ Result<> Relay::subscribe_request(const Request& request, ng::Writer& out) {
         return made;
     }
     (*call)->last_signal = wall();
-    out.pair("sdp", describe(*listener, random_.next() >> 2, sdp::Direction::sendonly,
+    out.pair("sdp", describe(*listener, negotiation, random_.next() >> 2, sdp::Direction::sendonly,
                              listener->sections.size() * 128, request));
     out.key("from-tags").list();
     for (const Party* source : sources) out.string(source->tag);
@@ -172,7 +189,8 @@ Result<> Relay::create(const Request& request, ng::Writer& out) {
     if (auto opened = negotiation.open_for_offer(party, section); !opened)
         return undo(**call, fresh, opened);
     (*call)->last_signal = wall();
-    out.pair("sdp", describe(party, random_.next() >> 2, sdp::Direction::sendrecv, 128, request));
+    out.pair("sdp", describe(party, negotiation, random_.next() >> 2, sdp::Direction::sendrecv, 128,
+                             request));
     out.pair("call-id", (*call)->id).pair("from-tag", tag);
     return {};
 }

@@ -10,6 +10,11 @@ namespace {
 // Proxies keep one or a few connections open; a flood of them is none.
 constexpr std::size_t max_connections = 1024;
 
+// A proxy that does not take a request in this time has other troubles; and when a network fails,
+// all calls of it time out together.
+constexpr Duration teardown_patience = std::chrono::seconds{10};
+constexpr std::size_t max_telling = 256;
+
 constexpr Duration refusal_interval = std::chrono::seconds{10};  // a flood fills no log
 
 }  // namespace
@@ -18,12 +23,36 @@ Server::Server(io::Loop& loop, Settings settings, Interfaces interfaces)
     : loop_(loop),
       relay_(std::make_unique<Relay>(std::move(settings), std::move(interfaces),
                                      Relay::Clock{.now = [&loop] { return loop.now(); },
-                                                  .wall = [] { return io::wall_now(); }})) {
+                                                  .wall = [] { return io::wall_now(); }})),
+      resolver_(loop, {}),
+      teardown_(loop, resolver_, {.max_body = 64 << 10, .timeout = teardown_patience}) {
     media_ = std::make_unique<io::Watch>(loop, relay_->engine().event_fd());
     media_->on_readable([this] { relay_->engine().dispatch(); });
     relay_->set_command_line(
         [this](std::string_view command) { return run_command(*relay_, command); });
+    relay_->set_teardown([this](std::string url, std::string body) {
+        if (telling_ < max_telling)
+            tasks_.spawn(tell_teardown(std::move(url), std::move(body)));
+        else
+            LOG_WARNING((log::About{"relay"}),
+                        "b2b-url: {} requests are under way; one is left out", telling_);
+    });
     tick();
+}
+
+Task<> Server::tell_teardown(std::string url, std::string body) {
+    ++telling_;
+    io::HttpClient::Request request;
+    request.method = "POST";
+    request.url = url;
+    request.headers.add("Content-Type", "text/xml");
+    request.body = std::move(body);
+    const auto response = co_await teardown_.fetch(std::move(request));
+    --telling_;
+    if (!response)
+        LOG_WARNING((log::About{"relay"}), "b2b-url: {}: {}", url, response.error().text());
+    else if (response->status != 200)
+        LOG_WARNING((log::About{"relay"}), "b2b-url: {}: status {}", url, response->status);
 }
 
 Server::~Server() { relay_->end_all(); }
@@ -93,7 +122,7 @@ std::optional<std::string> Server::answer(const SocketAddress& sender, std::stri
         return std::nullopt;
     }
     if (const auto* known = cookies_.find(parts->cookie, loop_.now())) return *known;
-    auto reply = ng::join_message(parts->cookie, relay_->handle(parts->document));
+    auto reply = ng::join_message(parts->cookie, relay_->handle(parts->document, sender.ip));
     cookies_.keep(parts->cookie, reply, loop_.now());
     return reply;
 }
@@ -145,6 +174,8 @@ void Server::reload(const Settings& settings) {
     now.record = settings.record;  // for calls whose recording begins from now on
     now.dtls_passive = settings.dtls_passive;
     now.dtls_mtu = settings.dtls_mtu;
+    now.b2b_url = settings.b2b_url;
+    now.xmlrpc_format = settings.xmlrpc_format;
     now.log_level = settings.log_level;
     log::set_level(level_of(now.log_level));
     const auto told = [](std::string_view what) {

@@ -6,6 +6,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/task.hpp"
+#include "io/dns.hpp"
+#include "io/http_client.hpp"
 #include "io/http_server.hpp"
 #include "io/line_stream.hpp"
 #include "io/loop.hpp"
@@ -48,6 +51,7 @@ private:
     Result<> serve_http();
     void accept_websocket(std::unique_ptr<io::WebSocket> socket);
     void tick();
+    Task<> tell_teardown(std::string url, std::string body);
 
     io::Loop& loop_;
     std::unique_ptr<Relay> relay_;
@@ -60,6 +64,10 @@ private:
     std::unique_ptr<io::Watch> media_;
     io::Timer timer_;
     Time refusal_told_{};
+    io::Resolver resolver_;
+    io::HttpClient teardown_;
+    std::size_t telling_ = 0;
+    TaskScope tasks_;
 };
 
 }  // namespace strowger::relay

@@ -31,7 +31,7 @@ Result<> Server::serve_http() {
     route("POST", "/ng-plain", [this](const io::HttpRequest& request) {
         const bool json = request.body.starts_with('{');
         return io::HttpResponse::of(200, json ? "application/json" : std::string(ng_type),
-                                    relay_->handle(request.body));
+                                    relay_->handle(request.body, request.remote.ip));
     });
     route("GET", "/ping",
           [](const io::HttpRequest&) { return io::HttpResponse::text(200, "pong\n"); });
@@ -87,7 +87,7 @@ void Server::accept_websocket(std::unique_ptr<io::WebSocket> socket) {
                                        if (protocol.starts_with("cli"))
                                            return send(run_command(*relay_, message));
                                        if (protocol.starts_with("ng-plain"))
-                                           return send(relay_->handle(message));
+                                           return send(relay_->handle(message, from.remote().ip));
                                        if (const auto reply = answer(from.remote(), message))
                                            send(*reply);
                                    },

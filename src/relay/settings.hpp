@@ -26,6 +26,14 @@ struct Record {
     bool operator==(const Record&) const = default;
 };
 
+/// What is said to a proxy whose call has ended here for want of media, so that it ends it too: an
+/// XML-RPC request to the URL of `b2b-url`.
+enum class TeardownFormat : std::uint8_t {
+    sems,      ///< `di("sbc", "postControlCmd", TAG, "teardown")`, one for each tag
+    call_id,   ///< `teardown(CALL-ID)`
+    kamailio,  ///< `dlg.terminate_dlg(CALL-ID, FROM-TAG, TO-TAG)`, one for each dialogue
+};
+
 /// The relay as it is configured (docs/relay.md).
 struct Settings {
     std::vector<InterfaceSpec> interfaces;
@@ -56,6 +64,8 @@ struct Settings {
     std::map<std::string, std::string, std::less<>> templates;  ///< flags by name
     int log_level = 6;
     std::string pidfile;
+    std::string b2b_url;  ///< who is told of calls that time out; empty: nobody
+    TeardownFormat xmlrpc_format = TeardownFormat::sems;
 };
 
 /// What rtpengine's numbers for log levels (those of syslog) mean here.

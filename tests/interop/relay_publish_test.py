@@ -47,7 +47,7 @@ def test_a_browser_publishes_and_a_phone_subscribes(relay, a):
             await hears(a, int(kind))
         finally:
             await browser.close()
-    running(scenario)
+    running(scenario())
 
 
 def test_a_phone_publishes_and_a_browser_subscribes(relay, a):
@@ -70,7 +70,7 @@ def test_a_phone_publishes_and_a_browser_subscribes(relay, a):
             raise AssertionError(f"{browser.came} frames")
         finally:
             await browser.close()
-    running(scenario)
+    running(scenario())
 
 
 def test_the_relay_offers_to_a_browser_by_itself_and_joins_it_with_a_phone(relay, a):
@@ -94,7 +94,7 @@ def test_the_relay_offers_to_a_browser_by_itself_and_joins_it_with_a_phone(relay
             await hears(a)
         finally:
             await browser.close()
-    running(scenario)
+    running(scenario())
 
 
 @pytest.mark.parametrize("answer, heard", [("0", (0, 0xff)), ("8", (8, 0xd5))], ids=["as it is sent", "in another codec"])
