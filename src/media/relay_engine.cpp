@@ -48,6 +48,8 @@ void RelaySide::hurry(Work work) {
 
 void RelaySide::aim(RelayStream::Place place) {
     engine_.shard(*this).put([stream = stream_, place] { stream->aim(place); });
+    // Connected to where it heard somebody, the socket is deaf to who sends from elsewhere now.
+    if (figures_->last_rtp.get() != 0) engine_.shard(*this).hurry();
 }
 
 void RelaySide::pierce() {

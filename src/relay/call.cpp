@@ -129,7 +129,8 @@ void Call::route() {
             auto& section = source->sections[i];
             if (!section.side) continue;
             if (source->hears == Party::Hears::itself)
-                sinks.push_back({section.side.get(), std::nullopt, clock_rate_towards(section)});
+                sinks.push_back(
+                    {section.side.get(), std::nullopt, terms_towards(section, std::nullopt)});
             for (const auto& listener : parties) {
                 const bool hears = std::ranges::any_of(
                     listener->sources, [&](const auto& s) { return s.source == source.get(); });

@@ -330,13 +330,9 @@ void Negotiation::aim(Party& party, Section& section) {
     place.follow = party.media_handover;
     place.kind = section.opaque ? media::RelayStream::Kind::opaque : media::RelayStream::Kind::rtp;
     place.feedback = section.place.feedback;
-    // The socket may be connected to where the party was, and deaf to where it is now.
-    const auto& before = section.place.target.rtp;
-    const bool moved = before && before != place.target.rtp;
     place.sealed = section.passthrough;
     section.place = place;
     section.side->aim(place);
-    if (moved) house_.engine.sweep();
     if (request_.pierce_nat && place.target.rtp && !section.webrtc.has_path())
         section.side->pierce();
 }

@@ -308,8 +308,8 @@ void Relay::report_totals(ng::Writer& out) const {
                                                                   static_cast<double>(ended))
                                       : 0);
     out.end();
-    const auto mean = [](double sum, std::uint64_t samples) {
-        return fmt::format("{:.6f}", samples ? sum / static_cast<double>(samples) : 0.0);
+    const auto mean = [](double total, std::uint64_t samples) {
+        return fmt::format("{:.6f}", samples ? total / static_cast<double>(samples) : 0.0);
     };
     const QualityTotals& quality = sum.quality;
     out.key("mos").dictionary();

@@ -540,8 +540,8 @@ private:
         }
         if (plain.starts_with("codec-")) {
             const auto end = std::min(plain.find('-', 6), word.size());
-            const auto name = word.substr(std::min(end + 1, word.size()));
-            return codec_item(request_, word.substr(6, end - 6), name);
+            const auto codec = word.substr(std::min(end + 1, word.size()));
+            return codec_item(request_, word.substr(6, end - 6), codec);
         }
         for (const Text known_protocol : protocols)
             if (iequals(known_protocol, word)) return item("transport-protocol", word);

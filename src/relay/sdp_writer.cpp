@@ -165,8 +165,8 @@ private:
                                    [](const Attribute& a) { return is_direction(a.name); });
     }
 
-    // Of each payload type: what it is, its parameters, its feedback. In answers it may have another
-    // number than where it comes from.
+    // Of each payload type: what it is, its parameters, its feedback. In answers it may have
+    // another number than where it comes from.
     void write_formats(const SectionOutput& section) {
         const auto& attributes = section.source->attributes;
         for (const auto& format : section.formats) {

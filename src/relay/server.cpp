@@ -121,9 +121,9 @@ std::optional<std::string> Server::answer(const SocketAddress& sender, std::stri
                     message.size());
         return std::nullopt;
     }
-    if (const auto* known = cookies_.find(parts->cookie, loop_.now())) return *known;
+    if (const auto* known = cookies_.find(sender, parts->cookie, loop_.now())) return *known;
     auto reply = ng::join_message(parts->cookie, relay_->handle(parts->document, sender.ip));
-    cookies_.keep(parts->cookie, reply, loop_.now());
+    cookies_.keep(sender, parts->cookie, reply, loop_.now());
     return reply;
 }
 
