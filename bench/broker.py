@@ -1,5 +1,6 @@
 """The broker under 100 providers that compute nothing, on loopback; no other broker is to be had in Debian or npm."""
 import json
+import os
 import re
 import subprocess
 import time
@@ -33,8 +34,9 @@ class Broker(Processes):
 
     def load(self, seconds, rate=None, providers=PROVIDERS):
         """What broker_load tells, and the broker's CPU per task in microseconds."""
-        command = [program.parent / "bench" / "broker_load", "127.0.0.1", str(self.port), self.ref, str(providers), str(SLOTS),
-                   str(seconds), *([str(rate)] if rate else [])]
+        # Else the broker, woken, often waits behind the generator, which never sleeps when it works by the clock.
+        command = ["taskset", "-c", str(os.cpu_count() - 1), program.parent / "bench" / "broker_load", "127.0.0.1", str(self.port),
+                   self.ref, str(providers), str(SLOTS), str(seconds), *([str(rate)] if rate else [])]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
             if running.stdout.readline() != "ready\n":
                 raise RuntimeError("broker_load: no provider got through")
@@ -51,32 +53,45 @@ class Broker(Processes):
         self.log.close()
 
 
-def measure(folder, options, row, say):
-    seconds = 3 if options.quick else 10
+RATE = 15000  # tasks a second, half of what is to be reached
+
+
+def waiting_providers(folder, count=1000):
+    """What providers cost that have nothing to do: KiB of one, and percent of a core for all of them."""
     broker = Broker(folder)
     try:
-        most = broker.load(seconds)
-        rate = most["tasks"] / most["seconds"]
-        half = broker.load(seconds, rate=int(rate / 2))
-        empty = broker.memory()
-        # What 1000 providers cost that have nothing to do: memory, and CPU while they wait.
-        command = [program.parent / "bench" / "broker_load", "127.0.0.1", str(broker.port), broker.ref, "1000", "1", "0.1", "1"]
+        time.sleep(1)
+        empty = broker.memory("Pss_Anon")
+        command = [program.parent / "bench" / "broker_load", "127.0.0.1", str(broker.port), broker.ref, str(count), "1", "0.1", "1"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as waiting:
             if waiting.stdout.readline() != "ready\n":
                 raise RuntimeError("broker_load: no provider got through")
             time.sleep(2)  # until they have been told of each other
-            memory, before = broker.memory(), broker.cpu()
+            memory, before = broker.memory("Pss_Anon"), broker.cpu()
             time.sleep(10)  # each is asked twice whether it is there
             idle = (broker.cpu() - before) / 10 * 100
             waiting.communicate("\n")
     finally:
         broker.stop()
+    return (memory - empty) * 1024 / count, idle
+
+
+def measure(folder, options, row, say):
+    seconds = 3 if options.quick else 10
+    broker = Broker(folder)
+    try:
+        most = broker.load(seconds)
+        half = broker.load(seconds, rate=RATE)
+    finally:
+        broker.stop()
+    rate = most["tasks"] / most["seconds"]
+    memory, idle = waiting_providers(folder)
     say(f"    flat out: {most}")
     say(f"    half: {half}")
     failed = most["failed"] + most["lost"] + half["failed"] + half["lost"]
     row(f"tasks through {PROVIDERS} providers", "/s", rate, goal=">= 30000/s", met=rate >= 30000, note=f"{failed} failed or lost")
     row("CPU of a task", "µs", most["cpu"], goal="<= 25 µs", met=most["cpu"] <= 25)
-    row(f"99th percentile at {rate / 2:.0f} tasks/s", "ms", half["p99"], goal="<= 5 ms", met=half["p99"] <= 5,
+    row(f"99th percentile at {RATE} tasks/s", "ms", half["p99"], goal="<= 5 ms", met=half["p99"] <= 5,
         note=f"median {half['p50']} ms")
-    row("memory of an idle provider", "KiB", (memory - empty) * 1024 / 1000, goal="<= 2 KiB", met=(memory - empty) * 1.024 <= 2)
+    row("memory of an idle provider", "KiB", memory, goal="<= 2 KiB", met=memory <= 2)
     row("1000 idle providers, CPU", "%", idle, goal="<= 1 %", met=idle <= 1)

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -187,6 +188,12 @@ public:
         const auto until = Clock::now() + std::chrono::seconds(5);
         while (!begun_.empty() && Clock::now() < until) answer(20);
     }
+    /// Answers until a line comes on standard input; false at its end.
+    bool wait_for_line() {
+        pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+        while (::poll(&input, 1, 0) == 0) answer(20);
+        return std::getchar() != EOF;
+    }
     std::size_t under_way() const { return begun_.size(); }
 
 private:
@@ -214,7 +221,7 @@ private:
     static void task(Socket& socket, std::string_view message) {
         const auto envelope = wasimoff::decode(wasimoff::Codec::protobuf, as_bytes(message));
         if (!envelope || envelope->type != wasimoff::Type::request) return;
-        pb::Task::Wasip1::Response response;
+        pb::Task::Wasip1::Response response;  // others than tasks are pings, and take any answer
         response.mutable_ok()->set_status(0);
         socket.send(wasimoff::encode(wasimoff::Codec::protobuf, envelope->sequence,
                                      wasimoff::Type::response, &response));
@@ -262,7 +269,7 @@ int run(const std::vector<std::string>& arguments) {
     load.drain();
     fmt::print("ready\n");
     std::fflush(stdout);
-    if (std::getchar() == EOF) return 1;
+    if (!load.wait_for_line()) return 1;
     const auto began = Clock::now();
     auto figures = load.run(std::chrono::duration_cast<Clock::duration>(
                                 std::chrono::duration<double>(std::stod(arguments[5]))),

@@ -59,12 +59,12 @@ class Processes:
                 total += int((task / "schedstat").read_text().split()[0])
         return total / 1e9
 
-    def memory(self):
-        """MiB in RAM; what several processes share counts once."""
+    def memory(self, what="Pss"):
+        """MiB in RAM; what several processes share counts once. "Pss_Anon": without the pages of files."""
         kib = 0
         for pid in self.pids():
             for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
+                if line.startswith(what + ":"):
                     kib += int(line.split()[1])
         return kib / 1024
 

@@ -195,8 +195,10 @@ void Broker::add_sockets() {
                            std::string(wasimoff::json_subprotocol)};
     socket.max_message = message_limit(options_.max_file);
     socket.max_queued = 2 * message_limit(options_.max_file);
+    auto to_provider = socket;
+    to_provider.ping_interval = {};  // the scheduler asks whether they are there
     server_->websocket(
-        "/api/provider/ws", socket,
+        "/api/provider/ws", to_provider,
         [this](std::unique_ptr<io::WebSocket> s) { provider_connected(std::move(s)); },
         [this](const io::HttpRequest& request) { return admit_provider(request); });
     server_->websocket(

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 
 #include "broker/jobs.hpp"
 #include "io/websocket.hpp"
@@ -51,8 +51,8 @@ private:
     std::function<void()> ended_;
     ProviderId id_;
     std::string name_;
-    std::uint64_t requests_ = 0, events_ = 0;  // counted apart, from 1
-    std::unordered_map<std::uint64_t, Pending> pending_;
+    std::uint64_t requests_ = 0, events_ = 0;   // counted apart, from 1
+    std::map<std::uint64_t, Pending> pending_;  // takes no room while it is empty
     bool left_ = false;
 };
 

@@ -298,7 +298,7 @@ double Scheduler::cost(const Task& task, const Provider& provider) const {
     double price = provider.mean * (1.0 + static_cast<double>(provider.running.size()) /
                                               std::max<std::uint32_t>(provider.slots, 1));
     for (const auto file : task.files)
-        if (!provider.files.contains(file)) price += fetch_a_file;
+        if (!std::ranges::binary_search(provider.files, file)) price += fetch_a_file;
     return price;
 }
 
@@ -419,10 +419,13 @@ void Scheduler::holds(ProviderId id, std::string_view file, bool held) {
     const auto found = providers_.find(id);
     if (found == providers_.end()) return;
     auto& files = found->second.files;
-    if (!held)
-        files.erase(hash_of(file));
-    else if (files.size() < max_files)
-        files.insert(hash_of(file));
+    const auto hash = hash_of(file);
+    const auto at = std::ranges::lower_bound(files, hash);
+    const bool known = at != files.end() && *at == hash;
+    if (!held && known)
+        files.erase(at);
+    else if (held && !known && files.size() < max_files)
+        files.insert(at, hash);
 }
 
 void Scheduler::heard(ProviderId id, Time now) {

@@ -4,13 +4,13 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -187,10 +187,10 @@ private:
         ProviderId id = 0;
         bool ready = false, elsewhere = false;
         std::uint32_t slots = 0;
-        std::unordered_map<TaskId, Time> running;  // with those cancelled: when that was
-        double mean = 0;                           // seconds a task, moving
+        std::map<TaskId, Time> running;  // with those cancelled: when that was
+        double mean = 0;                 // seconds a task, moving
         bool measured = false;
-        std::unordered_set<std::uint64_t> files;
+        std::vector<std::uint64_t> files;  // in order
         bool pinged = false;
         Time last_heard{}, timer{};
         std::size_t in_free = none, in_ahead = none, in_elsewhere = none;

@@ -204,6 +204,9 @@ struct WebSocketTest : HttpTest {
     std::unique_ptr<WebSocket> socket;
     std::optional<Error> closed;
     std::vector<std::pair<std::string, bool>> messages;
+    std::string key_and_version =
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    std::string with_request;  // bytes that follow it at once
     std::string got;
     bool ended = false;
     std::unique_ptr<Stream> client;
@@ -228,9 +231,8 @@ struct WebSocketTest : HttpTest {
                                   .closed = [this](const Error&) { ended = true; }});
         client->send(fmt::format(
             "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Protocol: {}\r\n\r\n",
-            protocols));
+            "{}Sec-WebSocket-Protocol: {}\r\n\r\n{}",
+            key_and_version, protocols, with_request));
         loop.run_until([&] { return got.find("\r\n\r\n") != std::string::npos; }, 5s);
     }
     std::string take_answer() { return std::exchange(got, {}); }
@@ -272,6 +274,56 @@ TEST_F(WebSocketTest, RefusesAnUpgradeWithoutTheSubprotocol) {
     open({.subprotocols = {"sip"}, .require_subprotocol = true}, "chat");
     EXPECT_TRUE(got.starts_with("HTTP/1.1 400 ")) << got;
     EXPECT_FALSE(socket);
+}
+
+// Section 4.4.
+TEST_F(WebSocketTest, TellsWhichVersionItSpeaks) {
+    key_and_version = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 8\r\n";
+    open({});
+    EXPECT_TRUE(got.starts_with("HTTP/1.1 426 ")) << got;
+    EXPECT_NE(got.find("Sec-WebSocket-Version: 13\r\n"), std::string::npos);
+    EXPECT_FALSE(socket);
+}
+
+TEST_F(WebSocketTest, RefusesAKeyThatIsNone) {
+    key_and_version = "Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n";
+    open({});
+    EXPECT_TRUE(got.starts_with("HTTP/1.1 400 ")) << got;
+    EXPECT_FALSE(socket);
+}
+
+TEST_F(WebSocketTest, TakesWhatCameWithTheRequest) {
+    with_request = "\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    open({});
+    ASSERT_TRUE(until([&] { return !messages.empty(); }));
+    EXPECT_EQ(messages[0].first, "Hello");
+}
+
+// Sections 5.5.1 and 7.1.5: an empty close is answered with an empty one, and no code is told.
+TEST_F(WebSocketTest, AnswersACloseWithoutACode) {
+    open({});
+    take_answer();
+    client->send(std::string_view("\x88\x80\x00\x00\x00\x00", 6));
+    ASSERT_TRUE(until([&] { return closed && ended; }));
+    EXPECT_EQ(take_answer(), std::string("\x88\x00", 2));
+    EXPECT_EQ(closed->code(), 0);
+}
+
+TEST_F(WebSocketTest, HearsOfAPeerThatJustGoes) {
+    open({});
+    client.reset();
+    ASSERT_TRUE(until([&] { return closed.has_value(); }));
+    EXPECT_EQ(closed->code(), 0);
+    EXPECT_FALSE(socket->send_text("late"));
+}
+
+TEST_F(WebSocketTest, ClosesOnAPeerThatReadsTooSlowly) {
+    open({.max_queued = 1000});
+    take_answer();
+    EXPECT_TRUE(socket->send_text(std::string(900, 'x')));
+    EXPECT_FALSE(socket->send_text(std::string(900, 'x')));
+    ASSERT_TRUE(until([&] { return got.size() >= 904 + 12; }));
+    EXPECT_EQ(got.substr(904), "\x88\x0a\x03\xf5too slow");  // 1013
 }
 
 TEST_F(WebSocketTest, ClosesOnAMessageThatIsTooLarge) {

@@ -247,7 +247,8 @@ struct Watch::State {
         bool running = false;
     };
 
-    asio::posix::stream_descriptor descriptor;
+    // Smaller than with an executor of any kind; there are as many as there are connections.
+    asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor;
     bool alive = true;
     Direction read, write;
 

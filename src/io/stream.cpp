@@ -49,6 +49,13 @@ std::array<std::uint8_t, read_size>& read_buffer() {
     return buffer;
 }
 
+// Room to write into, of the stream of this thread that was the last to have written all.
+constexpr std::size_t max_spare_output = 64 << 10;
+std::string& spare_output() {
+    static thread_local std::string room;
+    return room;
+}
+
 /// Who is connected to a listener, shared by it and its streams.
 struct Admission {
     std::unordered_map<IpAddress, std::size_t> per_source;
@@ -76,12 +83,14 @@ void set_option(int fd, int level, int name, int value) {
 }  // namespace
 
 struct Stream::Impl : std::enable_shared_from_this<Impl> {
-    explicit Impl(Loop& owner) : loop(owner) {}
+    Impl(Loop& owner, std::shared_ptr<const Options> with)
+        : loop(owner), options(std::move(with)), idle_timeout(options->idle_timeout) {}
 
     enum class State { connecting, accepted, handshake, open, flushing, lingering, closed };
 
     Loop& loop;
-    Options options;
+    std::shared_ptr<const Options> options;  // the listener's, or of this connection alone
+    Duration idle_timeout{};
     std::shared_ptr<Handlers> handlers = std::make_shared<Handlers>();  // in use while replaced
     State state = State::connecting;
     bool is_server = false;
@@ -104,7 +113,7 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
     std::unique_ptr<Watch> watch;  // last: goes before the descriptor
 
     std::string name() const {
-        return remote.port ? fmt::format("{} {}", options.tls ? "TLS" : "TCP", remote.text())
+        return remote.port ? fmt::format("{} {}", options->tls ? "TLS" : "TCP", remote.text())
                            : std::string("Unix socket");
     }
 
@@ -112,16 +121,16 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
 
     void set_up_tcp() {
         set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-        if (const auto& probing = options.keepalive; probing.enabled) {
+        if (const auto& probing = options->keepalive; probing.enabled) {
             const auto seconds = [](std::chrono::seconds s) { return static_cast<int>(s.count()); };
             set_option(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1);
             set_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, seconds(probing.idle));
             set_option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, seconds(probing.interval));
             set_option(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, probing.probes);
         }
-        if (options.tos) {
-            set_option(fd.get(), IPPROTO_IP, IP_TOS, options.tos);
-            if (remote.ip.is_v6()) set_option(fd.get(), IPPROTO_IPV6, IPV6_TCLASS, options.tos);
+        if (options->tos) {
+            set_option(fd.get(), IPPROTO_IP, IP_TOS, options->tos);
+            if (remote.ip.is_v6()) set_option(fd.get(), IPPROTO_IPV6, IPV6_TCLASS, options->tos);
         }
     }
 
@@ -130,17 +139,17 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
     }
 
     void begin_connect(int family, const sockaddr* address, socklen_t length) {
-        phase = loop.after(options.connect_timeout, [this] {
+        phase = loop.after(options->connect_timeout, [this] {
             finish(Error(fmt::format("{}: no connection within {:.1f} s", name(),
-                                     seconds(options.connect_timeout)),
+                                     seconds(options->connect_timeout)),
                          ETIMEDOUT));
         });
         fd = Descriptor(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         if (!fd.valid()) return fail_later(system_error("socket", errno));
         if (family != AF_UNIX) set_up_tcp();
-        if (options.local) {
+        if (options->local) {
             sockaddr_storage from{};
-            const auto from_length = to_native(*options.local, family == AF_INET6, from);
+            const auto from_length = to_native(*options->local, family == AF_INET6, from);
             set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
             if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&from), from_length) != 0)
                 return fail_later(system_error("bind", errno));
@@ -168,22 +177,22 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
 
     // The transport stands; TLS follows or the application begins.
     void begin_session() {
-        if (!options.tls) return begin_open();
+        if (!options->tls) return begin_open();
         ERR_clear_error();
-        ssl.reset(SSL_new(options.tls->impl().context.get()));
+        ssl.reset(SSL_new(options->tls->impl().context.get()));
         if (!ssl || SSL_set_fd(ssl.get(), fd.get()) != 1)
             return finish(Error(fmt::format("{}: {}", name(), tls_error_text())));
         if (is_server) {
             SSL_set_accept_state(ssl.get());
         } else {
             SSL_set_connect_state(ssl.get());
-            const auto& wanted = options.server_name;
+            const auto& wanted = options->server_name;
             const bool literal = IpAddress::parse(wanted).has_value();
             if (!wanted.empty() && !literal) SSL_set_tlsext_host_name(ssl.get(), wanted.c_str());
-            if (options.tls->impl().options.verify_peer) {
+            if (options->tls->impl().options.verify_peer) {
                 // Without a name the certificate must be for the address itself.
                 X509_VERIFY_PARAM* rules = SSL_get0_param(ssl.get());
-                if (!options.tls->impl().options.allow_wildcards)
+                if (!options->tls->impl().options.allow_wildcards)
                     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_WILDCARDS);
                 const std::string ip =
                     literal ? IpAddress::parse(wanted)->text() : remote.ip.text();
@@ -240,12 +249,11 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
 
     void arm_idle() {
         idle.cancel();
-        if (options.idle_timeout <= Duration::zero()) return;
-        idle = loop.at(last_activity + options.idle_timeout, [this] {
-            if (loop.now() < last_activity + options.idle_timeout) return arm_idle();
-            finish(
-                Error(fmt::format("{}: idle for {:.0f} s", name(), seconds(options.idle_timeout)),
-                      ETIMEDOUT));
+        if (idle_timeout <= Duration::zero()) return;
+        idle = loop.at(last_activity + idle_timeout, [this] {
+            if (loop.now() < last_activity + idle_timeout) return arm_idle();
+            finish(Error(fmt::format("{}: idle for {:.0f} s", name(), seconds(idle_timeout)),
+                         ETIMEDOUT));
         });
     }
 
@@ -298,7 +306,7 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
             if (*got == 0) break;
             touch();
             // The kernel falls back to delayed acknowledgements by itself: told at every read.
-            if (options.quick_ack) set_option(fd.get(), IPPROTO_TCP, TCP_QUICKACK, 1);
+            if (options->quick_ack) set_option(fd.get(), IPPROTO_TCP, TCP_QUICKACK, 1);
             if (first_bytes_due) {
                 first_bytes_due = false;
                 phase.cancel();
@@ -316,13 +324,14 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
 
     bool send(Bytes bytes) {
         if (state == State::closed || state >= State::flushing || overflowed) return false;
-        if (out.size() - out_done + bytes.size() > options.max_queued) {
+        if (out.size() - out_done + bytes.size() > options->max_queued) {
             overflowed = true;
             fail_later(Error(fmt::format("{}: the peer reads too slowly: {} bytes wait", name(),
                                          out.size() - out_done),
                              ENOBUFS));
             return false;
         }
+        if (out.empty() && out.capacity() < bytes.size()) out.swap(spare_output());
         out.append(as_text(bytes));
         if (state == State::open) schedule_flush();
         return true;
@@ -384,12 +393,21 @@ struct Stream::Impl : std::enable_shared_from_this<Impl> {
         const bool had = !out.empty();
         out.clear();
         out_done = 0;
+        lend_room();
         if (write_blocked) {
             write_blocked = false;
             watch->on_writable(nullptr);
         }
         if (state == State::flushing) return linger();
         if (const auto h = handlers; had && h->drained) h->drained();
+    }
+
+    // An idle stream holds no room: the next one to send, of whichever stream, uses it.
+    void lend_room() {
+        auto& spare = spare_output();
+        if (out.capacity() <= max_spare_output && out.capacity() > spare.capacity())
+            out.swap(spare);
+        std::string().swap(out);
     }
 
     // --- ending
@@ -451,8 +469,7 @@ Stream::~Stream() {
 
 std::unique_ptr<Stream> Stream::connect(Loop& loop, const SocketAddress& remote, Options options,
                                         Handlers handlers) {
-    auto impl = std::make_shared<Impl>(loop);
-    impl->options = std::move(options);
+    auto impl = std::make_shared<Impl>(loop, std::make_shared<const Options>(std::move(options)));
     *impl->handlers = std::move(handlers);
     impl->remote = remote;
     sockaddr_storage native{};
@@ -463,8 +480,7 @@ std::unique_ptr<Stream> Stream::connect(Loop& loop, const SocketAddress& remote,
 
 std::unique_ptr<Stream> Stream::connect_unix(Loop& loop, const std::string& path, Options options,
                                              Handlers handlers) {
-    auto impl = std::make_shared<Impl>(loop);
-    impl->options = std::move(options);
+    auto impl = std::make_shared<Impl>(loop, std::make_shared<const Options>(std::move(options)));
     *impl->handlers = std::move(handlers);
     sockaddr_un native{};
     native.sun_family = AF_UNIX;
@@ -495,6 +511,7 @@ void Stream::close() { impl_->close(); }
 void Stream::close_and_forget(std::unique_ptr<Stream> stream) {
     // Owned by the loop until its last callback, which comes in any case: closing is bounded in
     // time.
+    if (stream->impl_->state == Impl::State::closed) return;  // and it has come
     const std::shared_ptr<Stream> owned = std::move(stream);
     auto& kept = owned->impl_->loop.impl().kept;
     kept[owned.get()] = owned;
@@ -513,7 +530,7 @@ void Stream::pause(bool paused) {
 }
 
 void Stream::set_idle_timeout(Duration timeout) {
-    impl_->options.idle_timeout = timeout;
+    impl_->idle_timeout = timeout;
     if (impl_->state != Impl::State::open) return;
     impl_->touch();
     impl_->arm_idle();
@@ -523,7 +540,7 @@ bool Stream::open() const { return impl_->state < Impl::State::flushing && !impl
 std::size_t Stream::queued() const { return impl_->out.size() - impl_->out_done; }
 const SocketAddress& Stream::local() const { return impl_->local; }
 const SocketAddress& Stream::remote() const { return impl_->remote; }
-bool Stream::secure() const { return impl_->options.tls != nullptr; }
+bool Stream::secure() const { return impl_->options->tls != nullptr; }
 std::uint64_t Stream::id() const { return impl_->number; }
 
 std::string Stream::alpn() const {
@@ -554,6 +571,7 @@ struct Listener::Impl : std::enable_shared_from_this<Impl> {
 
     Loop& loop;
     Options options;
+    std::shared_ptr<const Stream::Options> of_streams;
     Accept accept;
     Descriptor fd;
     SocketAddress local;
@@ -562,6 +580,13 @@ struct Listener::Impl : std::enable_shared_from_this<Impl> {
     bool closed = false;
     Timer pause;
     std::unique_ptr<Watch> watch;
+
+    void take(Options given) {
+        options = std::move(given);
+        auto made = std::make_shared<Stream::Options>(options.stream);
+        made->tls = options.tls;
+        of_streams = std::move(made);
+    }
 
     void listen_now() {
         watch = std::make_unique<Watch>(loop, fd.get());
@@ -605,9 +630,7 @@ struct Listener::Impl : std::enable_shared_from_this<Impl> {
         ++from_source;
         ++counters.open;
         ++counters.accepted;
-        auto made = std::make_shared<Stream::Impl>(loop);
-        made->options = options.stream;
-        made->options.tls = options.tls;
+        auto made = std::make_shared<Stream::Impl>(loop, of_streams);
         made->state = Stream::Impl::State::accepted;
         made->is_server = true;
         made->admission = admission;
@@ -666,7 +689,7 @@ Result<std::unique_ptr<Listener>> Listener::tcp(Loop& loop, const SocketAddress&
     if (::bind(fd, reinterpret_cast<sockaddr*>(&native), length) != 0) return failed("bind");
     if (::listen(fd, options.backlog) != 0) return failed("listen");
     impl->local = bound_address(fd);
-    impl->options = std::move(options);
+    impl->take(std::move(options));
     impl->accept = std::move(accept);
     impl->listen_now();
     return std::unique_ptr<Listener>(new Listener(std::move(impl)));
@@ -700,7 +723,7 @@ Result<std::unique_ptr<Listener>> Listener::unix_socket(Loop& loop, const std::s
     ::chmod(path.c_str(), mode);
     if (::listen(impl->fd.get(), options.backlog) != 0) return failed("listen", errno);
     impl->unix_path = path;
-    impl->options = std::move(options);
+    impl->take(std::move(options));
     impl->accept = std::move(accept);
     impl->listen_now();
     return std::unique_ptr<Listener>(new Listener(std::move(impl)));

@@ -22,7 +22,8 @@ public:
         bool require_subprotocol = false;   ///< answer 400 when none is common (RFC 7118 section 4)
         std::size_t max_message = 1 << 20;  ///< larger ones close with 1009
         std::size_t max_queued = 4 << 20;   ///< bytes waiting for a slow reader; beyond it closes
-        Duration ping_interval = std::chrono::seconds{30};  ///< idle this long: ping; twice: dead
+        /// Idle this long: ping; twice: dead. Zero: never.
+        Duration ping_interval = std::chrono::seconds{30};
     };
     struct Handlers {
         std::function<void(Bytes, bool text)> message = {};

@@ -256,7 +256,9 @@ TEST(DialOptions, ZEndsTheTimeLimitAtARedirection) {
         call.bob.refuse(302);
         EXPECT_TRUE(call.until([&] { return call.alice.final_status != 0; }));
         EXPECT_EQ(call.alice.final_status == 200, ends);
-        if (!ends) EXPECT_EQ(call.exchange.say("done"), "NOANSWER");
+        if (!ends) {
+            EXPECT_EQ(call.exchange.say("done"), "NOANSWER");
+        }
     }
 }
 

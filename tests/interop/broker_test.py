@@ -310,7 +310,7 @@ def test_a_client_socket_answers_each_request_and_survives_the_unknown(broker):
 
 
 @pytest.mark.parametrize("line,code", [("{}", 1011), ("nonsense", 1011), ("binary AAAA", 1003),
-                                       ('{"type":"Request"}', 1011), ("[" * 5000, 1011)])
+                                       ('{"type":"Request"}', 1011), pytest.param("[" * 5000, 1011, id="5000 brackets")])
 def test_unreadable_messages_end_the_socket_alone(broker, line, code):
     for path in ("/api/client/ws", "/api/provider/ws?id=odd"):
         peer = socket(broker, path)

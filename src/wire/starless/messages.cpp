@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.hpp"
+
 namespace strowger::starless {
 
 namespace {
@@ -47,18 +49,6 @@ Writer& describe(Writer& writer, const File& file, std::size_t more) {
 void texts(Writer& writer, const std::vector<std::string>& list) {
     writer.array(list.size());
     for (const auto& text : list) writer.text(text);
-}
-
-bool is_utf8(std::string_view text) {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto lead = static_cast<std::uint8_t>(text[i++]);
-        if (lead < 0x80) continue;
-        const std::size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-        if (lead < 0xc2 || lead > 0xf4 || text.size() - i < more) return false;
-        for (std::size_t end = i + more; i < end; ++i)
-            if ((static_cast<std::uint8_t>(text[i]) & 0xc0) != 0x80) return false;
-    }
-    return true;
 }
 
 }  // namespace
