@@ -85,6 +85,9 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
     add("--max-memory", megabytes_in_memory_, "MAX_MEMORY", "MiB of all files in memory");
     add("--max-kept-results", megabytes_cached_, "MAX_KEPT_RESULTS",
         "MiB of results of deterministic tasks");
+    add("--agreement", o.agreement, "AGREEMENT",
+        "providers that must give the same result for a deterministic task")
+        ->check(CLI::Range(1, 5));
     add("--redis", o.redis, "REDIS",
         "redis://HOST:PORT that several brokers share queue, files and results by");
     add("--max-shared", megabytes_shared_, "MAX_SHARED", "MiB of all files in Redis");

@@ -82,7 +82,8 @@ Broker::Broker(io::Loop& loop, Options options, std::unique_ptr<Storage> storage
       options_(std::move(options)),
       storage_(std::move(storage)),
       access_(std::move(access)),
-      jobs_(loop, options_.scheduler, *storage_, access_, options_.max_cached),
+      jobs_(loop, options_.scheduler, *storage_, access_, options_.max_cached,
+            options_.agreement),
       events_(loop),
       server_(std::make_unique<io::HttpServer>(loop, server_options(options_))) {}
 

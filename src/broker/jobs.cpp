@@ -4,6 +4,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "broker/opinions.hpp"
 #include "broker/result_cache.hpp"
 #include "broker/task_codec.hpp"
 #include "broker/trace.hpp"
@@ -87,6 +88,8 @@ struct Jobs::Figures {
                                             "Attempts after a failed call", {{"attempt", "any"}});
     metrics::Counter& kept =
         all.counter("wasimoff_tasks_kept", "Tasks answered with a result that was kept");
+    metrics::Counter& outvoted =
+        all.counter("wasimoff_results_outvoted", "Results that other providers did not agree with");
     metrics::Gauge& copies =
         all.gauge("wasimoff_second_copies", "Second copies begun of tasks that were late");
     metrics::Gauge& queued = all.gauge("wasimoff_tasks_queued", "Tasks that wait for a provider");
@@ -99,12 +102,13 @@ struct Jobs::Figures {
 };
 
 Jobs::Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& access,
-           std::size_t cached)
+           std::size_t cached, std::size_t agreement)
     : loop_(loop),
       scheduler_(config, random_),
       storage_(storage),
       access_(access),
       cache_(std::make_unique<ResultCache>(cached)),
+      agreement_(agreement),
       figures_(std::make_shared<Figures>()) {}
 
 Jobs::~Jobs() = default;
@@ -185,6 +189,8 @@ Result<TaskId> Jobs::enter(TaskRequest request, Scheduler::Submission submission
     submission.deadline = deadline_of(qos, now);
     submission.files = files_of(request);
     const auto key = cache_->key_of(request, tenant);
+    auto opinions =
+        agreement_ > 1 && qos.deterministic() ? std::make_shared<Opinions>(agreement_) : nullptr;
     // Providers of other makers may not know the field.
     if (qos.has_deterministic())
         std::visit([](auto& r) { r.mutable_qos()->clear_deterministic(); }, request);
@@ -192,6 +198,7 @@ Result<TaskId> Jobs::enter(TaskRequest request, Scheduler::Submission submission
                           .finished = std::move(finished),
                           .tenant = tenant,
                           .cache_key = key,
+                          .opinions = std::move(opinions),
                           .submitted = now});
     if (const auto* kept = key.empty() ? nullptr : cache_->find(key)) {
         answer_from(*kept, id);
@@ -345,6 +352,7 @@ void Jobs::ready(ProviderId id) {
 
 void Jobs::left(ProviderId id) {
     if (providers_.erase(id) == 0) return;
+    outvoted_.erase(id);
     scheduler_.left(id, loop_.now());
     expect_news();
     pump();
@@ -359,7 +367,10 @@ void Jobs::holds(ProviderId id, std::string_view file, bool held) {
     scheduler_.holds(id, file, held);
 }
 
-void Jobs::heard(ProviderId id) { scheduler_.heard(id, loop_.now()); }
+void Jobs::heard(ProviderId id) {
+    scheduler_.heard(id, loop_.now());
+    arm();  // who was pinged is due earlier now
+}
 
 // What one provider cannot do another may; what two say alike, or what is plainly in the program,
 // is so.
@@ -417,8 +428,48 @@ void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelo
         },
         job.request);
     if (!result) return call_failed(result.error().text());
-    if (scheduler_.done(task, id, now)) finish(task, std::move(result));
+    if (job.opinions)
+        judge(id, task, std::move(*result));
+    else if (scheduler_.done(task, id, now))
+        finish(task, std::move(result));
     pump();
+}
+
+void Jobs::judge(ProviderId id, TaskId task, TaskResponse response) {
+    const auto now = loop_.now();
+    auto& opinions = *jobs_.find(task)->second.opinions;
+    // One that is not waited for any more has no say.
+    if (!scheduler_.runs_at(task, id)) {
+        scheduler_.done(task, id, now);
+        return;
+    }
+    switch (opinions.add(id, std::move(response))) {
+        case Opinions::Standing::open: scheduler_.again(task, id, now); return;
+        case Opinions::Standing::agreed: {
+            scheduler_.done(task, id, now);
+            const auto dissenters = opinions.dissenters();
+            finish(task, opinions.take());
+            for (const auto provider : dissenters) outvoted(provider, task);
+            return;
+        }
+        case Opinions::Standing::split:
+            scheduler_.done(task, id, now);
+            finish(task,
+                   refuse(Code::aborted, fmt::format("no {} of {} providers gave the same result",
+                                                     agreement_, opinions.size())));
+    }
+}
+
+void Jobs::outvoted(ProviderId id, TaskId task) {
+    figures_->outvoted.add();
+    const auto at = providers_.find(id);
+    if (at == providers_.end()) return;
+    auto* provider = at->second;
+    LOG_WARNING(about, "provider {}: {} others agree on another result of task {}",
+                provider->name(), agreement_, task);
+    if (scheduler_.elsewhere(id) || ++outvoted_[id] < max_outvoted) return;
+    LOG_WARNING(about, "provider {} is evicted: outvoted {} times", provider->name(), max_outvoted);
+    provider->evict("gave results that others did not");
 }
 
 void Jobs::given_up(ProviderId id, TaskId task, Error error) {

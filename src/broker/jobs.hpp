@@ -26,6 +26,7 @@ std::unexpected<Error> refuse(connect::Code code, std::string text);
 /// What an error of a submission or a task says; `unknown` for those without one.
 connect::Code code_of(const Error& error);
 
+class Opinions;
 class ResultCache;
 
 /// A provider as the jobs see it: something that takes messages.
@@ -49,10 +50,13 @@ public:
     /// Programs that only the one that runs them can find wrong: how many providers must say the
     /// same before it is believed.
     static constexpr std::size_t believed_after = 2;
+    /// Results that a provider may give and be outvoted on, before it is sent away.
+    static constexpr unsigned max_outvoted = 3;
 
-    /// `cached`: bytes of results kept for tasks that are declared deterministic.
+    /// `cached`: bytes of results kept for tasks that are declared deterministic; `agreement`: how
+    /// many providers must give the same result for one of these.
     Jobs(io::Loop& loop, Scheduler::Config config, Storage& storage, Access& access,
-         std::size_t cached = 0);
+         std::size_t cached = 0, std::size_t agreement = 1);
     ~Jobs();
 
     /// Looks for the files of a request at other brokers, where they are not known here. `then`
@@ -104,7 +108,8 @@ private:
         TaskRequest request;
         Finished finished;
         std::string tenant;
-        std::string cache_key;  // of one whose result may be kept
+        std::string cache_key;                    // of one whose result may be kept
+        std::shared_ptr<Opinions> opinions = {};  // of one that several must agree on
         Time submitted{}, dispatched{};
         std::vector<std::string> failures;
     };
@@ -116,6 +121,8 @@ private:
     void handle(Scheduler::Event& event);
     void finish(TaskId task, Result<TaskResponse> result);
     bool believed(Job& job, ProviderId provider, const std::string& text) const;
+    void judge(ProviderId provider, TaskId task, TaskResponse response);
+    void outvoted(ProviderId provider, TaskId task);
     void answer_from(const TaskResponse& kept, TaskId task);
     void tick();
     void arm();
@@ -132,6 +139,8 @@ private:
     std::unique_ptr<ResultCache> cache_;
     std::unordered_map<TaskId, Job> jobs_;
     std::unordered_map<ProviderId, Provider*> providers_;
+    std::size_t agreement_;
+    std::unordered_map<ProviderId, unsigned> outvoted_;
     std::function<void()> room_;
     TaskId last_ = 0;
     bool pumping_ = false;

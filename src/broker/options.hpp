@@ -35,6 +35,7 @@ struct Options {
     std::string redis;                      ///< URL of what several brokers share; empty: none
     std::size_t max_shared = 1ULL << 30;    ///< all stored files in Redis
     std::size_t max_cached = 64 << 20;      ///< results of deterministic tasks
+    std::size_t agreement = 1;              ///< providers that must agree on one
     std::size_t max_providers = 4096;
     std::size_t max_clients = 1024;  ///< client WebSockets
 };

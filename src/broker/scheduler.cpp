@@ -101,6 +101,25 @@ bool Scheduler::done(TaskId id, ProviderId provider, Time now) {
     return expected;
 }
 
+bool Scheduler::again(TaskId id, ProviderId provider, Time now) {
+    if (const auto at = providers_.find(provider); at != providers_.end())
+        release(at->second, id, now, true);
+    const auto found = tasks_.find(id);
+    const bool expected = found != tasks_.end() && found->second.runs_at(provider);
+    if (expected) {
+        auto& task = found->second;
+        task.heard.push_back(provider);
+        if (!lose_copy(task, provider)) {
+            put_back(task);
+            enqueue(task, true);
+            if (task.immediate && !choose(task, free_))
+                fail_task(task, Code::resource_exhausted, "no second provider is free");
+        }
+    }
+    dispatch(now);
+    return expected;
+}
+
 void Scheduler::failed(TaskId id, ProviderId provider, Code code, std::string text, Time now) {
     if (const auto at = providers_.find(provider); at != providers_.end())
         release(at->second, id, now, false);
@@ -283,7 +302,9 @@ Scheduler::Provider* Scheduler::choose(const Task& task, std::vector<Provider*>&
     const auto first = among.empty() ? 0 : random_.below(among.size());
     for (std::size_t i = 0; i < count; ++i) {
         auto* candidate = among[(first + i) % among.size()];
-        if (std::ranges::find(task.tried, candidate->id) != task.tried.end()) continue;
+        if (std::ranges::find(task.tried, candidate->id) != task.tried.end() ||
+            std::ranges::find(task.heard, candidate->id) != task.heard.end())
+            continue;
         const auto price = cost(task, *candidate);
         if (price >= lowest) continue;
         lowest = price;
@@ -383,6 +404,11 @@ bool Scheduler::elsewhere(ProviderId id) const {
 bool Scheduler::is_running(TaskId id) const {
     const auto found = tasks_.find(id);
     return found != tasks_.end() && found->second.state == Task::State::running;
+}
+
+bool Scheduler::runs_at(TaskId id, ProviderId provider) const {
+    const auto found = tasks_.find(id);
+    return found != tasks_.end() && found->second.runs_at(provider);
 }
 
 std::size_t Scheduler::spare() const {

@@ -131,6 +131,9 @@ public:
     /// A result came, good or bad: the task is over. False when the task was no longer waited for,
     /// so that nothing is reported twice.
     bool done(TaskId task, ProviderId provider, Time now);
+    /// A result came, and another provider is to run it too: goes back to the front of its queue,
+    /// and never again to those that have. False as for `done`.
+    bool again(TaskId task, ProviderId provider, Time now);
     /// The call failed before the program ran: another provider may do better. Once attempts or
     /// providers are used up, Failed follows with this code and text.
     void failed(TaskId task, ProviderId provider, connect::Code code, std::string text, Time now);
@@ -144,6 +147,7 @@ public:
     std::size_t providers() const { return ready_count_; }
     std::size_t total_slots() const { return total_slots_; }
     bool is_running(TaskId task) const;
+    bool runs_at(TaskId task, ProviderId provider) const;
     std::uint64_t copies() const { return copies_; }  ///< second ones that were begun
     std::size_t spare() const;                        ///< slots that are free now
     bool elsewhere(ProviderId provider) const;        ///< whether it is the other brokers
@@ -167,6 +171,7 @@ private:
         Time begun{}, wake{};
         unsigned attempts = 0, losses = 0;
         std::vector<ProviderId> tried;
+        std::vector<ProviderId> heard;  // whose results are there
         bool runs_at(ProviderId id) const {
             return state == State::running && (provider == id || (copy && copy == id));
         }

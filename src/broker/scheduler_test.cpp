@@ -104,7 +104,9 @@ TEST(Scheduler, OneTokensQueueDoesNotDelayAnothers) {
     ASSERT_TRUE(desk.submit(20000, "one"));
     ASSERT_EQ(desk.sent.size(), 1u);
     ASSERT_TRUE(desk.done(desk.sent.back().first, start + 1s));
-    if (desk.where(20000) == 0) ASSERT_TRUE(desk.done(desk.sent.back().first, start + 2s));
+    if (desk.where(20000) == 0) {
+        ASSERT_TRUE(desk.done(desk.sent.back().first, start + 2s));
+    }
     EXPECT_EQ(desk.where(20000), 9u);
 }
 
@@ -405,6 +407,31 @@ TEST(Scheduler, ATaskThatWaitsIsNotHeldUpByASecondCopy) {
     ASSERT_TRUE(desk.scheduler.cancel(9, "", start + 700ms));
     desk.drain();
     EXPECT_EQ(desk.cancelled.back(), std::pair(TaskId{9}, desk.first));
+}
+
+TEST(Scheduler, WhatIsToRunAgainGoesToAProviderThatHasNotRunIt) {
+    Desk desk;
+    desk.provider(1, 2);
+    ASSERT_TRUE(desk.submit(1));
+    ASSERT_TRUE(desk.scheduler.again(1, 1, start));
+    desk.drain();
+    EXPECT_EQ(desk.sent.size(), 1u) << "nobody else is there yet";
+    EXPECT_EQ(desk.scheduler.waiting(), 1u);
+    desk.provider(2, 1);
+    EXPECT_EQ(desk.where(1), 2u);
+    EXPECT_FALSE(desk.scheduler.again(1, 1, start)) << "it does not run there";
+    EXPECT_TRUE(desk.done(1));
+    EXPECT_EQ(desk.scheduler.running() + desk.scheduler.waiting(), 0u);
+    EXPECT_EQ(desk.scheduler.spare(), 3u);
+}
+
+TEST(Scheduler, AnImmediateTaskFailsWhenNobodyIsFreeToRunItAgain) {
+    Desk desk;
+    desk.provider(1, 2);
+    ASSERT_TRUE(desk.submit(1, "a", {.immediate = true}));
+    ASSERT_TRUE(desk.scheduler.again(1, 1, start));
+    desk.drain();
+    EXPECT_EQ(desk.failures.at(1), Code::resource_exhausted);
 }
 
 TEST(Scheduler, NothingIsLeftWhenEverybodyHasGone) {

@@ -1,4 +1,5 @@
 """The broker, its providers and its clients, for the tests: real programs from npm and Debian, on loopback."""
+import base64
 import functools
 import json
 import os
@@ -175,6 +176,64 @@ class Lines:
     def close(self):
         self.process.kill()
         self.process.wait()
+
+
+def socket(broker, path, subprotocol="wasimoff_provider_v1_json"):
+    return Lines(["node", peers() / "socket.mjs", broker.url.replace("http", "ws") + path, subprotocol])
+
+
+def envelope(sequence, name, kind="Request", **payload):
+    return json.dumps({"sequence": sequence, "type": kind, "payload": {**payload, "@type": name}})
+
+
+class Stub:
+    """A provider made by hand, over the `ws` of npm: it does what the test says, message by message."""
+
+    def __init__(self, broker, name="stub", slots=1, files=(), path=None):
+        self.lines = socket(broker, f"/api/provider/ws?id={name}" if path is None else path)
+        assert "open" in self.lines.next()
+        self.events = 0
+        if slots is not None:
+            self.tell("ProviderResources", concurrency=slots)
+            self.list(files)
+
+    def tell(self, event, **fields):
+        self.lines.say(envelope(self.events, f"wasimoff/wasimoff.v1.Event.{event}", "Event", **fields))
+        self.events += 1
+
+    def list(self, files=()):
+        self.answer(self.expect("Filesystem.Listing.Request"), "Filesystem.Listing.Response", files=list(files))
+
+    def next(self):
+        message = self.lines.next()
+        return json.loads(message["text"]) if "text" in message else message
+
+    def expect(self, name, but=("Event.ClusterInfo", "Event.Throughput", "Ping")):
+        """The next message, which has this name; events and pings before it are passed over, pings answered."""
+        while True:
+            message = self.next()
+            kind = message.get("payload", {}).get("@type", str(message))
+            if kind.endswith(name):
+                return message
+            assert kind.endswith(but), message
+            if kind.endswith("Ping"):
+                self.answer(message, "Ping")
+
+    def task(self):
+        return self.expect("Task.Wasip1.Request")
+
+    def answer(self, request, name, **fields):
+        self.lines.say(envelope(request["sequence"], f"wasimoff/wasimoff.v1.{name}", "Response", **fields))
+
+    def refuse(self, request, text):
+        self.lines.say(json.dumps({"sequence": request["sequence"], "type": "Response", "error": text}))
+
+    def done(self, request, stdout=b"", **fields):
+        self.answer(request, "Task.Wasip1.Response",
+                    **{"ok": {"status": 0, "stdout": base64.b64encode(stdout).decode()}, **fields})
+
+    def close(self):
+        self.lines.close()
 
 
 def until(condition, timeout=15):

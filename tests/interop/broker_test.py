@@ -13,7 +13,7 @@ import time
 import zipfile
 
 import pytest
-from broker import Broker, Lines, assemble, compile_c, peers, run, until, web
+from broker import Broker, Lines, assemble, compile_c, envelope, peers, run, socket, until, web
 from exchange import program
 
 HELLO = """(module
@@ -282,14 +282,6 @@ def test_http_of_connect(broker):
 
 
 # --- sockets
-
-def socket(broker, path, subprotocol="wasimoff_provider_v1_json"):
-    return Lines(["node", peers() / "socket.mjs", broker.url.replace("http", "ws") + path, subprotocol])
-
-
-def envelope(sequence, name, kind="Request", **payload):
-    return json.dumps({"sequence": sequence, "type": kind, "payload": {**payload, "@type": name}})
-
 
 def test_a_client_socket_answers_each_request_and_survives_the_unknown(broker):
     client = socket(broker, "/api/client/ws")
