@@ -1,4 +1,5 @@
 // A provider on Node: node provider.mjs [--broker URL] [--workers N|max] [--name NAME] [--token TOKEN]
+// [--python]
 import { availableParallelism } from "node:os";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -17,6 +18,8 @@ const { values } = parseArgs({
         workers: { type: "string", default: process.env.WASIMOFF_WORKERS ?? "max" },
         name: { type: "string", default: `${hostname()}-${process.pid}` },
         token: { type: "string", default: process.env.WASIMOFF_TOKEN },
+        // Not by itself: Python on Node reaches what this process can, files and network.
+        python: { type: "boolean", default: /^(true|yes|1)$/.test(process.env.WASIMOFF_PYTHON ?? "") },
     },
 });
 
@@ -49,7 +52,7 @@ function startThread(): Thread {
 const workers = values.workers === "max" ? availableParallelism() : Math.max(1, Number(values.workers) || 1);
 const log = (text: string) => console.log(text);
 const provider = new Provider({ broker: values.broker!, name: values.name!, workers, token: values.token },
-    { connect, startThread, log });
+    { connect, startThread, log, pyodide: values.python ? new URL("../pyodide/", import.meta.url).href : undefined });
 provider.start();
 for (const signal of ["SIGTERM", "SIGINT"] as const)
     process.on(signal, () => {

@@ -69,7 +69,7 @@ const wanted = options.get("workers");
 const workers = wanted === null || wanted === "max" ? cores : Math.max(1, Math.min(64, Number(wanted) || 1));
 const provider = new Provider({
     broker, name: ownName(), workers, token: options.get("token") ?? undefined,
-}, { connect, startThread, log });
+}, { connect, startThread, log, pyodide: new URL("pyodide/", location.href).href });
 
 // Once a second, so that drawing costs nothing beside the tasks.
 const history: number[] = new Array(60).fill(0);

@@ -12,6 +12,7 @@ interface Worker {
     modules: Set<string>; // that it has already been given
     task?: string;
     finish?: (done: Done) => void;
+    once?: boolean; // of use for this task only: an interpreter keeps what a task did to it
 }
 
 interface Waiting {
@@ -64,6 +65,11 @@ export class Pool {
         worker.thread.onDone((done) => {
             const finish = worker.finish;
             worker.task = worker.finish = undefined;
+            if (worker.once) {
+                worker.thread.end();
+                const at = this.workers.indexOf(worker);
+                if (at >= 0) this.workers[at] = this.make();
+            }
             finish?.(done);
             this.next();
         });
@@ -83,6 +89,11 @@ export class Pool {
             const { task, work, finish } = this.waiting.shift()!;
             worker.task = task;
             worker.finish = finish;
+            if ("python" in work) {
+                worker.once = true;
+                worker.thread.post(work);
+                continue;
+            }
             const known = worker.modules.delete(work.key);
             worker.modules.add(work.key);
             if (worker.modules.size > maxModules) worker.modules.delete(worker.modules.values().next().value!);

@@ -4,6 +4,7 @@ import { create, type DescMessage, fromBinary, type Message, type MessageInitSha
 import { Files, refOf } from "./files";
 import * as pb from "./generated/wasimoff_pb";
 import { Pool, type Thread } from "./pool";
+import type { Done, Work } from "./work";
 
 export interface Socket {
     send(bytes: Uint8Array): void;
@@ -17,6 +18,7 @@ export interface Environment {
     connect(url: string, subprotocol: string): Socket;
     startThread(): Thread;
     log(text: string): void;
+    pyodide?: string; // URL of the folder that Python's runtime lies in; without it there is no Python
     changed?(): void;
 }
 
@@ -141,38 +143,72 @@ export class Provider {
                 return pack(pb.Task_CancelSchema, cancel);
             }
             case pb.Task_Wasip1_RequestSchema.typeName: return this.wasip1(fromBinary(pb.Task_Wasip1_RequestSchema, value));
+            case pb.Task_Pyodide_RequestSchema.typeName: return this.pyodide(fromBinary(pb.Task_Pyodide_RequestSchema, value));
             default: throw new Error(`not implemented: ${name}`);
         }
     }
 
     private async wasip1({ info, qos, params }: pb.Task_Wasip1_Request) {
+        const schema = pb.Task_Wasip1_ResponseSchema;
         const binary = params?.binary;
         if (!params || !binary) throw new Error("no binary in the request");
-        if (qos?.immediate && this.pool.busy >= this.pool.size) return failure(info, "no idle worker");
+        const done = await this.perform(info, qos, async () => {
+            const key = binary.blob ? await refOf(binary.blob) : binary.ref ?? "";
+            const module = await this.files.module(key, binary.blob);
+            const { args, envs, artifacts } = params;
+            const stdin = params.stdin ?? new Uint8Array();
+            return { key, program: { module, args, envs, stdin, rootfs: await this.content(params.rootfs), artifacts } };
+        });
+        if (!("outcome" in done)) return pack(schema, create(schema, { info, result: failure(done) }));
+        const { status, stdout, stderr, artifacts } = done.outcome;
+        return pack(schema, create(schema, {
+            info, result: { case: "ok", value: { status, stdout, stderr, artifacts: zip(artifacts) } },
+        }));
+    }
+
+    private async pyodide({ info, qos, params }: pb.Task_Pyodide_Request) {
+        const schema = pb.Task_Pyodide_ResponseSchema;
+        const home = this.environment.pyodide;
+        if (!home) throw new Error("no Python here");
+        if (!params?.run.case) throw new Error("neither script nor pickle in the request");
+        const { run, packages, envs, stdin, artifacts } = params;
+        const done = await this.perform(info, qos, async () => ({
+            python: {
+                home, packages, envs, stdin, artifacts, rootfs: await this.content(params.rootfs),
+                script: run.case === "script" ? run.value : undefined,
+                pickle: run.case === "pickle" ? run.value : undefined,
+            },
+        }));
+        if (!("python" in done)) return pack(schema, create(schema, { info, result: failure(done) }));
+        const { pickle, stdout, stderr, version } = done.python;
+        return pack(schema, create(schema, {
+            info, result: { case: "ok", value: { pickle, stdout, stderr, version, artifacts: zip(done.python.artifacts) } },
+        }));
+    }
+
+    private content(file: pb.File | undefined) {
+        return file && (file.blob ?? this.files.get(file.ref ?? ""));
+    }
+
+    /** Runs what `prepare` makes, unless the task is cancelled meanwhile. */
+    private async perform(info: pb.Task_Metadata | undefined, qos: pb.Task_QoS | undefined,
+        prepare: () => Promise<Work>): Promise<Done> {
+        if (qos?.immediate && this.pool.busy >= this.pool.size) return { error: "no idle worker" };
         // Of what has explicit presence, an absent field is undefined.
         const id = info?.id ?? "";
         this.preparing.set(id, undefined);
-        let key, module, rootfs, cancelled;
+        let work, cancelled;
         try {
-            key = binary.blob ? await refOf(binary.blob) : binary.ref ?? "";
-            module = await this.files.module(key, binary.blob);
-            rootfs = params.rootfs && (params.rootfs.blob ?? await this.files.get(params.rootfs.ref ?? ""));
+            work = await prepare();
         } finally {
             cancelled = this.preparing.get(id);
             this.preparing.delete(id);
         }
-        if (cancelled !== undefined) return failure(info, cancelled);
-        const { args, envs, artifacts } = params;
-        const stdin = params.stdin ?? new Uint8Array();
-        const done = await this.pool.run(id, { key, program: { module, args, envs, stdin, rootfs, artifacts } });
+        if (cancelled !== undefined) return { error: cancelled };
+        const done = await this.pool.run(id, work);
         this.completed++;
         this.environment.changed?.();
-        if ("error" in done) return failure(info, done.error);
-        const { status, stdout, stderr } = done.outcome;
-        const zip = done.outcome.artifacts && { media: "application/zip", blob: done.outcome.artifacts };
-        return pack(pb.Task_Wasip1_ResponseSchema, create(pb.Task_Wasip1_ResponseSchema, {
-            info, result: { case: "ok", value: { status, stdout, stderr, artifacts: zip } },
-        }));
+        return done;
     }
 }
 
@@ -180,7 +216,10 @@ function pack<Desc extends DescMessage>(schema: Desc, message: Message) {
     return { typeUrl: "wasimoff/" + schema.typeName, value: toBinary(schema, message as never) };
 }
 
-function failure(info: pb.Task_Metadata | undefined, error: string) {
-    return pack(pb.Task_Wasip1_ResponseSchema,
-        create(pb.Task_Wasip1_ResponseSchema, { info, result: { case: "error", value: error } }));
+function failure(done: Done) {
+    return { case: "error" as const, value: "error" in done ? done.error : "the worker answered something else" };
+}
+
+function zip(blob: Uint8Array | undefined) {
+    return blob && { media: "application/zip", blob };
 }

@@ -1,6 +1,7 @@
 // One WASI preview 1 program from start to end, in this thread.
 import { Directory, File, type Inode, OpenFile, PreopenDirectory, WASI } from "@bjorn3/browser_wasi_shim";
-import { type Unzipped, unzipSync, zipSync } from "fflate";
+import { type Unzipped, zipSync } from "fflate";
+import { parts, unpack } from "./archive";
 
 export interface Program {
     module: WebAssembly.Module;
@@ -16,26 +17,6 @@ export interface Outcome {
     stdout: Uint8Array;
     stderr: Uint8Array;
     artifacts?: Uint8Array; // a ZIP
-}
-
-// A ZIP of some kilobytes can claim to unpack to terabytes.
-const maxUnpacked = 1 << 30;
-const maxEntries = 65536;
-
-function unpack(zip: Uint8Array): Unzipped {
-    let bytes = 0, entries = 0;
-    return unzipSync(zip, {
-        filter: (entry) => {
-            bytes += entry.originalSize;
-            if (++entries > maxEntries || bytes > maxUnpacked) throw new Error("rootfs unpacks to too much");
-            return true;
-        },
-    });
-}
-
-// Names cannot lead out of the root: "..", "." and empty parts are dropped.
-function parts(path: string): string[] {
-    return path.split("/").filter((part) => part !== "" && part !== "." && part !== "..");
 }
 
 function tree(files: Unzipped): Map<string, Inode> {
