@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.hpp"
+#include "app/live_output.hpp"
 #include "base/task.hpp"
 #include "io/file.hpp"
 #include "io/http_client.hpp"
@@ -36,10 +37,12 @@ public:
     }
 
     Result<io::HttpResponse> fetch(std::string method, std::string_view path, std::string body = {},
-                                   std::vector<std::pair<std::string, std::string>> fields = {}) {
+                                   std::vector<std::pair<std::string, std::string>> fields = {},
+                                   std::function<void(std::string_view)> on_body = {}) {
         io::HttpClient::Request request{.method = std::move(method),
                                         .url = broker_ + std::string(path),
-                                        .body = std::move(body)};
+                                        .body = std::move(body),
+                                        .on_body = std::move(on_body)};
         for (auto& [name, value] : fields) request.headers.add(std::move(name), std::move(value));
         if (!token_.empty()) request.headers.add("Authorization", "Bearer " + token_);
         std::optional<Result<io::HttpResponse>> answer;
@@ -47,7 +50,8 @@ public:
         loop_.run_until([&] { return answer.has_value(); }, longest_call);
         if (!answer) return fail("{}: no answer", broker_);
         if (*answer && (*answer)->status >= 300)
-            return fail("{}: {} {}", broker_, (*answer)->status, (*answer)->body);
+            return fail_with((*answer)->status, "{}: {} {}", broker_, (*answer)->status,
+                             (*answer)->body);
         return std::move(*answer);
     }
 
@@ -86,11 +90,17 @@ Result<std::string> stored(Client& client, const std::string& name) {
     return client.upload(name, "");
 }
 
-int show(const pb::Task_Wasip1_Response& response, const std::string& artifacts_file) {
+void show_rest(std::string_view text, std::size_t shown, std::FILE* to) {
+    text.remove_prefix(std::min(shown, text.size()));
+    std::fwrite(text.data(), 1, text.size(), to);
+}
+
+int show(const pb::Task_Wasip1_Response& response, const std::string& artifacts_file,
+         const LiveOutput& live) {
     if (response.has_error()) return complain(Error(response.error()));
     const auto& ok = response.ok();
-    std::fwrite(ok.stdout().data(), 1, ok.stdout().size(), stdout);
-    std::fwrite(ok.stderr().data(), 1, ok.stderr().size(), stderr);
+    show_rest(ok.stdout(), live.shown_output(), stdout);
+    show_rest(ok.stderr(), live.shown_errors(), stderr);
     if (ok.artifacts().has_blob())
         if (auto written = io::replace_file(artifacts_file, ok.artifacts().blob()); !written)
             return complain(written.error());
@@ -177,6 +187,21 @@ int TaskCommand::run() {
     std::vector<std::pair<std::string, std::string>> fields{{"Content-Type", "application/proto"}};
     if (timeout_ > 0)
         fields.emplace_back("Connect-Timeout-Ms", fmt::format("{:.0f}", timeout_ * 1000));
+    LiveOutput live;
+    if (!json_) {
+        const auto heard =
+            client.fetch("POST", "/api/client/live/RunWasip1", request.SerializeAsString(), fields,
+                         [&](std::string_view piece) { live.take(piece); });
+        if (live.result()) {
+            if (!*live.result()) return complain(live.result()->error());
+            return show(**live.result(), artifacts_file_, live);
+        }
+        // Brokers of others have no such route.
+        constexpr int not_found = 404, not_allowed = 405;
+        if (heard) return complain(Error("the broker went away"));
+        if (heard.error().code() != not_found && heard.error().code() != not_allowed)
+            return complain(heard.error());
+    }
     const auto answer = client.fetch("POST", "/api/client/wasimoff.v1.Tasks/RunWasip1",
                                      request.SerializeAsString(), std::move(fields));
     if (!answer) return complain(answer.error());
@@ -184,7 +209,7 @@ int TaskCommand::run() {
     if (auto read = wasimoff::read_message(wasimoff::Codec::protobuf, answer->body, response);
         !read)
         return complain(read.error());
-    if (!json_) return show(response, artifacts_file_);
+    if (!json_) return show(response, artifacts_file_, live);
     fmt::print("{}\n", wasimoff::write_message(wasimoff::Codec::json, response));
     return response.has_ok() ? response.ok().status() : failure;
 }

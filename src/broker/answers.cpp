@@ -37,4 +37,14 @@ io::HttpResponse denied(const Error& error) {
     return response;
 }
 
+void answer_and_close(std::unique_ptr<io::Stream> stream, const io::HttpResponse& response) {
+    stream->start({});
+    stream->send(
+        fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: "
+                    "{}\r\nConnection: close\r\n\r\n{}",
+                    response.status, io::http_reason(response.status),
+                    response.headers.get("Content-Type"), response.body.size(), response.body));
+    io::Stream::close_and_forget(std::move(stream));
+}
+
 }  // namespace strowger::broker

@@ -6,6 +6,7 @@
 #include "broker/jobs.hpp"
 #include "io/completion.hpp"
 #include "io/http.hpp"
+#include "io/stream.hpp"
 
 namespace strowger::broker {
 
@@ -15,5 +16,8 @@ Task<Result<TaskResponse>> run_task(Jobs& jobs, TaskRequest request, const Who& 
 
 /// 401 or 403 with the reason, as plain text.
 io::HttpResponse denied(const Error& error);
+
+/// On a stream that was taken over for something else.
+void answer_and_close(std::unique_ptr<io::Stream> stream, const io::HttpResponse& response);
 
 }  // namespace strowger::broker

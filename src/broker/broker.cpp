@@ -82,9 +82,9 @@ Broker::Broker(io::Loop& loop, Options options, std::unique_ptr<Storage> storage
       options_(std::move(options)),
       storage_(std::move(storage)),
       access_(std::move(access)),
-      jobs_(loop, options_.scheduler, *storage_, access_, options_.max_cached,
-            options_.agreement),
+      jobs_(loop, options_.scheduler, *storage_, access_, options_.max_cached, options_.agreement),
       events_(loop),
+      live_(loop, jobs_),
       server_(std::make_unique<io::HttpServer>(loop, server_options(options_))) {}
 
 // Handlers that wait let go of their tasks first, then the sockets go, then what they refer to.
@@ -101,7 +101,8 @@ void Broker::keep_submissions(std::optional<io::Redis::Endpoint> redis) {
     if (redis) {
         store_ = std::make_unique<SharedStore>(loop_, std::move(*redis));
         shared_files_ = std::make_unique<SharedFiles>(*store_, *storage_, options_.max_shared);
-        cluster_ = std::make_unique<Cluster>(loop_, *store_, jobs_, *shared_files_, options_.scheduler);
+        cluster_ =
+            std::make_unique<Cluster>(loop_, *store_, jobs_, *shared_files_, options_.scheduler);
         submissions_ = cluster_.get();
     } else {
         kept_ = std::make_unique<KeptSubmissions>(loop_, jobs_);

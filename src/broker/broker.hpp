@@ -9,6 +9,7 @@
 #include "broker/cluster.hpp"
 #include "broker/jobs.hpp"
 #include "broker/kept_submissions.hpp"
+#include "broker/live_tasks.hpp"
 #include "broker/options.hpp"
 #include "broker/provider_link.hpp"
 #include "broker/shared_files.hpp"
@@ -64,6 +65,7 @@ private:
     Task<io::HttpResponse> starless_run(io::HttpRequest request);
 
     std::optional<io::HttpResponse> admit_provider(const io::HttpRequest& request) const;
+    void run_live(const io::HttpRequest& request, std::unique_ptr<io::Stream> stream);
     void task_events(const io::HttpRequest& request, std::unique_ptr<io::Stream> stream);
     void provider_connected(std::unique_ptr<io::WebSocket> socket);
     void client_connected(std::unique_ptr<io::WebSocket> socket);
@@ -80,6 +82,7 @@ private:
     Submissions* submissions_ = nullptr;     // either of the two
     io::Timer leaving_;
     TaskEvents events_;
+    LiveTasks live_;
     std::shared_ptr<io::TlsContext> tls_;  // shared with the connections that use it
     std::vector<SocketAddress> addresses_;
     std::unique_ptr<TransportDoor> door_;  // before the links, which have sessions of it

@@ -1,6 +1,7 @@
 #include "broker/client_link.hpp"
 
 #include "base/log.hpp"
+#include "broker/task_codec.hpp"
 #include "broker/upload.hpp"
 
 namespace strowger::broker {
@@ -49,7 +50,15 @@ void ClientLink::start() {
 
 void ClientLink::answer(std::uint64_t sequence, const google::protobuf::Message* message,
                         std::optional<std::string_view> error) {
-    const auto text = wasimoff::encode(codec_, sequence, Type::response, message, error);
+    send(wasimoff::encode(codec_, sequence, Type::response, message, error));
+}
+
+void ClientLink::tell(pb::Event_TaskOutput output, bool again) {
+    if (again) output.set_again(true);
+    send(wasimoff::encode(codec_, ++events_, Type::event, &output));
+}
+
+void ClientLink::send(const std::string& text) {
     if (codec_ == wasimoff::Codec::json)
         socket_->send_text(text);
     else
@@ -85,7 +94,13 @@ void ClientLink::run(std::uint64_t sequence, TaskRequest request) {
         if (!result) return answer(sequence, nullptr, result.error().text());
         std::visit([&](const auto& response) { answer(sequence, &response); }, *result);
     };
-    const auto task = jobs_.submit(std::move(request), who_, std::move(finished));
+    Jobs::Output output;
+    if (qos_of(request).output())
+        output = [this, alive = alive_](const pb::Event_TaskOutput& written, bool again) {
+            if (*alive) tell(written, again);
+        };
+    const auto task =
+        jobs_.submit(std::move(request), who_, std::move(finished), std::move(output));
     if (!task) return answer(sequence, nullptr, task.error().text());
     running_.emplace(call, *task);
 }

@@ -28,6 +28,8 @@ private:
     void upload(const wasimoff::Envelope& envelope);
     void answer(std::uint64_t sequence, const google::protobuf::Message* message,
                 std::optional<std::string_view> error = {});
+    void send(const std::string& text);
+    void tell(pb::Event_TaskOutput output, bool again);
     void cancel_all();
 
     Jobs& jobs_;
@@ -37,7 +39,7 @@ private:
     bool may_upload_;
     std::function<void()> ended_;
     std::unordered_map<std::uint64_t, TaskId> running_;  // by our own count, not the peer's
-    std::uint64_t calls_ = 0;
+    std::uint64_t calls_ = 0, events_ = 0;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // asked by answers that come late
 };
 

@@ -159,11 +159,12 @@ Result<> Jobs::admit(TaskRequest& request, const Who& who) {
     return {};
 }
 
-Result<TaskId> Jobs::submit(TaskRequest request, const Who& who, Finished finished) {
+Result<TaskId> Jobs::submit(TaskRequest request, const Who& who, Finished finished, Output output) {
     if (auto done = admit(request, who); !done) return std::unexpected(done.error());
     Scheduler::Submission submission;
     submission.quota = who.quota;
-    return enter(std::move(request), std::move(submission), who.tenant(), std::move(finished));
+    return enter(std::move(request), std::move(submission), who.tenant(), std::move(finished),
+                 std::move(output));
 }
 
 Result<TaskId> Jobs::take_over(TaskRequest request, const std::string& tenant, Finished finished) {
@@ -175,7 +176,7 @@ Result<TaskId> Jobs::take_over(TaskRequest request, const std::string& tenant, F
 }
 
 Result<TaskId> Jobs::enter(TaskRequest request, Scheduler::Submission submission,
-                           const std::string& tenant, Finished finished) {
+                           const std::string& tenant, Finished finished, Output output) {
     const auto now = loop_.now();
     const auto id = ++last_;
     auto& info = info_of(request);
@@ -194,11 +195,18 @@ Result<TaskId> Jobs::enter(TaskRequest request, Scheduler::Submission submission
     // Providers of other makers may not know the field.
     if (qos.has_deterministic())
         std::visit([](auto& r) { r.mutable_qos()->clear_deterministic(); }, request);
+    // What one of several said is not yet so.
+    if (opinions) output = nullptr;
+    if (output)
+        std::visit([](auto& r) { r.mutable_qos()->set_output(true); }, request);
+    else if (qos.has_output())
+        std::visit([](auto& r) { r.mutable_qos()->clear_output(); }, request);
     jobs_.emplace(id, Job{.request = std::move(request),
                           .finished = std::move(finished),
                           .tenant = tenant,
                           .cache_key = key,
                           .opinions = std::move(opinions),
+                          .output = std::move(output),
                           .submitted = now});
     if (const auto* kept = key.empty() ? nullptr : cache_->find(key)) {
         answer_from(*kept, id);
@@ -384,6 +392,19 @@ bool Jobs::believed(Job& job, ProviderId provider, const std::string& text) cons
             std::ranges::find(said, split_once(failure, '\n').first) == said.end())
             said.push_back(split_once(failure, '\n').first);
     return said.size() >= believed_after;
+}
+
+void Jobs::wrote(ProviderId id, TaskId task, pb::Event_TaskOutput output) {
+    const auto found = jobs_.find(task);
+    if (found == jobs_.end() || !found->second.output || !scheduler_.runs_at(task, id)) return;
+    auto& job = found->second;
+    const bool again = job.writer != 0 && job.writer != id;
+    if (job.writer != id) job.written = 0;
+    job.writer = id;
+    job.written += output.stdout().size() + output.stderr().size();
+    if (job.written > max_output) return;
+    output.set_reference(info_of(job.request).reference());
+    job.output(output, again);
 }
 
 void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelope) {

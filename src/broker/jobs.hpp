@@ -47,6 +47,9 @@ class Jobs {
 public:
     /// The response as its client gets it, or an Error with a connect::Code.
     using Finished = std::move_only_function<void(Result<TaskResponse>)>;
+    /// What a task wrote while it ran; and whether it began anew, at another provider.
+    using Output = std::function<void(const pb::Event_TaskOutput&, bool again)>;
+    static constexpr std::size_t max_output = 1 << 20;  ///< of one task; the rest is in its result
     /// Programs that only the one that runs them can find wrong: how many providers must say the
     /// same before it is believed.
     static constexpr std::size_t believed_after = 2;
@@ -63,7 +66,9 @@ public:
     /// comes at once when there is nothing to look for.
     void find_files(TaskRequest request, std::move_only_function<void(TaskRequest)> then);
     /// `finished` is called later, once, unless `cancel` came first.
-    Result<TaskId> submit(TaskRequest request, const Who& who, Finished finished);
+    /// `output` may come before, from providers that tell; not where several must agree.
+    Result<TaskId> submit(TaskRequest request, const Who& who, Finished finished,
+                          Output output = nullptr);
     /// What a client of another broker submitted there, and that one has checked.
     Result<TaskId> take_over(TaskRequest request, const std::string& tenant, Finished finished);
     /// Finds the files of a request and takes it off the token's rate, as `submit` does.
@@ -81,6 +86,7 @@ public:
     void slots(ProviderId id, std::uint32_t count);
     void holds(ProviderId id, std::string_view file, bool held);
     void heard(ProviderId id);
+    void wrote(ProviderId id, TaskId task, pb::Event_TaskOutput output);
     void answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelope);
     /// Another broker has given it up for good.
     void given_up(ProviderId id, TaskId task, Error error);
@@ -110,13 +116,16 @@ private:
         std::string tenant;
         std::string cache_key;                    // of one whose result may be kept
         std::shared_ptr<Opinions> opinions = {};  // of one that several must agree on
+        Output output = nullptr;
+        ProviderId writer = 0;    // whose output was told
+        std::size_t written = 0;  // of it
         Time submitted{}, dispatched{};
         std::vector<std::string> failures;
     };
 
     Result<> resolve(TaskRequest& request);
     Result<TaskId> enter(TaskRequest request, Scheduler::Submission submission,
-                         const std::string& tenant, Finished finished);
+                         const std::string& tenant, Finished finished, Output output = nullptr);
     void pump();
     void handle(Scheduler::Event& event);
     void finish(TaskId task, Result<TaskResponse> result);

@@ -87,6 +87,11 @@ void ProviderLink::event(const wasimoff::Envelope& envelope) {
         if (!envelope.read(update)) return;
         for (const auto& file : update.added()) jobs_.holds(id_, file, true);
         for (const auto& file : update.removed()) jobs_.holds(id_, file, false);
+    } else if (envelope.is<pb::Event_TaskOutput>()) {
+        pb::Event_TaskOutput output;
+        if (!envelope.read(output)) return;
+        const auto task = parse_number<TaskId>(output.id());
+        if (task) jobs_.wrote(id_, *task, std::move(output));
     } else {
         LOG_DEBUG(about, "provider {}: event '{}'", name_, envelope.name);
     }

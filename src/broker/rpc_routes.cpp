@@ -21,8 +21,12 @@ using wasimoff::Codec;
 
 constexpr std::string_view prefix = "/api/client/wasimoff.v1.Tasks/";
 constexpr std::string_view submit_prefix = "/api/client/submit/";
+constexpr std::string_view live_prefix = "/api/client/live/";
 // Below it, packing costs more than it saves.
 constexpr std::size_t worth_packing = 1024;
+
+// A file in base64, with what stands around it.
+std::size_t body_limit(const Options& options) { return options.max_file / 3 * 4 + (1 << 20); }
 
 /// How a request is framed and encoded, and so its answer.
 struct Form {
@@ -247,10 +251,36 @@ strowger::Task<HttpResponse> call(Access& access, Jobs& jobs, Submissions& submi
     co_return answer(request, *form, body);
 }
 
+/// What the request asks to be run, or the answer that it gets instead.
+std::expected<TaskRequest, HttpResponse> live_task(const HttpRequest& request, std::size_t limit) {
+    const auto method = std::string_view(request.path).substr(live_prefix.size());
+    if (method != "RunWasip1" && method != "RunPyodide")
+        return std::unexpected(HttpResponse::text(404, "no such method\n"));
+    const auto form = form_of(request.headers.get("Content-Type"));
+    if (!form || form->grpc_web)
+        return std::unexpected(HttpResponse::text(415, "unsupported media type\n"));
+    const auto text = unpacked(request, *form, limit);
+    if (!text) return std::unexpected(answer(request, *form, text));
+    auto task = read_task(method, request, *form, *text);
+    if (!task) return std::unexpected(answer(request, *form, std::unexpected(task.error())));
+    return std::move(*task);
+}
+
 }  // namespace
 
+void Broker::run_live(const HttpRequest& request, std::unique_ptr<io::Stream> stream) {
+    const auto who = access_.check(request, Role::run);
+    if (!who) return answer_and_close(std::move(stream), denied(who.error()));
+    if (live_.full())
+        return answer_and_close(std::move(stream),
+                                HttpResponse::text(503, "too many streams of output\n"));
+    auto task = live_task(request, body_limit(options_));
+    if (!task) return answer_and_close(std::move(stream), task.error());
+    live_.run(std::move(*task), *who, std::move(stream));
+}
+
 void Broker::add_rpc_routes() {
-    const auto limit = options_.max_file / 3 * 4 + (1 << 20);
+    const auto limit = body_limit(options_);
     for (const auto path : {prefix, submit_prefix})
         server_->route(
             "*", std::string(path) + "*",
@@ -258,6 +288,12 @@ void Broker::add_rpc_routes() {
                 return call(access_, jobs_, *submissions_, limit, std::move(request));
             },
             limit);
+    server_->take_over(
+        "POST", std::string(live_prefix) + "*",
+        [this](const HttpRequest& request, std::unique_ptr<io::Stream> stream) {
+            run_live(request, std::move(stream));
+        },
+        limit);
 }
 
 }  // namespace strowger::broker

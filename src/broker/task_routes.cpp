@@ -88,15 +88,6 @@ strowger::Task<HttpResponse> cancelled(Jobs& jobs, Submissions& submissions, std
     co_return HttpResponse::text(200, "cancelled\n");
 }
 
-void answer_and_close(std::unique_ptr<io::Stream> stream, const HttpResponse& response) {
-    stream->start({});
-    stream->send(fmt::format(
-        "HTTP/1.1 {} {}\r\nContent-Type: text/plain\r\nContent-Length: "
-        "{}\r\nConnection: close\r\n\r\n{}",
-        response.status, io::http_reason(response.status), response.body.size(), response.body));
-    io::Stream::close_and_forget(std::move(stream));
-}
-
 }  // namespace
 
 void Broker::add_task_routes() {

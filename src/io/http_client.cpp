@@ -21,6 +21,7 @@ struct Exchange {
     std::unique_ptr<Stream> stream;
     Completion<Result<HttpResponse>> done;
     bool over = false;
+    std::function<void(std::string_view)> on_body;
 
     void end(Result<HttpResponse> result) {
         if (std::exchange(over, true)) return;
@@ -35,10 +36,18 @@ struct Exchange {
             input.erase(0, used);
             if (error && error != http::error::need_more)
                 return end(fail("malformed answer: {}", error.message()));
+            lend_body();
             if (parser.is_done() && skip_interim()) continue;
             if (parser.is_done()) return end(take());
             if (error || used == 0) return;
         }
+    }
+
+    void lend_body() {
+        auto& body = parser.get().body();
+        if (!on_body || body.empty() || parser.get().result_int() != 200) return;
+        on_body(body);
+        body.clear();
     }
 
     // 1xx answers come before the real one (RFC 9110 section 15.2).
@@ -125,6 +134,7 @@ Task<Result<HttpResponse>> HttpClient::fetch(Request request) {
     running->max_header = static_cast<std::uint32_t>(options_.max_header);
     running->max_body = options_.max_body;
     running->head = request.method == "HEAD";
+    running->on_body = request.on_body;
     running->make_parser();
     const Timer limit = loop_.at(end, [running, timeout = options_.timeout] {
         running->end(fail("no whole answer within {:.1f} s", seconds(timeout)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,8 @@ public:
         std::string url;
         HttpHeaders headers = {};
         std::string body = {};
+        /// Gets the body of a 200 piece by piece as it comes; the answer's own is then empty.
+        std::function<void(std::string_view)> on_body = {};
     };
 
     /// Names are looked up with `resolver`, which must outlive the client.

@@ -342,8 +342,11 @@ void HttpServer::route_now(std::string method, std::string path,
           });
 }
 
-void HttpServer::take_over(std::string method, std::string path, TakeOver fn) {
-    impl_->add(std::move(method), std::move(path)).take_over = std::move(fn);
+void HttpServer::take_over(std::string method, std::string path, TakeOver fn,
+                           std::optional<std::size_t> max_body) {
+    auto& route = impl_->add(std::move(method), std::move(path));
+    route.take_over = std::move(fn);
+    if (max_body) route.max_body = *max_body;
 }
 
 void HttpServer::websocket(std::string path, WebSocket::Options options, Upgrade upgrade,

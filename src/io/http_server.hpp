@@ -52,7 +52,8 @@ public:
     /// The request and the bare stream beneath: whoever takes it writes the answer, for as long as
     /// it takes, and closes it.
     using TakeOver = std::function<void(HttpRequest, std::unique_ptr<Stream>)>;
-    void take_over(std::string method, std::string path, TakeOver fn);
+    void take_over(std::string method, std::string path, TakeOver fn,
+                   std::optional<std::size_t> max_body = {});
     void websocket(std::string path, WebSocket::Options options, Upgrade upgrade,
                    Admission admission = {});
 

@@ -74,12 +74,13 @@ void Unpacker::conceal(std::size_t count, Bytes next) {
         std::ranges::fill(gap, Sample{0});
         return;
     }
+    constexpr int silent = 1 << 15;
     int gain = 2;
     for (std::size_t i = 0, at = 0; i < count; ++i) {
         gap[i] = static_cast<Sample>(last_[at] / gain);
         if (++at < last_.size()) continue;
         at = 0;
-        gain *= 2;
+        gain = std::min(2 * gain, silent);
     }
 }
 

@@ -1,3 +1,3 @@
 import { perform, type Work } from "./work";
 
-self.onmessage = (event: MessageEvent<Work>) => perform(event.data, (done) => self.postMessage(done));
+self.onmessage = (event: MessageEvent<Work>) => perform(event.data, (said) => self.postMessage(said));

@@ -41,7 +41,7 @@ function startThread(): Thread {
     const worker = new Worker(fileURLToPath(new URL("./worker.mjs", import.meta.url)));
     return {
         post: (work) => worker.postMessage(work),
-        onDone: (fn) => {
+        onSaid: (fn) => {
             worker.on("message", fn);
             worker.on("error", (error) => fn({ error: String(error) }));
         },

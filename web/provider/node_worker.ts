@@ -1,4 +1,4 @@
 import { parentPort } from "node:worker_threads";
 import { perform, type Work } from "./work";
 
-parentPort!.on("message", (work: Work) => perform(work, (done) => parentPort!.postMessage(done)));
+parentPort!.on("message", (work: Work) => perform(work, (said) => parentPort!.postMessage(said)));

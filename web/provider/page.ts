@@ -39,7 +39,7 @@ function startThread(): Thread {
     const worker = new Worker("worker.js", { type: "module" });
     return {
         post: (work) => worker.postMessage(work),
-        onDone: (fn) => {
+        onSaid: (fn) => {
             worker.onmessage = (event) => fn(event.data);
             worker.onerror = (event) => fn({ error: event.message });
         },

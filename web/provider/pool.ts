@@ -1,9 +1,9 @@
 // The workers: each runs one task at a time; killing one ends its task and starts another worker.
-import type { Done, Work } from "./work";
+import type { Done, Work, Written } from "./work";
 
 export interface Thread {
     post(work: Work): void;
-    onDone(fn: (done: Done) => void): void;
+    onSaid(fn: (said: Done | Written) => void): void;
     end(): void;
 }
 
@@ -12,6 +12,7 @@ interface Worker {
     modules: Set<string>; // that it has already been given
     task?: string;
     finish?: (done: Done) => void;
+    wrote?: (written: Written) => void;
     once?: boolean; // of use for this task only: an interpreter keeps what a task did to it
 }
 
@@ -19,6 +20,7 @@ interface Waiting {
     task: string;
     work: Work;
     finish: (done: Done) => void;
+    wrote?: (written: Written) => void;
 }
 
 // As many as a worker keeps.
@@ -39,9 +41,9 @@ export class Pool {
         this.next();
     }
 
-    run(task: string, work: Work): Promise<Done> {
+    run(task: string, work: Work, wrote?: (written: Written) => void): Promise<Done> {
         return new Promise((finish) => {
-            this.waiting.push({ task, work, finish });
+            this.waiting.push({ task, work, finish, wrote });
             this.next();
         });
     }
@@ -62,9 +64,10 @@ export class Pool {
 
     private make(): Worker {
         const worker: Worker = { thread: this.start(), modules: new Set() };
-        worker.thread.onDone((done) => {
+        worker.thread.onSaid((done) => {
+            if ("stream" in done) return worker.wrote?.(done);
             const finish = worker.finish;
-            worker.task = worker.finish = undefined;
+            worker.task = worker.finish = worker.wrote = undefined;
             if (worker.once) {
                 worker.thread.end();
                 const at = this.workers.indexOf(worker);
@@ -79,16 +82,17 @@ export class Pool {
     private kill(worker: Worker, reason: string) {
         worker.thread.end();
         const finish = worker.finish;
-        worker.task = worker.finish = undefined;
+        worker.task = worker.finish = worker.wrote = undefined;
         finish?.({ error: reason });
     }
 
     private next() {
         for (const worker of this.workers) {
             if (worker.task !== undefined || this.waiting.length === 0) continue;
-            const { task, work, finish } = this.waiting.shift()!;
+            const { task, work, finish, wrote } = this.waiting.shift()!;
             worker.task = task;
             worker.finish = finish;
+            worker.wrote = wrote;
             if ("python" in work) {
                 worker.once = true;
                 worker.thread.post(work);

@@ -1,10 +1,11 @@
 // A provider: answers the broker's requests, runs its tasks in a pool of workers. What differs between
 // browsers and Node (sockets, threads) comes in from outside.
 import { create, type DescMessage, fromBinary, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { joined } from "./bytes";
 import { Files, refOf } from "./files";
 import * as pb from "./generated/wasimoff_pb";
 import { Pool, type Thread } from "./pool";
-import type { Done, Work } from "./work";
+import type { Done, Work, Written } from "./work";
 
 export interface Socket {
     send(bytes: Uint8Array): void;
@@ -31,6 +32,7 @@ export interface Settings {
 
 const subprotocol = "wasimoff_provider_v1_protobuf";
 const firstPause = 250, longestPause = 10_000; // milliseconds between attempts to connect
+const outputPause = 20; // milliseconds for which output is gathered
 
 export class Provider {
     readonly pool: Pool;
@@ -186,6 +188,26 @@ export class Provider {
         }));
     }
 
+    /** Sends what a task writes, gathered for some milliseconds. */
+    private teller(id: string) {
+        const parts = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        const flush = () => {
+            clearTimeout(timer);
+            timer = undefined;
+            if (parts.stdout.length === 0 && parts.stderr.length === 0) return;
+            const [stdout, stderr] = [joined(parts.stdout), joined(parts.stderr)];
+            parts.stdout = [];
+            parts.stderr = [];
+            this.event(pb.Event_TaskOutputSchema, { id, stdout, stderr });
+        };
+        const wrote = ({ stream, bytes }: Written) => {
+            parts[stream].push(bytes);
+            timer ??= setTimeout(flush, outputPause);
+        };
+        return { wrote, flush };
+    }
+
     private content(file: pb.File | undefined) {
         return file && (file.blob ?? this.files.get(file.ref ?? ""));
     }
@@ -205,7 +227,9 @@ export class Provider {
             this.preparing.delete(id);
         }
         if (cancelled !== undefined) return { error: cancelled };
-        const done = await this.pool.run(id, work);
+        const told = qos?.output ? this.teller(id) : undefined;
+        const done = await this.pool.run(id, { ...work, tells: told !== undefined }, told?.wrote);
+        told?.flush();
         this.completed++;
         this.environment.changed?.();
         return done;

@@ -1,6 +1,8 @@
 // One Python task from start to end, in an interpreter of its own (Pyodide), in this thread.
 import { zipSync } from "fflate";
 import { parts, unpack } from "./archive";
+import { joined } from "./bytes";
+import type { Heard } from "./run_wasip1";
 
 export interface PythonProgram {
     home: string; // URL of the folder that the runtime lies in
@@ -64,22 +66,15 @@ async def _task(script, pickled):
 await _task(_script, _pickle)
 `;
 
-function collector() {
+function collector(heard?: (bytes: Uint8Array) => void) {
     const chunks: Uint8Array[] = [];
     return {
         write(bytes: Uint8Array) {
             chunks.push(bytes.slice());
+            heard?.(bytes);
             return bytes.length;
         },
-        all() {
-            const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-            let at = 0;
-            for (const chunk of chunks) {
-                all.set(chunk, at);
-                at += chunk.length;
-            }
-            return all;
-        },
+        all: () => joined(chunks),
     };
 }
 
@@ -122,10 +117,11 @@ function place(py: Pyodide, path: string): string {
     return candidates.find((candidate) => py.FS.analyzePath(candidate).exists) ?? name;
 }
 
-export async function runPyodide(program: PythonProgram): Promise<PythonOutcome> {
+export async function runPyodide(program: PythonProgram, heard?: Heard): Promise<PythonOutcome> {
     const { home } = program;
     const { loadPyodide } = await import(/* @vite-ignore */ home + "pyodide.mjs");
-    const stdout = collector(), stderr = collector();
+    const stdout = collector(heard && ((bytes) => heard("stdout", bytes)));
+    const stderr = collector(heard && ((bytes) => heard("stderr", bytes)));
     const indexURL = home.startsWith("file:") ? decodeURIComponent(new URL(home).pathname) : home;
     const py: Pyodide = await loadPyodide({ indexURL, env: environment(program.envs), stdout: () => {}, stderr: () => {} });
     py.unpackArchive(await read(home + "cloudpickle.zip"), "zip", { extractDir: "/lib/python3.12/site-packages" });
