@@ -64,7 +64,7 @@ Result<std::unique_ptr<Broker>> Broker::start(io::Loop& loop, Options options) {
     if (!access) return std::unexpected(access.error());
     std::optional<io::Redis::Endpoint> redis;
     if (!options.redis.empty()) {
-        auto endpoint = io::Redis::parse(options.redis);
+        auto endpoint = io::Redis::parse(options.redis, options.redis_ca);
         if (!endpoint) return std::unexpected(endpoint.error().within("--redis"));
         redis = std::move(*endpoint);
     }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/log.hpp"
+#include "base/metrics.hpp"
 #include "broker/cluster_scripts.hpp"
 #include "broker/task_codec.hpp"
 #include "io/clock.hpp"
@@ -59,6 +60,16 @@ Cluster::Cluster(io::Loop& loop, SharedStore& store, Jobs& jobs, Storage::Others
 Cluster::~Cluster() {
     *alive_ = false;
     jobs_.on_room({});
+}
+
+void Cluster::publish_metrics() const {
+    auto& all = metrics::Registry::global();
+    all.gauge("wasimoff_sharing", "Whether the Redis that brokers share is there")
+        .set(store_.up() ? 1 : 0);
+    all.gauge("wasimoff_tasks_offered", "Tasks from here that wait or run at other brokers")
+        .set(static_cast<double>(offered_.size()));
+    all.gauge("wasimoff_tasks_taken", "Tasks of other brokers that are here")
+        .set(static_cast<double>(claimed_.size()));
 }
 
 // --- the lease

@@ -31,6 +31,8 @@ public:
             const Scheduler::Config& config);
     ~Cluster() override;
 
+    void publish_metrics() const;
+
     /// Gives back what is being run, so that nobody waits for the lease to end.
     void leave(std::function<void()> then);
 

@@ -33,6 +33,7 @@ struct Options {
     std::size_t max_stored = 4ULL << 30;    ///< all stored files on disk
     std::size_t max_memory = 512ULL << 20;  ///< all stored files in memory
     std::string redis;                      ///< URL of what several brokers share; empty: none
+    std::string redis_ca;                   ///< PEM, for rediss://; empty: what the system trusts
     std::size_t max_shared = 1ULL << 30;    ///< all stored files in Redis
     std::size_t max_cached = 64 << 20;      ///< results of deterministic tasks
     std::size_t agreement = 1;              ///< providers that must agree on one

@@ -3,6 +3,7 @@
 #include "base/metrics.hpp"
 #include "broker/answers.hpp"
 #include "broker/broker.hpp"
+#include "broker/cluster.hpp"
 #include "broker/static_files.hpp"
 
 namespace strowger::broker {
@@ -28,6 +29,7 @@ void Broker::add_status_routes() {
         server_->route_now("GET", "/metrics", [this](const HttpRequest&) {
             jobs_.publish_metrics();
             publish_transport_metrics();
+            if (cluster_) cluster_->publish_metrics();
             return HttpResponse::of(200, std::string(metrics::content_type),
                                     metrics::Registry::global().text());
         });

@@ -1,6 +1,5 @@
 #include "io/redis.hpp"
 
-#include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 
 #include <deque>
@@ -10,6 +9,7 @@
 #include "base/text.hpp"
 #include "io/dns.hpp"
 #include "io/http.hpp"
+#include "io/stream.hpp"
 
 namespace strowger::io {
 
@@ -21,6 +21,8 @@ constexpr double pause_growth = 2;
 constexpr Duration watch_interval = std::chrono::milliseconds{500};
 // Deeper than any answer to what is asked here; hiredis itself stops at nine.
 constexpr int max_depth = 8;
+// What the stream may hold beside the commands that are counted.
+constexpr std::size_t max_greeting = 64 << 10;
 
 Result<Redis::Reply> reply_of(const redisReply& reply, int depth = 0) {
     using Kind = Redis::Reply::Kind;
@@ -48,14 +50,14 @@ Result<Redis::Reply> reply_of(const redisReply& reply, int depth = 0) {
 }  // namespace
 
 std::string Redis::Endpoint::text() const {
-    return path.empty() ? fmt::format("redis://{}:{}/{}", host, port, database)
-                        : fmt::format("unix://{}", path);
+    if (!path.empty()) return fmt::format("unix://{}", path);
+    return fmt::format("redis{}://{}:{}/{}", tls ? "s" : "", host, port, database);
 }
 
-Result<Redis::Endpoint> Redis::parse(std::string_view url) {
+Result<Redis::Endpoint> Redis::parse(std::string_view url, const std::string& ca_file) {
     Endpoint endpoint;
     const auto unreadable = [&](std::string_view why) {
-        return fail("'{}': {}; expected redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]",
+        return fail("'{}': {}; expected redis[s]://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]",
                     url.substr(0, url.find(':')), why);
     };
     if (url.starts_with("unix://")) {
@@ -64,9 +66,9 @@ Result<Redis::Endpoint> Redis::parse(std::string_view url) {
         if (endpoint.path.empty()) return unreadable("no path");
         return endpoint;
     }
-    if (url.starts_with("rediss://")) return unreadable("TLS to Redis is not supported");
-    if (!url.starts_with("redis://")) return unreadable("not the URL of a Redis server");
-    auto rest = url.substr(8);
+    const bool secure = url.starts_with("rediss://");
+    if (!secure && !url.starts_with("redis://")) return unreadable("not the URL of a Redis server");
+    auto rest = url.substr(url.find("//") + 2);
     if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
         const auto [user, password] = split_once(rest.substr(0, at), ':');
         endpoint.user = percent_decode(user);
@@ -95,12 +97,15 @@ Result<Redis::Endpoint> Redis::parse(std::string_view url) {
     }
     if (rest.empty()) return unreadable("no host");
     endpoint.host = rest;
+    if (!secure) return endpoint;
+    auto tls = TlsContext::client({.ca_file = ca_file});
+    if (!tls) return std::unexpected(tls.error());
+    endpoint.tls = std::move(*tls);
     return endpoint;
 }
 
 struct Redis::State : std::enable_shared_from_this<State> {
     struct Pending {
-        std::weak_ptr<State> state;
         Answer answer;
         Time since;
         std::size_t bytes;
@@ -114,23 +119,22 @@ struct Redis::State : std::enable_shared_from_this<State> {
     Handlers handlers;
     Random random = Random::system();
     Duration pause;
-    redisAsyncContext* context = nullptr;
-    std::optional<Watch> watch;
+    std::unique_ptr<Stream> stream;
+    std::unique_ptr<redisReader, decltype([](redisReader* r) { redisReaderFree(r); })> reader;
     std::optional<Resolver> resolver;
-    std::shared_ptr<State> kept;  // by hiredis, from connecting until its cleanup
     bool up = false, ended = false, subscribed = false;
     bool told = false;  // that it cannot be reached, since it last was
     std::string reason;
     Time begun{};
-    std::deque<Time> waiting;  // since when, one a command under way
-    std::size_t queued = 0;
+    std::deque<Pending> pending;  // commands under way, the oldest first
+    std::size_t queued = 0;       // their bytes
     Timer again, watchdog;
 
     void connect();
-    void connect_to(const std::string& host);
-    void attach(redisAsyncContext* made);
+    void attach(const std::string& address);
     void established();
-    void cleaned();
+    void arrived(Bytes bytes);
+    void take(const redisReply& reply);
     void look();
     void drop(std::string why);
     void retry();
@@ -141,78 +145,40 @@ void Redis::State::connect() {
     reason.clear();
     begun = loop.now();
     watchdog = loop.after(watch_interval, [this] { look(); });
-    if (!options.endpoint.path.empty())
-        return attach(redisAsyncConnectUnix(options.endpoint.path.c_str()));
     const auto& host = options.endpoint.host;
-    if (host == "localhost") return connect_to("127.0.0.1");
-    if (IpAddress::parse(host)) return connect_to(host);
-    // hiredis would resolve a name while the loop stands still.
+    if (host.empty() || IpAddress::parse(host)) return attach(host);
+    if (host == "localhost") return attach("127.0.0.1");
     if (!resolver) resolver.emplace(loop, Resolver::Options{});
     spawn([](std::weak_ptr<State> weak, std::string name) -> Task<> {
         auto state = weak.lock();
         auto found = co_await state->resolver->addresses(std::move(name));
         if (state->ended) co_return;
-        if (found && !found->empty()) co_return state->connect_to(found->front().text());
+        if (found && !found->empty()) co_return state->attach(found->front().text());
         state->reason = found ? "the name has no address" : found.error().text();
         state->retry();
     }(weak_from_this(), host));
 }
 
-void Redis::State::connect_to(const std::string& host) {
-    attach(redisAsyncConnect(host.c_str(), options.endpoint.port));
-}
-
-void Redis::State::attach(redisAsyncContext* made) {
-    if (!made || made->err) {
-        reason = made ? made->errstr : "no memory";
-        if (made) redisAsyncFree(made);
-        return retry();
-    }
-    context = made;
-    kept = shared_from_this();
-    context->data = this;
-    watch.emplace(loop, context->c.fd);
-    context->ev.data = this;
-    context->ev.addRead = [](void* data) {
-        auto* s = static_cast<State*>(data);
-        if (s->watch)
-            s->watch->on_readable([s] {
-                const auto alive = s->shared_from_this();
-                if (s->context) redisAsyncHandleRead(s->context);
-            });
-    };
-    context->ev.delRead = [](void* data) {
-        if (auto* s = static_cast<State*>(data); s->watch) s->watch->on_readable(nullptr);
-    };
-    context->ev.addWrite = [](void* data) {
-        auto* s = static_cast<State*>(data);
-        if (s->watch)
-            s->watch->on_writable([s] {
-                const auto alive = s->shared_from_this();
-                if (s->context) redisAsyncHandleWrite(s->context);
-            });
-    };
-    context->ev.delWrite = [](void* data) {
-        if (auto* s = static_cast<State*>(data); s->watch) s->watch->on_writable(nullptr);
-    };
-    context->ev.cleanup = [](void* data) { static_cast<State*>(data)->cleaned(); };
-    redisAsyncSetConnectCallback(context, [](const redisAsyncContext* c, int status) {
-        auto* s = static_cast<State*>(c->data);
-        if (status != REDIS_OK)
-            s->reason = c->errstr ? c->errstr : "refused";
-        else
-            s->established();
-    });
-    redisAsyncSetDisconnectCallback(context, [](const redisAsyncContext* c, int status) {
-        auto* s = static_cast<State*>(c->data);
-        if (status != REDIS_OK && s->reason.empty()) s->reason = c->errstr ? c->errstr : "closed";
-    });
+void Redis::State::attach(const std::string& address) {
+    const auto& to = options.endpoint;
+    Stream::Options how{.max_queued = options.max_queued + max_greeting,
+                        .connect_timeout = options.patience,
+                        .tls = to.tls,
+                        .server_name = to.host};
+    Stream::Handlers then{
+        .connected = [this] { established(); },
+        .bytes = [this](Bytes bytes) { arrived(bytes); },
+        .closed = [this](const Error& e) { drop(e.code() ? e.text() : "it closed"); }};
+    reader.reset(redisReaderCreate());
+    stream = to.path.empty() ? Stream::connect(loop, {*IpAddress::parse(address), to.port},
+                                               std::move(how), std::move(then))
+                             : Stream::connect_unix(loop, to.path, std::move(how), std::move(then));
 }
 
 // Who asks, which database, and whether the server has read its data already.
 void Redis::State::established() {
     const auto must = [this](Result<Reply> reply) {
-        if (!reply && context) drop(reply.error().text());
+        if (!reply) drop(reply.error().text());
     };
     const auto& to = options.endpoint;
     if (!to.password.empty()) {
@@ -224,7 +190,6 @@ void Redis::State::established() {
     const auto database = fmt::format("{}", to.database);
     if (to.database) send({"SELECT", database}, must);
     send({"PING"}, [this](Result<Reply> reply) {
-        if (ended || !context) return;
         if (!reply) return drop(reply.error().text());
         up = true;
         told = false;
@@ -234,67 +199,75 @@ void Redis::State::established() {
     });
 }
 
+// As an array of strings (RESP: "Sending commands to a Redis server").
 void Redis::State::send(const std::vector<std::string_view>& words, Answer answer) {
-    std::vector<const char*> texts;
-    std::vector<std::size_t> sizes;
-    std::size_t bytes = 0;
+    std::string text = fmt::format("*{}\r\n", words.size());
     for (const auto word : words) {
-        texts.push_back(word.data());
-        sizes.push_back(word.size());
-        bytes += word.size();
+        fmt::format_to(std::back_inserter(text), "${}\r\n", word.size());
+        text.append(word).append("\r\n");
     }
-    if (waiting.size() >= options.max_pending || queued + bytes > options.max_queued)
-        return answer(fail("Redis: {} commands are under way already", waiting.size()));
-    auto* pending = new Pending{weak_from_this(), std::move(answer), loop.now(), bytes};
-    waiting.push_back(pending->since);
-    queued += bytes;
-    const auto arrived = [](redisAsyncContext* c, void* raw, void* data) {
-        const std::unique_ptr<Pending> done(static_cast<Pending*>(data));
-        const auto state = done->state.lock();
-        if (!state) return;
-        if (!state->waiting.empty()) state->waiting.pop_front();
-        state->queued -= done->bytes;
-        if (state->ended) return;
-        if (raw) return done->answer(reply_of(*static_cast<redisReply*>(raw)));
-        done->answer(fail("Redis: {}", !state->reason.empty()    ? state->reason
-                                       : c->errstr && *c->errstr ? std::string(c->errstr)
-                                                                 : "the connection was lost"));
-    };
-    if (redisAsyncCommandArgv(context, arrived, pending, static_cast<int>(words.size()),
-                              texts.data(), sizes.data()) == REDIS_OK)
+    if (pending.size() >= options.max_pending || queued + text.size() > options.max_queued)
+        return answer(fail("Redis: {} commands are under way already", pending.size()));
+    if (!stream->send(text)) return answer(fail("Redis: the connection is closing"));
+    queued += text.size();
+    pending.push_back({std::move(answer), loop.now(), text.size()});
+}
+
+void Redis::State::arrived(Bytes bytes) {
+    const auto alive = shared_from_this();
+    redisReaderFeed(reader.get(), reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    while (reader) {  // what takes an answer may drop the connection
+        void* next = nullptr;
+        if (redisReaderGetReply(reader.get(), &next) != REDIS_OK)
+            return drop(fmt::format("unreadable: {}", reader->errstr));
+        if (!next) return;
+        const std::unique_ptr<void, decltype(&freeReplyObject)> reply(next, freeReplyObject);
+        take(*static_cast<const redisReply*>(next));
+    }
+}
+
+void Redis::State::take(const redisReply& reply) {
+    if (subscribed) {
+        const auto text = [&](std::size_t i) {
+            const auto* item = reply.element[i];
+            return item->str ? std::string_view(item->str, item->len) : std::string_view();
+        };
+        if (reply.type == REDIS_REPLY_ARRAY && reply.elements == 3 && text(0) == "message" &&
+            handlers.message)
+            handlers.message(text(1), text(2));
         return;
-    const std::unique_ptr<Pending> back(pending);
-    waiting.pop_back();
-    queued -= bytes;
-    back->answer(fail("Redis: the connection is closing"));
+    }
+    if (pending.empty()) return drop("it answers what nobody asked");
+    auto first = std::move(pending.front());
+    pending.pop_front();
+    queued -= first.bytes;
+    first.answer(reply_of(reply));
 }
 
 void Redis::State::look() {
-    const auto oldest = !up ? begun : waiting.empty() ? loop.now() : waiting.front();
-    if (context && loop.now() - oldest >= options.patience)
+    const auto oldest = !up ? begun : pending.empty() ? loop.now() : pending.front().since;
+    if (stream && loop.now() - oldest >= options.patience)
         return drop(up ? "no answer in time" : "no connection in time");
     watchdog = loop.after(watch_interval, [this] { look(); });
 }
 
 void Redis::State::drop(std::string why) {
-    if (!context) return;
+    if (!stream || ended) return;
     reason = std::move(why);
-    redisAsyncFree(context);  // its cleanup follows, now or at the end of the callback
-}
-
-void Redis::State::cleaned() {
-    const auto alive = std::move(kept);
-    watch.reset();
-    context = nullptr;
+    stream.reset();
+    reader.reset();
     subscribed = false;
-    const bool was_up = std::exchange(up, false);
-    if (ended) return;
-    // The answers that are owed come before this one, from hiredis.
-    loop.post([state = alive, was_up] {
+    queued = 0;
+    // In a later round: whoever has it dropped may be in the middle of something.
+    loop.post([state = shared_from_this(), was_up = std::exchange(up, false),
+               owed = std::exchange(pending, {})]() mutable {
+        for (auto& command : owed) {
+            if (state->ended) return;
+            command.answer(fail("Redis: {}", state->reason));
+        }
         if (state->ended) return;
         if (was_up) {
-            LOG_WARNING(about, "{} is lost: {}", state->options.endpoint.text(),
-                        state->reason.empty() ? "closed" : state->reason);
+            LOG_WARNING(about, "{} is lost: {}", state->options.endpoint.text(), state->reason);
             if (state->handlers.lost) state->handlers.lost(Error(state->reason));
         }
         state->retry();
@@ -320,7 +293,7 @@ Redis::~Redis() {
     state_->ended = true;
     state_->again.cancel();
     state_->watchdog.cancel();
-    if (state_->context) redisAsyncFree(state_->context);
+    state_->stream.reset();
 }
 
 bool Redis::connected() const { return state_->up; }
@@ -333,29 +306,12 @@ void Redis::command(const std::vector<std::string_view>& words, Answer answer) {
 
 void Redis::subscribe(const std::vector<std::string_view>& channels) {
     if (!state_->up) return;
-    state_->subscribed = true;
     std::vector<std::string_view> words{"SUBSCRIBE"};
     words.insert(words.end(), channels.begin(), channels.end());
-    std::vector<const char*> texts;
-    std::vector<std::size_t> sizes;
-    for (const auto word : words) {
-        texts.push_back(word.data());
-        sizes.push_back(word.size());
-    }
-    const auto arrived = [](redisAsyncContext* c, void* raw, void*) {
-        auto* state = static_cast<State*>(c->data);
-        const auto* reply = static_cast<const redisReply*>(raw);
-        if (!reply || state->ended || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3)
-            return;
-        const auto text = [&](std::size_t i) {
-            const auto* item = reply->element[i];
-            return item->str ? std::string_view(item->str, item->len) : std::string_view();
-        };
-        if (text(0) == "message" && state->handlers.message)
-            state->handlers.message(text(1), text(2));
-    };
-    redisAsyncCommandArgv(state_->context, arrived, nullptr, static_cast<int>(words.size()),
-                          texts.data(), sizes.data());
+    state_->send(words, [state = state_.get()](const Result<Reply>& reply) {
+        if (!reply) return state->drop(reply.error().text());
+        state->subscribed = true;
+    });
 }
 
 void Redis::reconnect(std::string_view why) { state_->drop(std::string(why)); }

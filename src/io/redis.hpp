@@ -8,11 +8,12 @@
 
 #include "base/result.hpp"
 #include "io/loop.hpp"
+#include "io/tls.hpp"
 
 namespace strowger::io {
 
-/// One connection to a Redis server (hiredis, asynchronous): commands and their answers in order,
-/// or, once it has subscribed, messages.
+/// One connection to a Redis server (the protocol RESP 2, read by hiredis): commands and their
+/// answers in order, or, once it has subscribed, messages.
 ///
 /// It connects by itself and again after every loss, with pauses that grow. While there is no
 /// connection commands fail at once; those under way fail when it is lost. Nothing blocks the loop.
@@ -24,12 +25,14 @@ public:
         std::string path = {};  ///< of a Unix socket
         std::string user = {}, password = {};
         unsigned database = 0;
+        std::shared_ptr<TlsContext> tls = {};  ///< the connection is TLS, by these rules
 
         std::string text() const;  ///< without the password
     };
-    /// redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE] or unix:///PATH. hiredis of Debian 12 is
-    /// built without TLS here, so rediss:// is refused.
-    static Result<Endpoint> parse(std::string_view url);
+    /// redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// (the same over TLS) or
+    /// unix:///PATH. The server's certificate must be for HOST, by a root in `ca_file` (PEM), which
+    /// is read now; without it, by one that the system trusts.
+    static Result<Endpoint> parse(std::string_view url, const std::string& ca_file = {});
 
     struct Reply {
         enum class Kind { nil, integer, text, list } kind = Kind::nil;
@@ -68,7 +71,7 @@ public:
 
 private:
     struct State;
-    std::shared_ptr<State> state_;  // shared with hiredis until it lets go
+    std::shared_ptr<State> state_;  // shared with what is under way
 };
 
 }  // namespace strowger::io

@@ -24,12 +24,15 @@ TEST(RedisUrl, NamesHostPortUserPasswordAndDatabase) {
     EXPECT_EQ(Redis::parse("redis://store").value().port, 6379);
     EXPECT_EQ(Redis::parse("redis://[::1]:7").value().host, "::1");
     EXPECT_EQ(Redis::parse("redis://[::1]").value().host, "::1");
+    EXPECT_FALSE(full.tls);
+    EXPECT_TRUE(Redis::parse("rediss://store").value().tls);
+    EXPECT_EQ(Redis::parse("rediss://store").value().text(), "rediss://store:6379/0");
     EXPECT_EQ(Redis::parse("unix:///run/redis.sock").value().path, "/run/redis.sock");
 }
 
 TEST(RedisUrl, WhatIsNoneIsRefusedAndThePasswordNotRepeated) {
     for (const auto* url : {"", "redis://", "http://x", "redis://h:x", "redis://h/x", "unix://",
-                            "rediss://h", "redis://[::1"})
+                            "rediss://h:x", "redis://[::1"})
         EXPECT_FALSE(Redis::parse(url)) << url;
     EXPECT_EQ(Redis::parse("redis://u:secret@h:x").error().text().find("secret"),
               std::string::npos);

@@ -46,12 +46,17 @@ class Redis:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder), "--save", "",
+            ["redis-server", "--bind", "127.0.0.1", *self.listen(), "--dir", str(self.folder), "--save", "",
              "--appendonly", "yes", "--appendfsync", "always", "--logfile", str(self.folder / "redis.log")])
         until(lambda: self.cli("PING") == "PONG")
 
+    def listen(self):
+        return ["--port", str(self.port)]
+
+    secrecy = ()  # what redis-cli needs for it
+
     def cli(self, *words):
-        done = subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *self.secrecy, *words], capture_output=True, text=True, timeout=10)
         return done.stdout.strip()
 
     def kill(self):
@@ -61,6 +66,29 @@ class Redis:
     def forget(self):
         for path in self.folder.glob("appendonlydir/*"):
             path.unlink()
+
+
+class SecureRedis(Redis):
+    """Over TLS alone, with a certificate for 127.0.0.1 that is its own root."""
+
+    def __init__(self, folder, port):
+        folder.mkdir(parents=True)
+        self.certificate, self.key = certificate(folder)
+        self.secrecy = ("--tls", "--cacert", str(self.certificate))
+        super().__init__(folder, port)
+        self.url = f"rediss://127.0.0.1:{port}"
+
+    def listen(self):
+        return ["--port", "0", "--tls-port", str(self.port), "--tls-cert-file", str(self.certificate),
+                "--tls-key-file", str(self.key), "--tls-ca-cert-file", str(self.certificate), "--tls-auth-clients", "no"]
+
+
+def certificate(folder, name="127.0.0.1"):
+    pem, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=IP:{name}", "-out", pem, "-keyout", key],
+                   check=True, capture_output=True)
+    return pem, key
 
 
 def free_port():
@@ -239,6 +267,31 @@ def test_without_redis_each_broker_works_alone_and_deadlines_hold(redis, brokers
     there.upload(assemble(there.folder, HELLO, "late"), "late")
     redis.start()
     until(lambda: here.request("/api/storage/late")[0] == 200)
+
+
+def test_over_tls_a_redis_that_cannot_prove_who_it_is_is_not_used(tmp_path, brokers):
+    redis = SecureRedis(tmp_path / "redis", free_port())
+    try:
+        here, there = (brokers.add(redis, "--redis-ca", redis.certificate) for _ in range(2))
+        here.upload(compile_c(here.folder, SLOW, "slow"), "slow")
+        there.provider("there", 1)
+        assert output(slow(here, 1, "secret")[1]) == "secret"
+        redis.kill()
+        until(lambda: "works alone" in here.output())
+        redis.start()
+        until(lambda: here.output().count("shares the queue") == 2)
+        assert output(slow(here, 1, "again")[1]) == "again"
+        (tmp_path / "other").mkdir()
+        other, _ = certificate(tmp_path / "other")
+        for options in ((), ("--redis-ca", other)):
+            deceived = Broker(tmp_path / "deceived", "--redis", redis.url, *options)
+            try:
+                until(lambda: "certificate" in deceived.output())
+                assert "shares the queue" not in deceived.output()
+            finally:
+                deceived.stop()
+    finally:
+        redis.kill()
 
 
 def test_many_tasks_through_two_brokers_all_end_once(redis, brokers):
