@@ -1,11 +1,13 @@
 // Loads a broker of the current generation: providers that answer every task at once, and a client
 // that has tasks run, all over WebSockets on loopback, in one thread.
 //
-//   broker_load HOST PORT REF PROVIDERS SLOTS SECONDS [TASKS_A_SECOND]
+//   broker_load HOST PORT[,CLIENT_PORT] REF PROVIDERS SLOTS SECONDS [TASKS_A_SECOND]
 //
 // Without a rate the client keeps as many tasks under way as there are slots; with one it submits
-// in time, whatever comes back. REF is a stored program. Prints "ready" once all providers are
-// known, waits for a line on standard input, and prints a line of JSON.
+// in time, whatever comes back. Without providers it is a client alone, of those that are there
+// already, with SLOTS tasks under way. The client may be at another broker, that of CLIENT_PORT.
+// REF is a stored program. Prints "ready" once all providers are known, waits for a line on
+// standard input, and prints a line of JSON.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -27,6 +29,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/text.hpp"
 #include "wire/wasimoff/envelope.hpp"
 
 namespace strowger {
@@ -138,8 +141,11 @@ struct Figures {
 
 class Load {
 public:
-    Load(const std::string& host, std::uint16_t port, std::string ref, int providers, int slots)
-        : ref_(std::move(ref)), slots_(providers * slots), poll_(::epoll_create1(0)) {
+    Load(const std::string& host, std::uint16_t port, std::uint16_t client_port, std::string ref,
+         int providers, int slots)
+        : ref_(std::move(ref)),
+          slots_(static_cast<std::size_t>(std::max(providers, 1) * slots)),
+          poll_(::epoll_create1(0)) {
         for (int i = 0; i < providers; ++i) {
             sockets_.push_back(std::make_unique<Socket>(
                 host, port, fmt::format("/api/provider/ws?id=load-{}", i)));
@@ -155,7 +161,7 @@ public:
             sockets_.back()->flush();
         }
         client_ = sockets_.size();
-        sockets_.push_back(std::make_unique<Socket>(host, port, "/api/client/ws"));
+        sockets_.push_back(std::make_unique<Socket>(host, client_port, "/api/client/ws"));
         for (std::size_t i = 0; i < sockets_.size(); ++i) {
             epoll_event event{};
             event.events = EPOLLIN;
@@ -259,12 +265,18 @@ double share(std::vector<double>& values, double part) {
 
 int run(const std::vector<std::string>& arguments) {
     if (arguments.size() < 6) {
-        fmt::print(stderr, "broker_load HOST PORT REF PROVIDERS SLOTS SECONDS [TASKS_A_SECOND]\n");
+        fmt::print(stderr,
+                   "broker_load HOST PORT[,CLIENT_PORT] REF PROVIDERS SLOTS SECONDS "
+                   "[TASKS_A_SECOND]\n");
         return 2;
     }
     const double rate = arguments.size() > 6 ? std::stod(arguments[6]) : 0;
-    Load load(arguments[0], static_cast<std::uint16_t>(std::stoi(arguments[1])), arguments[2],
-              std::stoi(arguments[3]), std::stoi(arguments[4]));
+    const auto [port, client_port] = split_once(arguments[1], ',');
+    const auto number = [](std::string_view text) {
+        return static_cast<std::uint16_t>(std::stoi(std::string(text)));
+    };
+    Load load(arguments[0], number(port), number(client_port.empty() ? port : client_port),
+              arguments[2], std::stoi(arguments[3]), std::stoi(arguments[4]));
     load.run(std::chrono::milliseconds(500), rate, true);
     load.drain();
     fmt::print("ready\n");

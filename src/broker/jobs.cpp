@@ -303,8 +303,14 @@ void Jobs::handle(Scheduler::Event& event) {
         if (job->second.dispatched == Time{})
             figures_->scheduled.observe(seconds(now - job->second.submitted));
         job->second.dispatched = now;
-        std::visit([&](const auto& request) { provider->second->run(dispatch->task, request); },
-                   job->second.request);
+        const auto run = [&](auto& request) {
+            if (dispatch->first)
+                request.mutable_qos()->set_first(true);
+            else if (request.qos().has_first())
+                request.mutable_qos()->clear_first();
+            provider->second->run(dispatch->task, request);
+        };
+        std::visit(run, job->second.request);
     } else if (auto* cancel = std::get_if<Scheduler::Cancel>(&event)) {
         if (const auto at = providers_.find(cancel->provider); at != providers_.end())
             at->second->cancel(cancel->task, cancel->reason);

@@ -247,7 +247,12 @@ void Scheduler::enqueue(Task& task, bool at_front) {
     task.state = Task::State::queued;
     if (tenant.in_ring) return;
     tenant.in_ring = true;
-    ring_.push_back(&tenant);
+    // Who has waited longer than it takes each of the others to have a turn need not let them have
+    // one more.
+    if (tenant.turn + ring_.size() < turns_)
+        ring_.push_front(&tenant);
+    else
+        ring_.push_back(&tenant);
 }
 
 void Scheduler::dequeue(Task& task) {
@@ -259,7 +264,7 @@ void Scheduler::dequeue(Task& task) {
 void Scheduler::dispatch(Time now) {
     std::size_t misses = 0;
     while (!ring_.empty() && misses < ring_.size() &&
-           !(free_.empty() && ahead_.empty() && elsewhere_.empty())) {
+           !(free_.empty() && ahead_.empty() && crowded_.empty() && elsewhere_.empty())) {
         auto* tenant = ring_.front();
         ring_.pop_front();
         if (tenant->empty()) {
@@ -267,7 +272,12 @@ void Scheduler::dispatch(Time now) {
             if (!tenant->waiting && !tenant->running) tenants_.erase(tenant->name);
             continue;
         }
-        misses = place_one(*tenant, now) ? 0 : misses + 1;
+        if (place_one(*tenant, now)) {
+            tenant->turn = ++turns_;
+            misses = 0;
+        } else {
+            ++misses;
+        }
         ring_.push_back(tenant);
     }
 }
@@ -279,15 +289,21 @@ bool Scheduler::place_one(Tenant& tenant, Time now) {
         for (auto* task : queue) {
             if (++looked > most_passed_over) return false;
             if (all_tried(*task)) task->tried.clear();
-            auto* provider = choose(*task, free_);
-            if (!provider && !task->immediate) provider = choose(*task, ahead_);
-            if (!provider && !task->immediate && !task->stays) provider = choose(*task, elsewhere_);
+            auto* provider = place(*task);
             if (!provider) continue;
             start(*task, *provider, now);
             return true;
         }
     }
     return false;
+}
+
+Scheduler::Provider* Scheduler::place(const Task& task) {
+    if (auto* provider = choose(task, free_); provider || task.immediate) return provider;
+    const bool alone = task.tenant->running == 0;
+    if (auto* provider = alone ? choose(task, crowded_) : nullptr) return provider;
+    if (auto* provider = choose(task, ahead_)) return provider;
+    return task.stays ? nullptr : choose(task, elsewhere_);
 }
 
 bool Scheduler::all_tried(const Task& task) const {
@@ -325,6 +341,8 @@ double Scheduler::cost(const Task& task, const Provider& provider) const {
 
 void Scheduler::start(Task& task, Provider& provider, Time now) {
     dequeue(task);
+    const bool first = !provider.elsewhere && provider.running.size() >= provider.slots &&
+                       task.tenant->running == 0;
     task.state = Task::State::running;
     task.provider = provider.id;
     task.begun = now;
@@ -334,7 +352,7 @@ void Scheduler::start(Task& task, Provider& provider, Time now) {
     ++task.tenant->running;
     provider.running.emplace(task.id, Time::max());
     relist(provider);
-    events_.emplace_back(Dispatch{task.id, provider.id});
+    events_.emplace_back(Dispatch{task.id, provider.id, first});
     expect(task, now);
 }
 
@@ -357,10 +375,11 @@ void Scheduler::relist(Provider& provider) {
                     provider.ready && busy < provider.slots);
     const bool free = provider.ready && busy < provider.slots;
     const bool quick = provider.measured && provider.mean < seconds(config_.prefetch_below);
-    const bool ahead = provider.ready && !free && provider.slots > 0 && quick &&
-                       busy < provider.slots + std::size_t{config_.prefetch};
+    const bool full = provider.ready && !free && provider.slots > 0 && quick;
+    const std::size_t room = provider.slots + std::size_t{config_.prefetch};
     list(free_, &Provider::in_free, provider, free);
-    list(ahead_, &Provider::in_ahead, provider, ahead);
+    list(ahead_, &Provider::in_ahead, provider, full && busy < room);
+    list(crowded_, &Provider::in_crowded, provider, full && busy < room + config_.prefetch);
 }
 
 void Scheduler::list(std::vector<Provider*>& where, std::size_t Provider::* place,
@@ -476,6 +495,7 @@ void Scheduler::drop(Provider& provider, std::string_view why, Time now) {
     }
     list(free_, &Provider::in_free, provider, false);
     list(ahead_, &Provider::in_ahead, provider, false);
+    list(crowded_, &Provider::in_crowded, provider, false);
     list(elsewhere_, &Provider::in_elsewhere, provider, false);
     provider_timers_.erase({provider.timer, provider.id});
     const auto id = provider.id;

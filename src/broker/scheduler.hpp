@@ -51,7 +51,8 @@ public:
         /// would hold a slot for ever.
         Duration cancel_timeout = std::chrono::seconds{30};
         /// Tasks sent ahead to a provider whose slots are all busy, where a task takes it no longer
-        /// than `prefetch_below`: hides the way there and back.
+        /// than `prefetch_below`: hides the way there and back. As many again may go there from
+        /// tokens of which nothing runs anywhere; a provider takes those before the others.
         unsigned prefetch = 1;
         Duration prefetch_below = std::chrono::milliseconds{50};
         /// A task that takes this many times as long as its program does on average gets a second
@@ -88,6 +89,7 @@ public:
     struct Dispatch {  ///< send it; then `done` or `failed`, unless the provider leaves first
         TaskId task;
         ProviderId provider;
+        bool first = false;  ///< before those that were sent ahead, and have not begun
     };
     struct Cancel {  ///< tell the provider; it still answers, with `done` or `failed`
         TaskId task;
@@ -186,6 +188,7 @@ private:
         std::array<std::list<Task*>, 2> queues;  // priority, then the rest
         std::size_t waiting = 0, running = 0;    // paused tasks are waiting
         bool in_ring = false;
+        std::uint64_t turn = 0;  // when it had its last one, by turns_
         bool empty() const { return queues[0].empty() && queues[1].empty(); }
     };
     struct Provider {
@@ -198,7 +201,7 @@ private:
         std::vector<std::uint64_t> files;  // in order
         bool pinged = false;
         Time last_heard{}, timer{};
-        std::size_t in_free = none, in_ahead = none, in_elsewhere = none;
+        std::size_t in_free = none, in_ahead = none, in_crowded = none, in_elsewhere = none;
     };
     static constexpr std::size_t none = ~std::size_t{0};
 
@@ -206,6 +209,7 @@ private:
     void dequeue(Task& task);
     void dispatch(Time now);
     bool place_one(Tenant& tenant, Time now);
+    Provider* place(const Task& task);
     Provider* choose(const Task& task, std::vector<Provider*>& among);
     double cost(const Task& task, const Provider& provider) const;
     void start(Task& task, Provider& provider, Time now);
@@ -233,8 +237,10 @@ private:
     std::unordered_map<TaskId, Task> tasks_;
     std::unordered_map<std::string, Tenant> tenants_;
     std::deque<Tenant*> ring_;  // tenants with something queued, in turn
+    std::uint64_t turns_ = 0;   // that any of them had
     std::unordered_map<ProviderId, Provider> providers_;
-    std::vector<Provider*> free_, ahead_, elsewhere_;
+    // With a free slot; with room ahead, or only for those who have nothing anywhere; brokers.
+    std::vector<Provider*> free_, ahead_, crowded_, elsewhere_;
     std::set<std::pair<Time, TaskId>> task_timers_;
     std::set<std::pair<Time, ProviderId>> provider_timers_;
     std::deque<Event> events_;

@@ -15,6 +15,7 @@ struct Desk {
     Random random{7};
     Scheduler scheduler;
     std::vector<std::pair<TaskId, ProviderId>> sent, cancelled;
+    std::set<TaskId> first;
     std::map<TaskId, Code> failures;
     std::vector<ProviderId> pinged, evicted;
 
@@ -23,8 +24,10 @@ struct Desk {
     void drain() {
         Scheduler::Event event;
         while (scheduler.poll(event)) {
-            if (auto* d = std::get_if<Scheduler::Dispatch>(&event))
+            if (auto* d = std::get_if<Scheduler::Dispatch>(&event)) {
                 sent.emplace_back(d->task, d->provider);
+                if (d->first) first.insert(d->task);
+            }
             if (auto* c = std::get_if<Scheduler::Cancel>(&event))
                 cancelled.emplace_back(c->task, c->provider);
             if (auto* f = std::get_if<Scheduler::Failed>(&event)) failures[f->task] = f->code;
@@ -103,11 +106,52 @@ TEST(Scheduler, OneTokensQueueDoesNotDelayAnothers) {
     for (TaskId id = 1; id <= 10000; ++id) ASSERT_TRUE(desk.submit(id, "many"));
     ASSERT_TRUE(desk.submit(20000, "one"));
     ASSERT_EQ(desk.sent.size(), 1u);
-    ASSERT_TRUE(desk.done(desk.sent.back().first, start + 1s));
-    if (desk.where(20000) == 0) {
-        ASSERT_TRUE(desk.done(desk.sent.back().first, start + 2s));
-    }
+    EXPECT_TRUE(desk.done(1, start + 1s));
+    EXPECT_TRUE(desk.done(2, start + 2s));
     EXPECT_EQ(desk.where(20000), 9u);
+    // One that comes when everybody else has had a turn since waits for no other.
+    EXPECT_TRUE(desk.done(20000, start + 3s));
+    EXPECT_TRUE(desk.done(3, start + 4s));
+    ASSERT_TRUE(desk.submit(20001, "one"));
+    EXPECT_TRUE(desk.done(4, start + 5s));
+    EXPECT_EQ(desk.where(20001), 9u);
+}
+
+TEST(Scheduler, WhoHasNothingAnywhereGoesBeforeWhatWasSentAhead) {
+    Desk desk;
+    desk.provider(9, 1);
+    ASSERT_TRUE(desk.submit(1, "many"));
+    EXPECT_TRUE(desk.done(1, start + 1ms));  // so quick that one more is sent ahead
+    for (TaskId id = 2; id <= 100; ++id) ASSERT_TRUE(desk.submit(id, "many", {}, start + 1ms));
+    EXPECT_EQ(desk.sent.size(), 3u);
+    EXPECT_FALSE(desk.first.contains(3));
+    ASSERT_TRUE(desk.submit(1000, "one", {}, start + 1ms));
+    ASSERT_TRUE(desk.submit(1001, "one", {}, start + 1ms));
+    ASSERT_TRUE(desk.submit(2000, "other", {}, start + 1ms));
+    EXPECT_EQ(desk.where(1000), 9u);
+    EXPECT_TRUE(desk.first.contains(1000));
+    // That was the only place; all others wait for their turn.
+    EXPECT_EQ(desk.where(1001), 0u);
+    EXPECT_EQ(desk.where(2000), 0u);
+    EXPECT_TRUE(desk.done(2, start + 2ms));
+    EXPECT_EQ(desk.where(2000), 9u);
+    EXPECT_TRUE(desk.first.contains(2000));
+    EXPECT_TRUE(desk.done(1000, start + 3ms));
+    EXPECT_EQ(desk.where(1001), 9u);
+}
+
+TEST(Scheduler, OneThatAlwaysHasATaskReadyGetsNoMoreThanItsTurn) {
+    Desk desk;
+    desk.provider(9, 1);
+    for (TaskId id = 1; id <= 100; ++id) ASSERT_TRUE(desk.submit(id, "many"));
+    unsigned others = 0;
+    for (TaskId id = 1000; id < 1040; ++id) {
+        ASSERT_TRUE(desk.submit(id, "one"));
+        const auto running = desk.sent.back().first;
+        if (running < 1000) ++others;
+        ASSERT_TRUE(desk.done(running, start + 1s));
+    }
+    EXPECT_GE(others, 19u);
 }
 
 TEST(Scheduler, PriorityGoesFirstWithinAToken) {

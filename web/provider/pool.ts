@@ -41,9 +41,12 @@ export class Pool {
         this.next();
     }
 
-    run(task: string, work: Work, wrote?: (written: Written) => void): Promise<Done> {
+    /** `first`: before all that wait. */
+    run(task: string, work: Work, wrote?: (written: Written) => void, first = false): Promise<Done> {
         return new Promise((finish) => {
-            this.waiting.push({ task, work, finish, wrote });
+            const waiting = { task, work, finish, wrote };
+            if (first) this.waiting.unshift(waiting);
+            else this.waiting.push(waiting);
             this.next();
         });
     }

@@ -228,7 +228,7 @@ export class Provider {
         }
         if (cancelled !== undefined) return { error: cancelled };
         const told = qos?.output ? this.teller(id) : undefined;
-        const done = await this.pool.run(id, { ...work, tells: told !== undefined }, told?.wrote);
+        const done = await this.pool.run(id, { ...work, tells: told !== undefined }, told?.wrote, qos?.first);
         told?.flush();
         this.completed++;
         this.environment.changed?.();
