@@ -131,7 +131,7 @@ Result<> Broker::listen() {
     if (!options_.certificate.empty()) {
         auto tls = io::TlsContext::server({.certificate_file = options_.certificate,
                                            .key_file = options_.key,
-                                           .alpn = {"http/1.1"}});
+                                           .alpn = {"h2", "http/1.1"}});
         if (!tls) return std::unexpected(tls.error());
         tls_ = std::move(*tls);
     }

@@ -31,34 +31,43 @@ std::size_t body_limit(const Options& options) { return options.max_file / 3 * 4
 /// How a request is framed and encoded, and so its answer.
 struct Form {
     Codec codec = Codec::json;
-    bool grpc_web = false;
+    enum class Framing { none, grpc_web, grpc } framing = Framing::none;
 
+    bool framed() const { return framing != Framing::none; }
     std::string content_type() const {
-        if (grpc_web)
-            return codec == Codec::json ? "application/grpc-web+json"
-                                        : "application/grpc-web+proto";
-        return codec == Codec::json ? "application/json" : "application/proto";
+        const auto* name = codec == Codec::json ? "json" : "proto";
+        if (framing == Framing::none) return fmt::format("application/{}", name);
+        return fmt::format("application/grpc{}+{}", framing == Framing::grpc ? "" : "-web", name);
     }
 };
 
-std::optional<Form> form_of(std::string_view content_type) {
-    const auto type = to_lower(trim(split_once(content_type, ';').first));
-    if (type == "application/json") return Form{Codec::json, false};
-    if (type == "application/proto") return Form{Codec::protobuf, false};
-    if (type == "application/grpc-web" || type == "application/grpc-web+proto")
-        return Form{Codec::protobuf, true};
-    if (type == "application/grpc-web+json") return Form{Codec::json, true};
+// gRPC itself needs trailers, so HTTP/2.
+std::optional<Form> form_of(const HttpRequest& request) {
+    using enum Form::Framing;
+    const auto type = to_lower(trim(split_once(request.headers.get("Content-Type"), ';').first));
+    const std::pair<std::string_view, Form> known[] = {
+        {"application/json", {Codec::json, none}},
+        {"application/proto", {Codec::protobuf, none}},
+        {"application/grpc-web", {Codec::protobuf, grpc_web}},
+        {"application/grpc-web+proto", {Codec::protobuf, grpc_web}},
+        {"application/grpc-web+json", {Codec::json, grpc_web}},
+        {"application/grpc", {Codec::protobuf, grpc}},
+        {"application/grpc+proto", {Codec::protobuf, grpc}},
+        {"application/grpc+json", {Codec::json, grpc}},
+    };
+    for (const auto& [name, form] : known)
+        if (type == name && (form.framing != grpc || request.trailers)) return form;
     return std::nullopt;
 }
 
 Result<std::string> unpacked(const HttpRequest& request, const Form& form, std::size_t limit) {
-    const auto encoding = request.headers.get(form.grpc_web ? "Grpc-Encoding" : "Content-Encoding");
+    const auto encoding = request.headers.get(form.framed() ? "Grpc-Encoding" : "Content-Encoding");
     std::string_view body = request.body;
     bool packed = !encoding.empty() && !iequals(encoding, "identity");
     if (packed && !iequals(encoding, "gzip"))
         return refuse(Code::unimplemented,
                       fmt::format("encoding '{}' is not known, gzip is", encoding));
-    if (form.grpc_web) {
+    if (form.framed()) {
         const auto message = connect::grpc_request(body);
         if (!message) return refuse(Code::invalid_argument, message.error().text());
         body = message->bytes;
@@ -72,11 +81,11 @@ Result<std::string> unpacked(const HttpRequest& request, const Form& form, std::
 
 // Connect-Timeout-Ms: at most ten digits. grpc-timeout: at most eight and a unit.
 Result<std::optional<Duration>> timeout_of(const HttpRequest& request, const Form& form) {
-    auto text = request.headers.get(form.grpc_web ? "Grpc-Timeout" : "Connect-Timeout-Ms");
+    auto text = request.headers.get(form.framed() ? "Grpc-Timeout" : "Connect-Timeout-Ms");
     if (text.empty()) return std::nullopt;
     Duration unit = std::chrono::milliseconds{1};
     std::size_t digits = 10;
-    if (form.grpc_web) {
+    if (form.framed()) {
         switch (text.back()) {
             case 'H': unit = std::chrono::hours{1}; break;
             case 'M': unit = std::chrono::minutes{1}; break;
@@ -106,8 +115,18 @@ void shorten(pb::Task_QoS& qos, Duration timeout) {
 
 using Body = Result<std::string>;
 
+HttpResponse grpc_answer(const Form& form, const Body& body) {
+    auto response =
+        HttpResponse::of(200, form.content_type(), body ? connect::grpc_frame(*body) : "");
+    response.trailers.add("grpc-status",
+                          fmt::format("{}", body ? 0 : static_cast<int>(code_of(body.error()))));
+    if (!body) response.trailers.add("grpc-message", connect::grpc_text(body.error().text()));
+    return response;
+}
+
 HttpResponse answer(const HttpRequest& request, const Form& form, const Body& body) {
-    if (!body && form.grpc_web)
+    if (form.framing == Form::Framing::grpc) return grpc_answer(form, body);
+    if (!body && form.framed())
         return HttpResponse::of(200, form.content_type(),
                                 connect::grpc_failure(code_of(body.error()), body.error().text()));
     if (!body) {
@@ -118,9 +137,9 @@ HttpResponse answer(const HttpRequest& request, const Form& form, const Body& bo
         return response;
     }
     auto response = HttpResponse::of(200, form.content_type(),
-                                     form.grpc_web ? connect::grpc_answer(*body) : *body);
+                                     form.framed() ? connect::grpc_answer(*body) : *body);
     response.headers.add("Access-Control-Allow-Origin", "*");
-    if (!form.grpc_web && body->size() >= worth_packing &&
+    if (!form.framed() && body->size() >= worth_packing &&
         request.headers.has_token("Accept-Encoding", "gzip")) {
         response.headers.add("Content-Encoding", "gzip");
         response.body = connect::gzip(*body);
@@ -223,7 +242,7 @@ strowger::Task<HttpResponse> call(Access& access, Jobs& jobs, Submissions& submi
     const bool is_upload = method == "Upload" && !later;
     if (method != "RunWasip1" && method != "RunPyodide" && !is_upload)
         co_return HttpResponse::text(404, "no such method\n");
-    const auto form = form_of(request.headers.get("Content-Type"));
+    const auto form = form_of(request);
     if (!form) {
         auto response = HttpResponse::text(415, "unsupported media type\n");
         response.headers.add("Accept-Post", "application/json, application/proto");
@@ -256,8 +275,8 @@ std::expected<TaskRequest, HttpResponse> live_task(const HttpRequest& request, s
     const auto method = std::string_view(request.path).substr(live_prefix.size());
     if (method != "RunWasip1" && method != "RunPyodide")
         return std::unexpected(HttpResponse::text(404, "no such method\n"));
-    const auto form = form_of(request.headers.get("Content-Type"));
-    if (!form || form->grpc_web)
+    const auto form = form_of(request);
+    if (!form || form->framed())
         return std::unexpected(HttpResponse::text(415, "unsupported media type\n"));
     const auto text = unpacked(request, *form, limit);
     if (!text) return std::unexpected(answer(request, *form, text));

@@ -29,7 +29,8 @@ struct HttpRequest {
     HttpHeaders headers;
     std::string body;
     SocketAddress remote;  ///< who asks
-    bool secure = false;   ///< over TLS
+    bool secure = false;    ///< over TLS
+    bool trailers = false;  ///< its answer may have some (HTTP/2)
 
     /// The value of a query (or form) parameter, decoded; empty when absent.
     std::string parameter(std::string_view name) const;
@@ -39,6 +40,7 @@ struct HttpResponse {
     int status = 200;
     HttpHeaders headers;
     std::string body;
+    HttpHeaders trailers = {};  ///< fields behind the body, where the request takes them
 
     static HttpResponse text(int status, std::string body);  ///< text/plain; charset=utf-8
     static HttpResponse json(int status, std::string body);

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "io/clock.hpp"
+#include "io/http2.hpp"
 
 namespace strowger::io {
 
@@ -18,6 +19,8 @@ namespace http = boost::beast::http;
 using Parser = http::request_parser<http::string_body>;
 
 constexpr log::About about{"http"};
+// What waits for a slow reader of HTTP/2 beside the answers themselves.
+constexpr std::size_t http2_output = 256 << 10;
 
 // RFC 9110 section 5.6.7.
 std::string http_date() {
@@ -86,10 +89,20 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
         Timer timer;
         enum class Phase { idle, header, body } phase = Phase::idle;
         Task<> task;
+        std::unique_ptr<Http2Connection> http2;  // instead of all that
+        std::unordered_map<Http2Connection::Id, Task<>> tasks;
 
         void begin() {
-            stream->start({.bytes = [this](Bytes bytes) { receive(bytes); },
-                           .closed = [this](const Error&) { server.forget(this); }});
+            stream->start({.connected =
+                               [this] {
+                                   if (stream->alpn() == "h2") begin_http2();
+                               },
+                           .bytes = [this](Bytes bytes) { receive(bytes); },
+                           .closed = [this](const Error&) { server.forget(this); },
+                           .drained =
+                               [this] {
+                                   if (http2) http2->drained();
+                               }});
         }
 
         void limit(Duration time) {
@@ -101,6 +114,10 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
 
         void receive(Bytes bytes) {
             const auto keep = shared_from_this();
+            if (http2) {
+                if (!http2->receive(bytes)) return let_go();
+                return limit_http2();
+            }
             input += as_text(bytes);
             if (busy) {
                 // Pipelined requests may wait, but not without bound.
@@ -193,15 +210,75 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
         }
 
         static Task<> serve(Connection* connection, const Route& route, HttpRequest request) {
-            HttpResponse response;
+            connection->respond(co_await answer_of(route, std::move(request)));
+        }
+
+        static Task<HttpResponse> answer_of(const Route& route, HttpRequest request) {
             const auto what = fmt::format("{} {}", request.method, request.path);
             try {
-                response = co_await route.handler(std::move(request));
+                co_return co_await route.handler(std::move(request));
             } catch (const std::exception& exception) {
                 LOG_ERROR(about, "{}: {}", what, exception.what());
-                response = HttpResponse::text(500, "internal error\n");
             }
-            connection->respond(std::move(response));
+            co_return HttpResponse::text(500, "internal error\n");
+        }
+
+        void begin_http2() {
+            http2 = std::make_unique<Http2Connection>(
+                server.loop,
+                Http2Connection::Limits{
+                    .max_header = server.options.max_header,
+                    .max_bodies = std::max(server.largest_body(), std::size_t{64} << 20),
+                    .max_requests = server.options.max_requests,
+                    .request_timeout = server.options.header_timeout + server.options.body_timeout},
+                Http2Connection::Handlers{
+                    .send = [this](std::string_view text) { stream->send(text); },
+                    .room =
+                        [this] { return http2_output - std::min(stream->queued(), http2_output); },
+                    .max_body =
+                        [this](const HttpRequest& request) {
+                            bool path_known = false;
+                            const auto* route =
+                                server.find(request.method, request.path, path_known);
+                            return route ? route->max_body : server.options.max_body;
+                        },
+                    .request = [this](auto id, HttpRequest r) { dispatch(id, std::move(r)); },
+                    .gone =
+                        [this](auto id) {
+                            // In a later round: its task may be what has just answered.
+                            server.loop.post([weak = weak_from_this(), id] {
+                                const auto self = weak.lock();
+                                if (!self) return;
+                                self->tasks.erase(id);
+                                self->limit_http2();
+                            });
+                        }});
+            limit_http2();
+        }
+
+        void limit_http2() {
+            if (http2->idle())
+                limit(server.options.keepalive_timeout);
+            else
+                timer.cancel();
+        }
+
+        void dispatch(Http2Connection::Id id, HttpRequest request) {
+            request.remote = stream->remote();
+            bool path_known = false;
+            const auto* route = server.find(request.method, request.path, path_known);
+            if (!route)
+                return http2->respond(
+                    id, HttpResponse::text(path_known ? 405 : 404,
+                                           path_known ? "method not allowed\n" : "not found\n"));
+            if (!route->handler) return http2->want_http1(id);
+            auto& serving = tasks[id] = serve(this, id, *route, std::move(request));
+            serving.start();
+        }
+
+        static Task<> serve(Connection* connection, Http2Connection::Id id, const Route& route,
+                            HttpRequest request) {
+            connection->http2->respond(id, co_await answer_of(route, std::move(request)));
         }
 
         void upgrade(const Route& route, HttpRequest request) {

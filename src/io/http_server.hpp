@@ -13,7 +13,8 @@
 namespace strowger::io {
 
 /// An HTTP/1.1 server (RFC 9112) for control, metrics and web pages, with WebSockets on the same
-/// port. Requests of a connection are answered in order, one at a time.
+/// port. Requests of a connection are answered in order, one at a time; over TLS, where both sides
+/// have chosen "h2" (ALPN), by HTTP/2 (RFC 9113), several at once.
 class HttpServer {
 public:
     struct Options {

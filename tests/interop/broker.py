@@ -157,6 +157,15 @@ def compile_c(folder, text, name="program"):
     return target.read_bytes()
 
 
+def certificate(folder, name="127.0.0.1"):
+    """One that is its own root, and its key, in PEM."""
+    pem, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=IP:{name}", "-out", pem, "-keyout", key],
+                   check=True, capture_output=True)
+    return pem, key
+
+
 class Lines:
     """A peer that talks in lines of JSON."""
 

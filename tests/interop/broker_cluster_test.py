@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from broker import Broker, assemble, compile_c, until, web
+from broker import Broker, assemble, certificate, compile_c, until, web
 
 HELLO = """(module
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -81,14 +81,6 @@ class SecureRedis(Redis):
     def listen(self):
         return ["--port", "0", "--tls-port", str(self.port), "--tls-cert-file", str(self.certificate),
                 "--tls-key-file", str(self.key), "--tls-ca-cert-file", str(self.certificate), "--tls-auth-clients", "no"]
-
-
-def certificate(folder, name="127.0.0.1"):
-    pem, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=IP:{name}", "-out", pem, "-keyout", key],
-                   check=True, capture_output=True)
-    return pem, key
 
 
 def free_port():

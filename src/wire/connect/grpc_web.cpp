@@ -19,8 +19,12 @@ std::string frame(std::uint8_t flag, std::string_view bytes) {
     return out;
 }
 
-// grpc-message is percent-encoded: all but the printable ASCII, and '%' itself.
-std::string escape(std::string_view text) {
+}  // namespace
+
+std::string grpc_frame(std::string_view message) { return frame(0, message); }
+
+// All but the printable ASCII, and '%' itself.
+std::string grpc_text(std::string_view text) {
     static constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out;
     for (const char c : text) {
@@ -35,8 +39,6 @@ std::string escape(std::string_view text) {
     }
     return out;
 }
-
-}  // namespace
 
 Result<GrpcMessage> grpc_request(std::string_view body) {
     if (body.size() < grpc_header_size)
@@ -58,7 +60,7 @@ std::string grpc_answer(std::string_view message) {
 
 std::string grpc_failure(Code code, std::string_view message) {
     return frame(trailer_flag, fmt::format("grpc-status: {}\r\ngrpc-message: {}\r\n",
-                                           static_cast<int>(code), escape(message)));
+                                           static_cast<int>(code), grpc_text(message)));
 }
 
 }  // namespace strowger::connect
