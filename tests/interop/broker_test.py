@@ -14,6 +14,7 @@ import zipfile
 
 import pytest
 from broker import Broker, Lines, assemble, compile_c, envelope, peers, run, socket, until, web
+from chromium import Chromium
 from exchange import program
 
 HELLO = """(module
@@ -49,16 +50,30 @@ int main(int argc, char **argv) {
 """
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
+@pytest.fixture(scope="module", params=["node", "page"])
+def broker(tmp_path_factory, request):
+    """With one provider of two workers, which has the parameter's name: on Node, or the page in Chromium."""
+    if request.param == "page" and not shutil.which("chromium"):
+        pytest.skip("chromium is not installed")
     running = Broker(tmp_path_factory.mktemp("broker"), "--metrics", "--static-files", web())
     folder = running.folder
     running.upload(assemble(folder, HELLO, "hello"), "hello")
     running.upload(assemble(folder, TRAP, "trap"), "trap")
     running.upload(assemble(folder, LOOP, "loop"), "loop")
     running.upload(compile_c(folder, CASES, "cases"), "cases")
-    running.provider("node", 2)
+    running.name = request.param
+    page = None
+    if running.name == "node":
+        running.provider("node", 2)
+    else:
+        page = Chromium()
+        page.go(running.url + "/api/version")
+        page.run("localStorage.setItem('provider', 'page')")
+        page.go(running.url + "/#autoconnect=yes&workers=2&transport=websocket")
+    until(lambda: running.metric('wasimoff_available_workers{type="providers"}') == 2, 60)
     yield running
+    if page:
+        page.close()
     assert running.stop() == 0
 
 
@@ -111,7 +126,7 @@ def test_a_trap_is_a_result_and_not_a_failed_call(broker):
     status, answer = broker.run(params={"binary": {"ref": "trap"}, "args": ["trap"]})
     assert status == 200
     assert "unreachable" in answer["error"]
-    assert answer["info"]["provider"] == "node"
+    assert answer["info"]["provider"] == broker.name
 
 
 def test_old_and_new_names_of_the_interface(broker):
@@ -188,7 +203,7 @@ def curl(broker, path, *options):
 def test_plain_http_runs_a_program(broker):
     status, head, body = curl(broker, "/api/client/run/cases", "-X", "POST", "-H", "X-Args: args 'one two' \"three\"")
     assert (status, body) == (200, "[cases][args][one two][three]")
-    assert "x-wasimoff-provider: node" in head and "x-wasimoff-result: ok" in head and "x-wasimoff-status: 0" in head
+    assert f"x-wasimoff-provider: {broker.name}" in head and "x-wasimoff-result: ok" in head and "x-wasimoff-status: 0" in head
     assert curl(broker, "/api/client/run/cases", "-X", "POST", "-H", "X-Args: stderr")[2] == "errout"
     assert curl(broker, "/api/client/run/cases", "-X", "POST", "-H", "X-Args: env A-B", "-H", "X-Env-a-b: v")[2] == "v"
     assert curl(broker, "/api/client/run/cases", "-H", "X-Args: env CONTENT_LENGTH", "-d", "four")[2] == "4"
@@ -414,7 +429,7 @@ def test_the_command_line_runs_uploads_lists_and_cancels(broker, tmp_path):
     client = subprocess.Popen([program, "task", "--broker", broker.url, "run", "loop"], stderr=subprocess.PIPE)
     until(lambda: broker.metric("wasimoff_tasks_dispatching") == 1)
     listed = json.loads(task(broker, "--json", "list").stdout)["tasks"]
-    assert len(listed) == 1 and listed[0]["provider"] == "node"
+    assert len(listed) == 1 and listed[0]["provider"] == broker.name
     assert task(broker, "cancel", int(listed[0]["id"]) + 1000).returncode == 1
     assert task(broker, "cancel", listed[0]["id"]).returncode == 0
     assert b"cancelled on request" in client.communicate(timeout=15)[1]
