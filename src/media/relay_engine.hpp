@@ -68,6 +68,7 @@ public:
         RelaySide* side = nullptr;
         std::optional<Recoder::Plan> plan = std::nullopt;  ///< nothing: what comes goes as it is
         ReportWatch::Terms terms = {};                     ///< how what the side gets is judged
+        bool silent = false;                               ///< it hears silence (RelayStream::Gate)
     };
     /// A plan that is as before goes on where it is.
     void feed(std::vector<Sink> sinks);

@@ -101,6 +101,7 @@ void RelayStream::feed(std::vector<Sink> sinks) {
         let_go(sink);
     }
     sinks_ = std::move(sinks);
+    some_silent_ = std::ranges::any_of(sinks_, &Sink::silent);
     for (const Sink& sink : sinks_) {
         sink.stream->feeders_.push_back(this);
         RelayStream& to = *sink.stream;
@@ -171,19 +172,27 @@ void RelayStream::take_rtp(const rtp::Header& header, MutableBytes packet, Time 
     figures_->payload_type.set(header.payload_type);
     if (gate_ && !pass(header, packet)) return;
     if (tap_) copy_out(packet, false, false);
-    distribute(packet, &RelayStream::send_rtp);
+    if (!some_silent_) return distribute(packet, &RelayStream::send_rtp);
+    // Those who are to hear it come first: then it becomes silence in its place.
+    const bool speech = !gate_ || !gate_->events[header.payload_type];
+    distribute(
+        packet, &RelayStream::send_rtp, [&](const Sink& sink) { return !sink.silent; }, true);
+    if (!speech || silence(header, packet))
+        distribute(packet, &RelayStream::send_rtp, [](const Sink& sink) { return sink.silent; });
 }
 
 bool RelayStream::pass(const rtp::Header& header, MutableBytes packet) const {
     if (gate_->media) return false;
     if (gate_->events[header.payload_type]) return !gate_->dtmf;
-    if (gate_->silence) {
-        const std::uint8_t code = gate_->silent_codes[header.payload_type];
-        const auto parsed = rtp::Packet::parse(packet);
-        if (code == 0 || !parsed) return false;
-        const auto offset = parsed->payload().data() - packet.data();
-        std::fill_n(packet.begin() + offset, parsed->payload().size(), code);
-    }
+    return !gate_->silence || silence(header, packet);
+}
+
+bool RelayStream::silence(const rtp::Header& header, MutableBytes packet) const {
+    const std::uint8_t code = gate_ ? gate_->silent_codes[header.payload_type] : 0;
+    const auto parsed = rtp::Packet::parse(packet);
+    if (code == 0 || !parsed) return false;
+    const auto offset = parsed->payload().data() - packet.data();
+    std::fill_n(packet.begin() + offset, parsed->payload().size(), code);
     return true;
 }
 
@@ -255,12 +264,19 @@ void RelayStream::copy_out(Bytes packet, bool rtcp, bool egress) {
     if (plain) tap_->ring->put(about, copy.first(*plain));
 }
 
-// Sending may change the packet (it is encrypted in place), so all sinks but the last get a copy.
-template <typename Send>
-void RelayStream::distribute(MutableBytes packet, Send send) {
+// Sending may change the packet (it is encrypted in place), so all sinks but the last get a copy;
+// that, too, if the packet is still needed.
+template <typename Send, typename Wanted>
+void RelayStream::distribute(MutableBytes packet, Send send, Wanted wanted, bool needed) {
     const MutableBytes room = shard_->buffer();
     const Sink* last = nullptr;
+    const auto copied_to = [&](const Sink& sink) {
+        const MutableBytes copy = shard_->second_buffer();
+        std::copy(packet.begin(), packet.end(), copy.begin());
+        (sink.stream->*send)(copy, packet.size());
+    };
     for (const Sink& sink : sinks_) {
+        if (!wanted(sink)) continue;
         if (send == &RelayStream::send_rtcp) {
             // It is to be changed where media of either direction is.
             if (sink.stream->own_ || own_) {
@@ -271,14 +287,14 @@ void RelayStream::distribute(MutableBytes packet, Send send) {
             recode(packet, sink);
             continue;
         }
-        if (last) {
-            const MutableBytes copy = shard_->second_buffer();
-            std::copy(packet.begin(), packet.end(), copy.begin());
-            (last->stream->*send)(copy, packet.size());
-        }
+        if (last) copied_to(*last);
         last = &sink;
     }
-    if (last) (last->stream->*send)(room, packet.size());
+    if (!last) return;
+    if (needed)
+        copied_to(*last);
+    else
+        (last->stream->*send)(room, packet.size());
 }
 
 // Sound is made elsewhere, and comes back to `send_recoded` of that stream. What is only looked up

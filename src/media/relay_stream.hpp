@@ -56,7 +56,8 @@ public:
         bool silence = false;  ///< payload becomes silence, where the codec has a code for it
         bool dtmf = false;
         std::bitset<128> events;                       ///< payload types of telephone-event
-        std::array<std::uint8_t, 128> silent_codes{};  ///< by payload type; 0: not known
+        /// By payload type; 0: not known. For sinks that hear silence, too.
+        std::array<std::uint8_t, 128> silent_codes{};
     };
 
     /// Where copies of its packets go, in the clear.
@@ -113,6 +114,7 @@ public:
         std::shared_ptr<Recoding> recoding = nullptr;  ///< null: what comes goes as it is
         /// How what it gets is judged; and the clock of what goes as it is.
         ReportWatch::Terms terms = {};
+        bool silent = false;  ///< hears silence, by the codes of the Gate
     };
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<Sink> sinks);
@@ -157,9 +159,13 @@ private:
     void rtcp_packet(MutableBytes packet, Time now);
     void other_packet(MutableBytes packet, Time now);
     bool pass(const rtp::Header& header, MutableBytes packet) const;
+    bool silence(const rtp::Header& header, MutableBytes packet) const;
+    struct All {
+        bool operator()(const Sink&) const { return true; }
+    };
     void copy_out(Bytes packet, bool rtcp, bool egress);
-    template <typename Send>
-    void distribute(MutableBytes packet, Send send);
+    template <typename Send, typename Wanted = All>
+    void distribute(MutableBytes packet, Send send, Wanted wanted = {}, bool needed = false);
     void send_own(MutableBytes buffer, std::size_t size, const Recoder::Figures* source);
     void begin_own();
     bool comes_late(Bytes packet) const;
@@ -180,6 +186,7 @@ private:
     std::shared_ptr<StreamFigures> figures_;  // shared with the owner's thread, which reads them
     Shard* shard_ = nullptr;
     std::vector<Sink> sinks_;
+    bool some_silent_ = false;  // of them
     std::vector<RelayStream*> feeders_;  // who has this among its sinks
     std::unique_ptr<srtp::Receiver> decrypt_;
     std::unique_ptr<srtp::Sender> encrypt_;

@@ -65,9 +65,13 @@ void Call::join(Party& a, Party& b) {
                 std::erase_if(third->sources, [one](const Subscription& s) {
                     return s.source == one && s.offer_answer;
                 });
-        std::erase_if(one->sources, [](const Subscription& s) { return s.offer_answer; });
-        std::erase_if(one->sources, [&](const Subscription& s) { return s.source == other; });
-        one->sources.push_back({other, true});
+        Subscription now{.source = other};
+        for (const auto& before : one->sources)
+            if (before.source == other) now = before;
+        now.offer_answer = true;
+        std::erase_if(one->sources,
+                      [&](const Subscription& s) { return s.offer_answer || s.source == other; });
+        one->sources.push_back(now);
         one->dialogue = other;
     }
 }
@@ -132,9 +136,11 @@ void Call::route() {
                 sinks.push_back(
                     {section.side.get(), std::nullopt, terms_towards(section, std::nullopt)});
             for (const auto& listener : parties) {
-                const bool hears = std::ranges::any_of(
-                    listener->sources, [&](const auto& s) { return s.source == source.get(); });
-                if (!hears || listener->hears != Party::Hears::others) continue;
+                const auto flow =
+                    std::ranges::find(listener->sources, source.get(), &Subscription::source);
+                if (flow == listener->sources.end() || flow->block_media ||
+                    listener->hears != Party::Hears::others)
+                    continue;
                 for (std::size_t j = 0; j < listener->sections.size(); ++j) {
                     auto& target = listener->sections[j];
                     const bool named = target.source == source.get() && target.source_index == i;
@@ -148,7 +154,7 @@ void Call::route() {
                     }
                     auto plan = recoding(from, target.codecs);
                     const auto terms = terms_towards(target, plan);
-                    sinks.push_back({target.side.get(), std::move(plan), terms});
+                    sinks.push_back({target.side.get(), std::move(plan), terms, flow->silence});
                 }
             }
             section.recoded = false;
@@ -167,9 +173,13 @@ void Call::gate(Party& party) {
     const bool stops_media = block_media || party.block_media || dropped;
     const bool stops_dtmf = block_dtmf || party.block_dtmf;
     const bool silences = silence || party.silence;
+    const bool silences_some = std::ranges::any_of(parties, [&](const auto& listener) {
+        const auto flow = std::ranges::find(listener->sources, &party, &Subscription::source);
+        return flow != listener->sources.end() && flow->silence;
+    });
     for (auto& section : party.sections) {
         if (!section.side) continue;
-        if (!stops_media && !stops_dtmf && !silences) {
+        if (!stops_media && !stops_dtmf && !silences && !silences_some) {
             section.side->gate(std::nullopt);
             continue;
         }

@@ -70,6 +70,7 @@ struct Section {
 struct Subscription {
     struct Party* source = nullptr;
     bool offer_answer = false;  ///< by a dialogue; else asked for by `subscribe`
+    bool block_media = false, silence = false;
 };
 
 /// What a party's SDP began with, for those that want it to stay so.

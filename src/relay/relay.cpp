@@ -381,8 +381,37 @@ Result<Party*> Relay::selected(Call& call, const Request& request) {
     return party;
 }
 
+// What goes from one party, or from all, to the one that is named, or to those of `flows`.
+Result<> Relay::gate_flows(Call& call, Party* source, const Request& request,
+                           bool Subscription::* which, bool on) {
+    using enum Request::Flows;
+    Party* listener = nullptr;
+    if (!request.to_label.empty() || !request.to_tag.empty()) {
+        const bool by_label = !request.to_label.empty();
+        listener = by_label ? call.find_label(request.to_label) : call.find(request.to_tag);
+        if (!listener && by_label) return fail("No monologue matching the given label");
+        if (!listener) return fail("To-tag given, but no such tag exists");
+    }
+    const auto wanted = [&](const Subscription& flow) {
+        return request.flows == none || request.flows == every ||
+               (request.flows == offer_answer) == flow.offer_answer;
+    };
+    bool found = false;
+    for (const auto& party : call.parties) {
+        if (listener && party.get() != listener) continue;
+        for (auto& flow : party->sources) {
+            if ((source && flow.source != source) || !wanted(flow)) continue;
+            flow.*which = on;
+            found = true;
+        }
+    }
+    if (!found && listener) return fail("No media flows between the given parties");
+    call.route();
+    return {};
+}
+
 Result<> Relay::gate(const Request& request, bool Party::* of_party, bool Call::* of_call,
-                     bool on) {
+                     bool Subscription::* of_flow, bool on) {
     const auto call = call_of(request);
     if (!call) return std::unexpected(call.error());
     const bool directional =
@@ -393,34 +422,43 @@ Result<> Relay::gate(const Request& request, bool Party::* of_party, bool Call::
         if (!found) return std::unexpected(found.error());
         party = *found;
     }
-    if (party)
+    const bool one_flow = party && (!request.to_tag.empty() || !request.to_label.empty());
+    if (of_flow && (one_flow || request.flows != Request::Flows::none)) {
+        if (auto done = gate_flows(**call, party, request, of_flow, on); !done) return done;
+    } else if (party) {
         party->*of_party = on;
-    else
+    } else {
         (**call).*of_call = on;
-    // What was asked for one party goes with the whole only if that is said.
-    if (request.all)
+    }
+    // What was asked for one party or flow goes with the whole only if that is said.
+    if (request.all) {
         for (const auto& each : (*call)->parties) (*each).*of_party = on;
+        auto everything = request;
+        everything.to_tag = everything.to_label = {};
+        if (of_flow && !on) (void)gate_flows(**call, nullptr, everything, of_flow, false);
+    }
     for (const auto& each : (*call)->parties) (*call)->gate(*each);
     return {};
 }
 
 Result<> Relay::block_dtmf(const Request& request, ng::Writer&) {
-    return gate(request, &Party::block_dtmf, &Call::block_dtmf, true);
+    return gate(request, &Party::block_dtmf, &Call::block_dtmf, nullptr, true);
 }
 Result<> Relay::unblock_dtmf(const Request& request, ng::Writer&) {
-    return gate(request, &Party::block_dtmf, &Call::block_dtmf, false);
+    return gate(request, &Party::block_dtmf, &Call::block_dtmf, nullptr, false);
 }
 Result<> Relay::block_media(const Request& request, ng::Writer&) {
-    return gate(request, &Party::block_media, &Call::block_media, true);
+    return gate(request, &Party::block_media, &Call::block_media, &Subscription::block_media, true);
 }
 Result<> Relay::unblock_media(const Request& request, ng::Writer&) {
-    return gate(request, &Party::block_media, &Call::block_media, false);
+    return gate(request, &Party::block_media, &Call::block_media, &Subscription::block_media,
+                false);
 }
 Result<> Relay::silence_media(const Request& request, ng::Writer&) {
-    return gate(request, &Party::silence, &Call::silence, true);
+    return gate(request, &Party::silence, &Call::silence, &Subscription::silence, true);
 }
 Result<> Relay::unsilence_media(const Request& request, ng::Writer&) {
-    return gate(request, &Party::silence, &Call::silence, false);
+    return gate(request, &Party::silence, &Call::silence, &Subscription::silence, false);
 }
 
 }  // namespace strowger::relay

@@ -313,7 +313,18 @@ void delete_delay(Request& request, Text value, Text) {
         request.delete_delay = std::min(*parsed, longest);
 }
 
-void all(Request& request, Text, Text plain) { request.all = !means_off(plain); }
+// Values other than these mean everything.
+void all(Request& request, Text, Text plain) {
+    using enum Request::Flows;
+    if (plain == "offer-answer")
+        request.flows = offer_answer;
+    else if (plain == "except-offer-answer")
+        request.flows = others;
+    else if (plain == "flows")
+        request.flows = every;
+    else
+        request.all = !means_off(plain);
+}
 
 void record_call(Request& request, Text, Text plain) { request.record_call = !means_off(plain); }
 void record_flag(Request& request, Text, Text) { request.record_call = true; }

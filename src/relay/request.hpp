@@ -57,6 +57,10 @@ struct Request {
     std::string_view command, call_id, from_tag, to_tag, via_branch, label, to_label, set_label;
     std::string_view to_call_id, address;
     std::vector<std::string_view> from_tags;
+    /// Which of what goes from one party to another, where not one is named: that of offer and
+    /// answer, that of `subscribe`, or both.
+    enum class Flows : std::uint8_t { none, offer_answer, others, every };
+    Flows flows = Flows::none;
     bool all = false, directional = false, bidirectional = false, new_branch = false;
 
     std::string_view sdp;

@@ -87,6 +87,56 @@ def test_silence_takes_the_place_of_speech(relay, call, a, b):
     assert there(a, call.at_a[0], b)[0]
 
 
+@pytest.fixture
+def listening_in(relay, call):
+    """A third party that hears the first one."""
+    with End() as end:
+        offer = relay.ng.call("subscribe request", call_id=call.id, from_tag="from", flags=["directional"])
+        relay.ng.call("subscribe answer", call_id=call.id, to_tag=offer["to-tag"], sdp=end.sdp(lines=["a=recvonly"]))
+        end.tag = offer["to-tag"]
+        yield end
+
+
+def heard_by(a, call, b, third, payload_type=0):
+    """What both hear of one packet: "speech", "silence" or None."""
+    b.drain(), third.drain()
+    packet = a.packet(b"\x11" * 160, payload_type)
+    a.send(call.at_a[0].at, packet)
+    got = [end.receive(timeout=0.15)[0] for end in (b, third)]
+    return tuple(one and {b"\x11": "speech", b"\xff": "silence"}[one[12:13]] for one in got)
+
+
+@pytest.mark.parametrize("verb, effect", [("block media", None), ("silence media", "silence")])
+def test_one_flow_is_stopped_and_the_others_go_on(verb, effect, relay, call, a, b, listening_in):
+    def tell(command, **more):
+        relay.ng.call(command, call_id=call.id, from_tag="from", flags=["directional"], **more)
+    undo = "un" + verb
+    assert heard_by(a, call, b, listening_in) == ("speech", "speech")
+    tell(verb, to_tag="to")
+    assert heard_by(a, call, b, listening_in) == (effect, "speech")
+    assert there(b, call.at_b[0], a)[0]
+    tell(verb, to_tag=listening_in.tag)
+    assert heard_by(a, call, b, listening_in) == (effect, effect)
+    relay.ng.call(undo, call_id=call.id)
+    assert heard_by(a, call, b, listening_in) == (effect, effect)  # what was asked for one flow stays
+    tell(undo, to_tag="to")
+    assert heard_by(a, call, b, listening_in) == ("speech", effect)
+    relay.ng.call(undo, call_id=call.id, all="all")
+    assert heard_by(a, call, b, listening_in) == ("speech", "speech")
+    tell(verb, all="offer-answer")
+    assert heard_by(a, call, b, listening_in) == (effect, "speech")
+    tell(undo, all="flows")
+    relay.ng.call(verb, call_id=call.id, all="except-offer-answer")
+    assert heard_by(a, call, b, listening_in) == ("speech", effect)
+    # An offer and answer that come again change nothing of it.
+    relay.ng.call("offer", call_id=call.id, from_tag="from", sdp=a.sdp())
+    relay.ng.call("answer", call_id=call.id, from_tag="from", to_tag="to", sdp=b.sdp())
+    assert heard_by(a, call, b, listening_in) == ("speech", effect)
+    for wrong, text in (({"to_tag": "nobody"}, "To-tag"), ({"to_label": "nobody"}, "label"), ({"to_tag": "from"}, "flows")):
+        with pytest.raises(Refused, match=text):
+            tell(verb, **wrong)
+
+
 def parse(packet):
     flags, kind, sequence, stamp, ssrc = struct.unpack("!BBHII", packet[:12])
     return kind & 0x7f, sequence, stamp, ssrc, kind >> 7
