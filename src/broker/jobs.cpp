@@ -85,7 +85,7 @@ struct Jobs::Figures {
         all.histogram("wasimoff_tasks_scheduled", "Seconds that a task waited for a provider",
                       bounds, {{"target", "provider"}});
     metrics::Counter& retries = all.counter("wasimoff_task_retries_count",
-                                            "Attempts after a failed call", {{"attempt", "any"}});
+                                            "Attempts after a failed one", {{"attempt", "any"}});
     metrics::Counter& kept =
         all.counter("wasimoff_tasks_kept", "Tasks answered with a result that was kept");
     metrics::Counter& outvoted =
@@ -423,7 +423,6 @@ void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelo
     auto& job = found->second;
     const auto call_failed = [&](std::string text) {
         if (!believed(job, id, text)) {
-            figures_->retries.add();
             scheduler_.failed(task, id, Code::unavailable, std::move(text), now);
         } else if (scheduler_.done(task, id, now)) {
             finish(task, refuse(Code::failed_precondition, std::move(text)));
@@ -505,7 +504,6 @@ void Jobs::given_up(ProviderId id, TaskId task, Error error) {
 }
 
 void Jobs::came_back(ProviderId id, TaskId task, std::string why) {
-    figures_->retries.add();
     scheduler_.failed(task, id, Code::unavailable, std::move(why), loop_.now());
     pump();
 }
@@ -550,6 +548,7 @@ void Jobs::throughput() {
 
 void Jobs::publish_metrics() {
     figures_->copies.set(static_cast<double>(scheduler_.copies()));
+    figures_->retries.add(scheduler_.retries() - figures_->retries.value());
     figures_->queued.set(static_cast<double>(scheduler_.waiting()));
     figures_->dispatching.set(static_cast<double>(scheduler_.running()));
     figures_->providers.set(static_cast<double>(scheduler_.providers()));

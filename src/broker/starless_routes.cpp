@@ -267,8 +267,9 @@ strowger::Task<HttpResponse> Broker::starless_upload(HttpRequest request) {
     const auto file = co_await stored;
     if (!file) {
         const int code = file.error().code();
-        co_return text(code == Storage::too_large || code == Storage::not_yours ? code : 400,
-                       file.error().text() + "\n");
+        const bool known =
+            code == Storage::too_large || code == Storage::not_yours || code == Storage::broken;
+        co_return text(known ? code : 400, file.error().text() + "\n");
     }
     if (passing)
         starless_names_.keep(name, file->ref);

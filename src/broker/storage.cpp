@@ -21,6 +21,12 @@ bool printable(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) > 0x1f; });
 }
 
+// Clients read what is returned, so that the paths of this machine go to the log alone.
+std::unexpected<Error> disk_failed(std::string what, const Error& why) {
+    LOG_ERROR(about, "{}: {}", what, why.text());
+    return std::unexpected(Error(std::move(what), Storage::broken));
+}
+
 }  // namespace
 
 std::optional<std::string_view> sniff(std::string_view bytes) {
@@ -146,7 +152,8 @@ Result<> Storage::make_room(std::size_t wanted) {
         LOG_NOTICE(about, "storage is full: {} goes, {}", entry.file.ref,
                    entry.shared ? "others have it" : "nothing names it");
         if (!directory_.empty()) {
-            if (auto gone = io::remove_file(path(entry.file.ref)); !gone) return gone;
+            if (auto gone = io::remove_file(path(entry.file.ref)); !gone)
+                return disk_failed("storage is full, and no room can be made", gone.error());
             if (entry.content) cached_ -= entry.file.size;
         }
         bytes_ -= entry.file.size;
@@ -185,7 +192,7 @@ Result<Storage::File> Storage::put(std::string bytes, std::string_view media,
         if (auto room = make_room(size); !room) return std::unexpected(room.error());
         if (!directory_.empty())
             if (auto written = io::replace_file(path(ref), bytes); !written)
-                return std::unexpected(written.error());
+                return disk_failed(fmt::format("{} cannot be written", ref), written.error());
         found = entries_.find(ref);
         if (found == entries_.end()) {
             add({ref, std::string(media), size});
@@ -209,9 +216,9 @@ Result<> Storage::name(std::string_view alias, std::string_view ref, std::string
         return fail_with(too_large, "there are {} aliases already", max_aliases);
     if (index_) {
         auto insert = index_->prepare("INSERT OR REPLACE INTO alias VALUES(?, ?, ?)");
-        if (!insert) return std::unexpected(insert.error());
+        if (!insert) return disk_failed("the alias cannot be kept", insert.error());
         if (auto done = insert->bind(1, alias).bind(2, ref).bind(3, owner).run(); !done)
-            return done;
+            return disk_failed("the alias cannot be kept", done.error());
     }
     if (held == aliases_.end())
         held = aliases_.emplace(alias, Alias{}).first;
@@ -246,9 +253,10 @@ Result<std::shared_ptr<const std::string>> Storage::read(std::string_view ref) {
     if (entry.content) return entry.content;
     if (!entry.here) return fail_with(not_here, "{} is not here yet", ref);
     auto content = io::read_file(path(ref), limits_.file + 1);
-    if (!content) return std::unexpected(content.error());
+    if (!content) return disk_failed(fmt::format("{} cannot be read", ref), content.error());
     if (ref_of(*content) != ref)
-        return fail("{}: the content is not what its name says", path(ref));
+        return disk_failed(fmt::format("{} cannot be read", ref),
+                           Error(path(ref) + ": the content is not what its name says"));
     auto shared = std::make_shared<const std::string>(std::move(*content));
     cache(entry, shared);
     return shared;

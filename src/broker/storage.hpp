@@ -92,6 +92,8 @@ public:
     static constexpr int not_here = 302;
     static constexpr int not_yours = 403;
     static constexpr int too_large = 413;
+    /// The disk or the database failed. The text is for clients and holds no path; the log says it.
+    static constexpr int broken = 500;
 
 private:
     struct Entry {

@@ -1,3 +1,4 @@
+#include "base/log.hpp"
 #include "broker/answers.hpp"
 #include "broker/broker.hpp"
 #include "broker/byte_range.hpp"
@@ -11,6 +12,7 @@ namespace {
 using io::HttpRequest;
 using io::HttpResponse;
 
+constexpr log::About about{"broker"};
 constexpr std::string_view storage_prefix = "/api/storage/";
 
 HttpResponse stored(const Storage::File& file) {
@@ -29,8 +31,9 @@ strowger::Task<HttpResponse> upload(Storage& storage, HttpRequest request, Who w
     const auto file = co_await done;
     if (file) co_return stored(*file);
     const int code = file.error().code();
-    const bool ours = code == Storage::too_large || code == Storage::not_yours;
-    co_return HttpResponse::text(ours ? code : 422, file.error().text() + "\n");
+    const bool known =
+        code == Storage::too_large || code == Storage::not_yours || code == Storage::broken;
+    co_return HttpResponse::text(known ? code : 422, file.error().text() + "\n");
 }
 
 strowger::Task<HttpResponse> download(Storage& storage, HttpRequest request) {
@@ -50,7 +53,12 @@ strowger::Task<HttpResponse> download(Storage& storage, HttpRequest request) {
         const io::Completion<Result<>> done;
         others->fetch(file->ref, [done](Result<> fetched) { done.resolve(std::move(fetched)); });
         const auto fetched = co_await done;
-        if (!fetched) co_return HttpResponse::text(503, fetched.error().text() + "\n");
+        if (!fetched) {
+            // It may name the Redis that brokers share, which is nobody else's business.
+            LOG_NOTICE(about, "{}: {}", file->ref, fetched.error().text());
+            co_return HttpResponse::text(503,
+                                         "other brokers have this file, which cannot be had now\n");
+        }
     }
     const auto content = storage.read(file->ref);
     if (!content) co_return HttpResponse::text(500, content.error().text() + "\n");

@@ -32,6 +32,7 @@ void store_upload(Storage& storage, pb::Filesystem_Upload_Request request, const
                             const auto code =
                                 error.code() == Storage::too_large   ? Code::resource_exhausted
                                 : error.code() == Storage::not_yours ? Code::permission_denied
+                                : error.code() == Storage::broken    ? Code::internal
                                                                      : Code::invalid_argument;
                             return then(refuse(code, error.text()));
                         }

@@ -35,12 +35,14 @@ def stdout(answer):
     return base64.b64decode(answer["ok"].get("stdout", ""))
 
 
-def serve(stub, text):
+def serve(stub, text, pause=0):
     """Answers all tasks with that, until its connection ends."""
     def loop():
         try:
             while True:
-                stub.done(stub.task(), stdout=text)
+                task = stub.task()
+                time.sleep(pause)
+                stub.done(task, stdout=text)
         except (AssertionError, OSError, ValueError):
             return
     threading.Thread(target=loop, daemon=True).start()
@@ -50,7 +52,7 @@ def test_a_provider_that_makes_results_up_is_outvoted_and_sent_away(start):
     broker = start("--agreement", "2")
     stubs = [Stub(broker, name) for name in ("liar", "one", "two")]
     for stub, text in zip(stubs, (b"666", b"42", b"42")):
-        serve(stub, text)
+        serve(stub, text, 0 if text == b"666" else 0.05)  # quick, and so preferred
     for number in range(60):
         status, answer = broker.run(params={"binary": {"ref": "page"}, "args": [str(number)]}, qos={"deterministic": True})
         assert status == 200 and stdout(answer) == b"42", answer
@@ -185,7 +187,28 @@ def test_a_file_that_is_not_what_its_name_says_is_not_served(start, tmp_path):
     blobs[0].write_bytes(assemble(tmp_path, HELLO, "hello"))  # somebody changes it behind the broker's back
     broker = start("--storage", tmp_path / "files")
     status, _, body = broker.request(f"/api/storage/{ref}")
-    assert status == 500 and b"not what its name says" in body
+    assert status == 500 and body == ref.encode() + b" cannot be read\n"
+    assert f"{blobs[0]}: the content is not what its name says" in broker.output()  # the log's reader may know the path
+
+
+def test_no_client_hears_where_files_lie_on_our_disk(start, tmp_path):
+    broker = start("--storage", tmp_path / "files")
+    ref = broker.upload(assemble(tmp_path, LOOP, "loop"), "loop")
+    assert broker.stop() == 0
+    broker = start("--storage", tmp_path / "files")  # which has read none of them yet
+    (tmp_path / "files" / "blob").rename(tmp_path / "away")
+    (tmp_path / "files" / "blob").write_text("no directory")
+    other = assemble(tmp_path, HELLO, "hello")
+    blob = base64.b64encode(other).decode()
+    heard = [broker.request("/api/storage/upload?name=x", other), broker.request("/api/storage/loop"),
+             broker.request(f"/api/storage/{ref}"), broker.request("/api/broker/v1/upload?name=y", other),
+             broker.request("/api/client/wasimoff.v1.Tasks/Upload", json.dumps({"upload": {"media": "application/wasm", "blob": blob}}).encode(),
+                            headers={"Content-Type": "application/json"})]
+    assert [status for status, _, _ in heard] == [500] * 5
+    for _, _, body in heard:
+        assert b"cannot be" in body and b"/" not in body and b"files" not in body, body
+    assert json.loads(heard[-1][2])["code"] == "internal"
+    assert str(tmp_path / "files" / "blob") in broker.output()
 
 
 def test_a_provider_is_told_little_while_little_happens(start):
