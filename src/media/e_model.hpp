@@ -10,6 +10,7 @@ namespace strowger::media {
 struct CodecImpairment {
     double ie = 0;    ///< equipment impairment without loss
     double bpl = 10;  ///< packet-loss robustness
+    bool operator==(const CodecImpairment&) const = default;
 };
 
 /// By encoding name, case-insensitively. G.711 counts as with our concealment. Unknown ones are

@@ -91,6 +91,7 @@ Result<> RelaySide::set_sending_key(std::optional<Key> key) {
 void RelaySide::inherit(RelaySide& before) {
     receiving_ = before.receiving_;
     sending_ = before.sending_;
+    reporting_ = before.reporting_;
     engine_.shard(*this).put([stream = stream_, old = before.stream_] { stream->inherit(*old); });
 }
 
@@ -142,6 +143,12 @@ void RelaySide::gate(std::optional<RelayStream::Gate> gate) {
     auto made = gate ? std::make_unique<RelayStream::Gate>(*gate) : nullptr;
     engine_.shard(*this).put(
         [stream = stream_, made = std::move(made)]() mutable { stream->gate(std::move(made)); });
+}
+
+void RelaySide::report(const std::optional<OwnReports::Settings>& settings) {
+    if (settings == reporting_) return;
+    reporting_ = settings;
+    engine_.shard(*this).put([stream = stream_, settings] { stream->report(settings); });
 }
 
 void RelaySide::feed(std::vector<Sink> sinks) {

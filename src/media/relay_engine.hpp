@@ -64,6 +64,8 @@ public:
     /// The sections of a bundle, this one first, go over its path; none: each over its own.
     void carry(const std::vector<Rider>& riders);
     void gate(std::optional<RelayStream::Gate> gate);
+    /// As before, nothing happens.
+    void report(const std::optional<OwnReports::Settings>& settings);
     struct Sink {
         RelaySide* side = nullptr;
         std::optional<Recoder::Plan> plan = std::nullopt;  ///< nothing: what comes goes as it is
@@ -111,6 +113,7 @@ private:
     Place place_;
     std::optional<Key> receiving_, sending_;
     std::optional<Tap> tap_;
+    std::optional<OwnReports::Settings> reporting_;
     bool has_path_ = false;  ///< or had one
     struct Planned {
         const RelaySide* side;

@@ -66,10 +66,12 @@ void RelayStream::detach() {
     if (carrier_) std::erase_if(carrier_->riders_, [&](const auto& r) { return r.stream == this; });
     carrier_ = nullptr;
     if (path_) path_->leave();
+    if (reporter_) shard_->timers().disarm(reporter_->timer);
 }
 
 void RelayStream::attach(Shard& shard) {
     shard_ = &shard;
+    if (reporter_) shard.timers().arm(reporter_->timer, reporter_->reports.deadline());
     if (path_) path_->enter(shard);
 }
 
@@ -91,6 +93,7 @@ void RelayStream::inherit(RelayStream& before) {
     encrypt_ = std::move(before.encrypt_);
     gate_ = std::move(before.gate_);
     own_ = before.own_;
+    if (before.reporter_) take_over(before.reporter_->reports);
     last_ = before.last_;
     last_at_ = before.last_at_;
 }
@@ -170,6 +173,10 @@ void RelayStream::take_rtp(const rtp::Header& header, MutableBytes packet, Time 
     figures_->last_rtp.set(StreamFigures::stamp(now));
     figures_->heard(header.ssrc);
     figures_->payload_type.set(header.payload_type);
+    if (reporter_) {
+        const auto parsed = rtp::Packet::parse(packet);
+        reporter_->reports.heard(header, parsed ? parsed->payload().size() : 0, now);
+    }
     if (gate_ && !pass(header, packet)) return;
     if (tap_) copy_out(packet, false, false);
     if (!some_silent_) return distribute(packet, &RelayStream::send_rtp);
@@ -240,6 +247,11 @@ void RelayStream::take_rtcp(MutableBytes packet, Time now) {
                           [this](std::uint32_t ssrc) { return is_sent(ssrc); });
     if (gate_ && gate_->media) return;
     if (tap_) copy_out(packet, true, false);
+    if (reporter_ && readable()) {
+        reporter_->reports.heard_report(packet, now);
+        if (reporter_->reports.settings().generate) packet = packet.first(feedback_alone(packet));
+        if (packet.empty()) return;
+    }
     distribute(packet, &RelayStream::send_rtcp);
 }
 
@@ -344,6 +356,7 @@ void RelayStream::put(MutableBytes buffer, std::size_t size) {
 
 void RelayStream::transmit_rtp(MutableBytes buffer, std::size_t size) {
     if (tap_) copy_out(buffer.first(size), false, true);
+    if (reporter_) count_sent(buffer.first(size));
     if (RelayPath* path = carrying()) {
         if (const auto ssrc = load32(buffer, 8); carrier_ && !sends_ssrc(ssrc))
             sent_ssrcs_[next_sent_ssrc_++ % sent_ssrcs_.size()] = ssrc;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "media/outgoing_stream.hpp"
+#include "media/own_reports.hpp"
 #include "media/packet_ring.hpp"
 #include "media/readable.hpp"
 #include "media/recoding.hpp"
@@ -15,6 +16,7 @@
 #include "media/report_watch.hpp"
 #include "media/stream_figures.hpp"
 #include "media/stream_speaker.hpp"
+#include "media/timers.hpp"
 #include "media/transport.hpp"
 #include "wire/rtcp/packet.hpp"
 #include "wire/srtp/receiver.hpp"
@@ -119,6 +121,9 @@ public:
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<Sink> sinks);
 
+    /// RTCP of our own with the party, or figures of what it sends; nothing: neither.
+    void report(const std::optional<OwnReports::Settings>& settings);
+
     /// Speaks to the party by itself; what others send to it meanwhile is dropped.
     void play(std::unique_ptr<Player> player, StreamSpeaker::Voice voice);
     void stop_playing();
@@ -157,6 +162,9 @@ private:
     bool sends_ssrc(std::uint32_t ssrc) const;
     RelayPath* carrying() const { return carrier_ ? carrier_->path_.get() : path_.get(); }
     void rtcp_packet(MutableBytes packet, Time now);
+    void report_due(Time now);
+    void count_sent(Bytes packet);
+    void take_over(const OwnReports& reports);
     void other_packet(MutableBytes packet, Time now);
     bool pass(const rtp::Header& header, MutableBytes packet) const;
     bool silence(const rtp::Header& header, MutableBytes packet) const;
@@ -202,6 +210,11 @@ private:
     std::optional<OutgoingStream> own_;       // once something of ours was sent, for good
     ReportWatch::Terms terms_;                // of what others send to the party
     ReportWatch reports_;
+    struct Reporter {
+        OwnReports reports;
+        Timer timer;
+    };
+    std::unique_ptr<Reporter> reporter_;  // of RTCP of our own
     // Header of what was sent last, until there is a stream of our own.
     std::array<std::uint8_t, rtp::header_size> last_{};
     Time last_at_{};

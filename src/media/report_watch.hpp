@@ -23,6 +23,7 @@ public:
         std::uint32_t clock_rate = 8000;
         CodecImpairment codec{.ie = 0, .bpl = 25.1};
         bool listening = false;  ///< MOS-LQ: as it sounds, whatever the delay; else MOS-CQ
+        bool operator==(const Terms&) const = default;
     };
 
     void sent(Bytes compound, Time now);
@@ -42,10 +43,11 @@ public:
         }
     }
 
-private:
+    /// One sample, of a block that came or of one that we made of what we heard ourselves.
     void sample(const rtcp::ReportBlock& block, Time now, const Terms& terms,
                 std::span<StreamFigures::Quality> told) const;
 
+private:
     // A party answers for the newest or, when both cross, the one before.
     struct Sent {
         std::uint32_t middle = 0;  ///< of the NTP time, as LSR gives it back; 0: none

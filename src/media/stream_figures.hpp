@@ -54,7 +54,8 @@ public:
     };
 
     Count rtp_in, rtcp_in, rtp_out, rtcp_out;
-    std::array<Quality, max_ssrcs> told;  ///< of what the party hears
+    std::array<Quality, max_ssrcs> told;      ///< of what the party hears
+    std::array<Quality, max_ssrcs> measured;  ///< of what it sends, as we hear it
     Figure<std::int64_t> last_rtp,
         last_rtcp;  ///< when, in nanoseconds of the monotonic clock; 0: never
     std::array<Figure<std::uint32_t>, max_ssrcs> ssrcs_in;

@@ -125,6 +125,41 @@ static media::ReportWatch::Terms terms_towards(const Section& section,
     return {.clock_rate = codec->clock_rate, .codec = media::impairment_of(codec->name)};
 }
 
+std::optional<media::OwnReports::Settings> Call::reporting(const Section& section) const {
+    if ((!generate_rtcp && !measure_rtp) || section.opaque) return std::nullopt;
+    media::OwnReports::Settings settings{
+        .generate = generate_rtcp, .measure = measure_rtp, .interval = rtcp_interval};
+    const sdp::Codec* first = nullptr;
+    for (const auto& payload : section.payloads) {
+        if (payload.type > 127 || sdp::is_auxiliary(payload.codec.name)) continue;
+        settings.clock_rates[payload.type] = payload.codec.clock_rate;
+        if (!first) first = &payload.codec;
+    }
+    if (first)
+        settings.heard = {.clock_rate = first->clock_rate,
+                          .codec = media::impairment_of(first->name),
+                          .listening = mos_listening};
+    return settings;
+}
+
+std::vector<const media::StreamFigures::Quality*> Call::qualities() const {
+    std::vector<const media::StreamFigures::Quality*> told, measured;
+    for (const auto& party : parties)
+        for (const auto& section : party->sections) {
+            if (!section.side) continue;
+            for (const auto& one : section.side->figures().told)
+                if (one.samples.get() > 0) told.push_back(&one);
+            for (const auto& one : section.side->figures().measured)
+                if (one.samples.get() > 0) measured.push_back(&one);
+        }
+    const auto reported = told.size();
+    for (const auto* one : measured)
+        if (std::none_of(told.begin(), told.begin() + static_cast<std::ptrdiff_t>(reported),
+                         [&](const auto* other) { return other->ssrc.get() == one->ssrc.get(); }))
+            told.push_back(one);
+    return told;
+}
+
 void Call::route() {
     for (const auto& party : parties) carry(*party);
     std::vector<media::RelaySide::Sink> sinks;
@@ -165,6 +200,7 @@ void Call::route() {
                 if (section.transcoding.empty()) section.transcoding = transcoding_of(*sink.plan);
             }
             section.side->feed(std::exchange(sinks, {}));
+            section.side->report(reporting(section));
         }
     }
 }

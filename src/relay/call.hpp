@@ -129,11 +129,16 @@ public:
     /// Both hear each other, and of earlier dialogues nobody.
     void join(Party& a, Party& b);
     void subscribe(Party& listener, Party& source);
+    /// What is reported to the party, and measured of what it sends, in this section.
+    std::optional<media::OwnReports::Settings> reporting(const Section& section) const;
     /// Tells the streams who feeds whom, and which path carries them.
     void route();
     void carry(Party& party);
     /// Tells the streams what is not to go through.
     void gate(Party& party);
+    /// How its streams fare: as those say who hear them and, where nobody says anything, as they
+    /// were measured.
+    std::vector<const media::StreamFigures::Quality*> qualities() const;
 
     std::string id;
     std::size_t home;  ///< the media thread
@@ -144,6 +149,9 @@ public:
     bool block_media = false, block_dtmf = false, silence = false;  ///< for everybody
     bool dropped = false;                                           ///< `drop-traffic`
     bool loop_check = false;                                        ///< its descriptions are marked
+    bool generate_rtcp = false;                       ///< the parties' own is not passed on
+    bool measure_rtp = false, mos_listening = false;  ///< as the relay's settings
+    Duration rtcp_interval = std::chrono::seconds{5};
     bool debug = false;  ///< what is asked about it, and answered, is logged whole
     std::optional<Time> delete_at;
     std::string metadata;

@@ -97,10 +97,8 @@ void Relay::end(Call& call) {
     totals_.errors += activity.errors;
     for (const auto& party : call.parties)
         for (const auto& section : party->sections)
-            if (section.side) {
-                totals_.webrtc.add(section.side->figures());
-                totals_.quality.add(section.side->figures());
-            }
+            if (section.side) totals_.webrtc.add(section.side->figures());
+    for (const auto* one : call.qualities()) totals_.quality.add(*one);
     totals_.no_media += activity.speaking == 0;
     totals_.one_way += activity.speaking == 1;
     totals_.call_time += clock_.now() - call.started;

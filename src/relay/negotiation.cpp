@@ -119,6 +119,7 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
     if (request_.drop_traffic) call_.dropped = *request_.drop_traffic;
     if (request_.loop_protect) call_.loop_check = true;
     if (request_.debug) call_.debug = true;
+    if (request_.generate_rtcp) call_.generate_rtcp = *request_.generate_rtcp;
     if (request_.media_echo) {
         using enum MediaEcho;
         const auto echo = *request_.media_echo;
@@ -255,10 +256,11 @@ Result<> Negotiation::agree_keys(Section& theirs, Section& ours, bool is_offer) 
         theirs.secure() || (request_.osrtp_accept && !theirs.sdes.theirs().empty());
     if (is_offer) {
         if (ours.secure() || request_.osrtp_offer)
-            ours.sdes.offer(their_keys && !request_.recrypt && !ours.codecs.engaged
-                                ? theirs.sdes.theirs()
-                                : std::vector<srtp::Crypto>{},
-                            request_);
+            ours.sdes.offer(
+                their_keys && !request_.recrypt && !ours.codecs.engaged && !call_.generate_rtcp
+                    ? theirs.sdes.theirs()
+                    : std::vector<srtp::Crypto>{},
+                request_);
         else
             ours.sdes.clear_ours();
         return {};
@@ -274,7 +276,7 @@ Result<> Negotiation::agree_keys(Section& theirs, Section& ours, bool is_offer) 
         ours.secure() || (request_.osrtp_accept && !ours.sdes.theirs().empty());
     if (offerer_secure) {
         const srtp::Crypto* same = nullptr;
-        if (chosen && !request_.recrypt && !ours.codecs.engaged)
+        if (chosen && !request_.recrypt && !ours.codecs.engaged && !call_.generate_rtcp)
             for (const auto& offered : ours.sdes.theirs())
                 if (offered.policy == chosen->policy && offered.keys == chosen->keys)
                     same = &offered;

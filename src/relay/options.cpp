@@ -177,6 +177,15 @@ Result<> mos(Settings& settings, Text value) {
     return {};
 }
 
+Result<> rtcp_interval(Settings& settings, Text value) {
+    constexpr long shortest = 100, longest = 3'600'000;
+    const auto parsed = parse_number<long>(value);
+    if (!parsed || *parsed < shortest || *parsed > longest)
+        return fail("expected {} to {} milliseconds, not '{}'", shortest, longest, value);
+    settings.rtcp_interval = std::chrono::milliseconds(*parsed);
+    return {};
+}
+
 Result<> ssrc_reporting(Settings& settings, Text value) {
     if (value != "full" && value != "global" && value != "inline" && value != "none")
         return fail("expected full, global, inline or none, not '{}'", value);
@@ -276,6 +285,10 @@ constexpr Option table[] = {
     {"mos", 0, false, mos, "CQ: with the delay of talking; LQ: as it sounds (CQ)"},
     {"ssrc-reporting", 0, false, ssrc_reporting,
      "where query and delete tell how streams fared: full, global, inline or none (full)"},
+    {"measure-rtp", 0, true, yes_or_no<&Settings::measure_rtp>,
+     "tells how streams fare of which nobody reports, from their packets"},
+    {"rtcp-interval", 0, false, rtcp_interval,
+     "milliseconds between reports of our own, and up to a second more (5000)"},
     {"endpoint-learning", 0, false, learning, "off, immediate, delayed or heuristic (delayed)"},
     {"tos", 'T', false, whole_number<&Settings::tos>, "type of service of media, 0 to 255 (0)"},
     {"control-tos", 0, false, whole_number<&Settings::control_tos>,
@@ -376,8 +389,6 @@ constexpr Option accepted[] = {
     {"mqtt-publish-qos"},
     {"mqtt-publish-interval"},
     {"mqtt-publish-scope"},
-    {"measure-rtp", 0, true},
-    {"rtcp-interval"},
     {"socket-cpu-affinity"},
     {"scheduling"},
     {"priority"},

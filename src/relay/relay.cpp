@@ -178,6 +178,9 @@ Result<Call*> Relay::call_for_offer(const Request& request) {
     auto call = std::make_unique<Call>(std::string(request.call_id), home, clock_.now(), wall());
     Call* made = call.get();
     made->asker = asker_;
+    made->measure_rtp = settings_.measure_rtp;
+    made->mos_listening = settings_.mos_listening;
+    made->rtcp_interval = settings_.rtcp_interval;
     calls_.emplace(made->id, std::move(call));
     ++totals_.sessions;
     return made;

@@ -91,6 +91,8 @@ void media_flags(ng::Writer& out, const Call& call, const Section& section) {
     if (section.carrier) out.string("bundled");
     if (section.passthrough) out.string("passthrough");
     if (section.recoded) out.string("transcoding");
+    if (call.generate_rtcp && section.side && !section.opaque && !section.passthrough)
+        out.string("generate RTCP");
     if (section.side && !section.place.target.symmetric) out.string("asymmetric");
     if (call.loop_check) out.string("loop check");
     out.end();
@@ -128,18 +130,14 @@ void Relay::quality(ng::Writer& out, const media::StreamFigures::Quality& one) c
 // Of each SSRC once, however many hear it.
 void Relay::qualities(const Call& call, ng::Writer& out) const {
     std::vector<std::uint32_t> told;
-    for (const auto& party : call.parties)
-        for (const auto& section : party->sections) {
-            if (!section.side) continue;
-            for (const auto& one : section.side->figures().told) {
-                const auto ssrc = one.ssrc.get();
-                if (one.samples.get() == 0 || std::ranges::find(told, ssrc) != told.end()) continue;
-                told.push_back(ssrc);
-                out.key(fmt::to_string(ssrc)).dictionary();
-                quality(out, one);
-                out.end();
-            }
-        }
+    for (const auto* one : call.qualities()) {
+        const auto ssrc = one->ssrc.get();
+        if (std::ranges::find(told, ssrc) != told.end()) continue;
+        told.push_back(ssrc);
+        out.key(fmt::to_string(ssrc)).dictionary();
+        quality(out, *one);
+        out.end();
+    }
 }
 
 std::int64_t Relay::calendar_second(std::int64_t stamp) const {
@@ -241,7 +239,14 @@ void Relay::report(const Call& call, ng::Writer& out) const {
             out.key("ingress SSRCs").list();
             if (section.side)
                 for (const auto& ssrc : section.side->figures().ssrcs_in)
-                    if (ssrc.get()) out.dictionary().pair("SSRC", ssrc.get()).end();
+                    if (ssrc.get()) {
+                        out.dictionary().pair("SSRC", ssrc.get());
+                        for (const auto& one : section.side->figures().measured)
+                            if (settings_.quality_inline && one.samples.get() > 0 &&
+                                one.ssrc.get() == ssrc.get())
+                                quality(out, one);
+                        out.end();
+                    }
             out.end().key("egress SSRCs").list();
             if (section.side && settings_.quality_inline)
                 for (const auto& one : section.side->figures().told)
@@ -264,7 +269,8 @@ void Relay::report(const Call& call, ng::Writer& out) const {
 Relay::Carried Relay::carried() const {
     Sum now;
     Carried all{.webrtc = totals_.webrtc, .quality = totals_.quality};
-    for (const auto& [id, call] : calls_)
+    for (const auto& [id, call] : calls_) {
+        for (const auto* one : call->qualities()) all.quality.add(*one);
         for (const auto& party : call->parties)
             for (const auto& section : party->sections)
                 if (section.side) {
@@ -272,10 +278,10 @@ Relay::Carried Relay::carried() const {
                     now.add(figures.rtp_in);
                     now.add(figures.rtcp_in);
                     all.webrtc.add(figures);
-                    all.quality.add(figures);
                     ++all.ice[static_cast<std::size_t>(figures.ice.get())];
                     ++all.dtls[static_cast<std::size_t>(figures.dtls.get())];
                 }
+    }
     all.packets = totals_.packets + now.packets;
     all.bytes = totals_.bytes + now.bytes;
     all.errors = totals_.errors + now.errors;

@@ -329,6 +329,10 @@ void all(Request& request, Text, Text plain) {
 void record_call(Request& request, Text, Text plain) { request.record_call = !means_off(plain); }
 void record_flag(Request& request, Text, Text) { request.record_call = true; }
 
+void generate_rtcp(Request& request, Text, Text plain) {
+    request.generate_rtcp = !means_off(plain);
+}
+
 void nothing(Request&, Text, Text) {}
 
 void codec_item(Request& request, Text list, Text value) {
@@ -385,6 +389,7 @@ const std::unordered_map<std::string_view, Item>& keys() {
         {"transport-protocol", protocol},
         {"osrtp", osrtp},
         {"rtcp-mux", mux},
+        {"generate-rtcp", generate_rtcp},
         {"sdes", sdes},
         {"ice", ice},
         {"ice-lite", ice_lite},
@@ -443,6 +448,7 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"unidirectional", yes<&Request::unidirectional>},
         {"no-rtcp-attribute", yes<&Request::no_rtcp_attribute>},
         {"full-rtcp-attribute", yes<&Request::full_rtcp_attribute>},
+        {"generate-rtcp", generate_rtcp},
         {"recrypt", yes<&Request::recrypt>},
         {"allow-no-codec-media", yes<&Request::allow_no_codec>},
         {"always-transcode", yes<&Request::always_transcode>},

@@ -86,6 +86,7 @@ struct Request {
     bool osrtp_offer = false, osrtp_accept = false;
     bool mux_offer = false, mux_require = false, mux_demux = false, mux_accept = false,
          mux_reject = false;
+    std::optional<bool> generate_rtcp;
     bool no_rtcp_attribute = false, full_rtcp_attribute = false;
 
     // ICE, DTLS, bundles.

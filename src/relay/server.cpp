@@ -171,7 +171,9 @@ void Server::reload(const Settings& settings) {
     now.templates = settings.templates;
     now.control_allow = settings.control_allow;
     now.tos = settings.tos;
-    now.record = settings.record;  // for calls whose recording begins from now on
+    now.record = settings.record;            // for calls whose recording begins from now on
+    now.measure_rtp = settings.measure_rtp;  // of calls that begin from now on, as the next
+    now.rtcp_interval = settings.rtcp_interval;
     now.dtls_passive = settings.dtls_passive;
     now.dtls_mtu = settings.dtls_mtu;
     now.b2b_url = settings.b2b_url;

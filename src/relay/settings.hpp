@@ -56,6 +56,8 @@ struct Settings {
     bool mos_listening = false;  ///< LQ; else CQ
     /// Where `query` and `delete` tell how streams fared: under `SSRC`, and at each media section.
     bool quality_global = true, quality_inline = true;
+    bool measure_rtp = false;                          ///< where nobody reports
+    Duration rtcp_interval = std::chrono::seconds{5};  ///< between reports of our own
     Record record;
     bool dtls_passive = false;
     dtls::Certificate::Terms dtls_certificate;

@@ -28,20 +28,18 @@ struct WebrtcTotals {
     }
 };
 
-/// What parties said of streams in RTCP: sums over the samples.
+/// What parties said of streams in RTCP, or what was measured: sums over the samples.
 struct QualityTotals {
     std::uint64_t samples = 0, round_trips = 0;
     double mos = 0, jitter_ms = 0, loss_percent = 0, round_trip_ms = 0;
 
-    void add(const media::StreamFigures& figures) {
-        for (const auto& one : figures.told) {
-            samples += one.samples.get();
-            round_trips += one.round_trips.get();
-            mos += one.mos.get();
-            jitter_ms += one.jitter_ms.get();
-            loss_percent += one.loss_percent.get();
-            round_trip_ms += one.round_trip_ms.get();
-        }
+    void add(const media::StreamFigures::Quality& one) {
+        samples += one.samples.get();
+        round_trips += one.round_trips.get();
+        mos += one.mos.get();
+        jitter_ms += one.jitter_ms.get();
+        loss_percent += one.loss_percent.get();
+        round_trip_ms += one.round_trip_ms.get();
     }
 };
 

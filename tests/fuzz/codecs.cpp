@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     };
     const auto from = codec(data[0]), to = codec(data[1]);
     const auto unpacker = media::Unpacker::make(from, codec::native_rate(to));
+    if (!unpacker) return 0;  // its library is not installed
     const auto packer = media::Packer::make(to, unpacker->rate(), data[2] % 100);
     Bytes rest{data + 3, size - 3};
     while (rest.size() >= 6) {
@@ -25,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         rest = rest.subspan(6 + count);
         if (!sound) continue;
         (void)unpacker->narrow();
+        if (!packer) continue;  // what is only heard
         packer->put(sound->rate, sound->position, sound->samples);
         while (const auto packet = packer->poll())
             if (packet->payload.empty() || packet->duration == 0) std::abort();

@@ -3,12 +3,13 @@ other ends."""
 import math
 import random
 import struct
+import subprocess
 import time
 import wave
 
 import pytest
 from coded import Coded, amplitude, ffmpeg, run
-from exchange import wait_for
+from exchange import program, wait_for
 from relay_srtp_test import STANDARD, Secure, line_of
 from relaying import a, b  # noqa: F401
 from relaying import Call, Relay, sections
@@ -240,7 +241,7 @@ def test_codecs_are_asked_for_in_each_form_of_the_protocol(relay, a, flags):
 
 def test_garbage_in_any_codec_harms_nobody(relay, a, b):
     for name, number, clock in (("opus", 96, "48000/2"), ("G729", 18, 8000), ("AMR", 97, 8000), ("speex", 98, 16000), ("GSM", 3, 8000),
-                                ("G722", 9, 8000)):
+                                ("G722", 9, 8000), ("G723", 4, 8000)):
         call = Call(relay, a, b, offer={"codec": {"transcode": ["PCMU"]}},
                     offer_sdp=a.sdp(formats=str(number), lines=[f"a=rtpmap:{number} {name}/{clock}"]), answer_sdp=b.sdp(formats="0 101"))
         for size in (0, 1, 2, 3, 7, 33, 160, 1000):
@@ -251,18 +252,19 @@ def test_garbage_in_any_codec_harms_nobody(relay, a, b):
     assert relay.ng.call("ping")["result"] == "pong"
 
 
-# Number, rtpmap, fmtp, clock; what makes a file of payloads, as ffmpeg's own decoder reads it.
+# Number, rtpmap, fmtp, clock; what makes a file of payloads, as ffmpeg's own decoder reads it; milliseconds of a packet.
 VOCAL = {
-    "G729": (18, "G729/8000", None, 8000, ["-f", "g729"], lambda p: p),
-    "AMR": (97, "AMR/8000", "octet-align=1", 8000, ["-f", "amrnb"], lambda p: p[1:]),
-    "AMR-WB": (98, "AMR-WB/16000", "octet-align=1", 16000, ["-f", "amrwb"], lambda p: p[1:]),
+    "G729": (18, "G729/8000", None, 8000, ["-f", "g729"], lambda p: p, 20),
+    "G723": (4, "G723/8000", None, 8000, ["-f", "g723_1"], lambda p: p, 30),
+    "AMR": (97, "AMR/8000", "octet-align=1", 8000, ["-f", "amrnb"], lambda p: p[1:], 20),
+    "AMR-WB": (98, "AMR-WB/16000", "octet-align=1", 16000, ["-f", "amrwb"], lambda p: p[1:], 20),
 }
 
 
 @pytest.mark.parametrize("codec", VOCAL)
 def test_what_becomes_a_vocal_codec_is_heard_by_another_decoder_and_comes_back(relay, party, a, codec):
     """ffmpeg decodes what the relay has encoded; then it is sent back, for the relay to decode."""
-    number, rtpmap, fmtp, clock, reader, frames = VOCAL[codec]
+    number, rtpmap, fmtp, clock, reader, frames, packet_ms = VOCAL[codec]
     caller = party("PCMU", 500)
     call = f"vocal-{time.monotonic_ns()}"
     offered = relay.ng.call("offer", call_id=call, from_tag="from", sdp=caller.description(), codec={"transcode": [codec]})["sdp"]
@@ -279,27 +281,55 @@ def test_what_becomes_a_vocal_codec_is_heard_by_another_decoder_and_comes_back(r
         payloads.append(data[12:])
         stamps.append(int.from_bytes(data[4:8], "big"))
     caller.sending = False
-    assert {y - x for x, y in zip(stamps, stamps[1:])} == {clock // 50}
+    assert {y - x for x, y in zip(stamps, stamps[1:])} == {clock * packet_ms // 1000}
     kept, heard = caller.folder / "vocal", caller.folder / "vocal.wav"
     kept.write_bytes(b"".join(frames(p) for p in payloads))
     ffmpeg(*reader, "-i", kept, "-ar", "8000", "-c:a", "pcm_s16le", heard)
     with wave.open(str(heard)) as file:
         samples = struct.unpack(f"<{file.getnframes()}h", file.readframes(file.getnframes()))
-    assert len(samples) == 125 * 160
+    assert len(samples) == 125 * 8 * packet_ms
     part = samples[8000:12000]
     came = amplitude(part, 8000, 500)
     # ffmpeg's own decoder of AMR is up to 8 dB softer with lone tones than that of 3GPP, which decodes them below.
-    assert abs(20 * math.log10(came / 4096)) < (1.5 if codec == "G729" else 9)
+    assert abs(20 * math.log10(came / 4096)) < {"G729": 1.5, "G723": 1}.get(codec, 9)
     assert came * came / 2 > 4 * (sum(s * s for s in part) / len(part) - came * came / 2)
 
     caller.packets.clear()
     due = time.monotonic()
     for payload in payloads:
-        a.stamp += clock // 50 - 160
+        a.stamp += clock * packet_ms // 1000 - 160
         a.send(section.at, a.packet(payload, int(theirs)))
-        due += 0.02
+        due += packet_ms / 1000
         time.sleep(max(0, due - time.monotonic()))
     time.sleep(0.2)
     assert_whole(caller)
     level, clear = caller.level(500)
     assert abs(level) < 1.5 and clear > 8, (level, clear)
+
+
+def test_what_ffmpeg_has_encoded_in_g723_is_heard(relay, party, a, tmp_path):
+    """ffmpeg's frames, two in a packet, become G.711."""
+    caller = party("PCMU", 500)
+    call = f"g723-{time.monotonic_ns()}"
+    offered = relay.ng.call("offer", call_id=call, from_tag="from", sdp=caller.description(), codec={"transcode": ["G723"]})["sdp"]
+    relay.ng.call("answer", call_id=call, from_tag="from", to_tag="to", sdp=a.sdp(formats="4"))
+    ffmpeg("-f", "lavfi", "-i", "sine=frequency=600:duration=4:sample_rate=8000", "-ac", "1", "-c:a", "g723_1", "-b:a", 6300, "-f", "g723_1",
+           tmp_path / "tune.g723")
+    data = (tmp_path / "tune.g723").read_bytes()
+    assert len(data) % 24 == 0
+    due = time.monotonic()
+    for at in range(0, len(data) - 24, 48):
+        a.stamp += 480 - 160
+        a.send(sections(offered)[0].at, a.packet(data[at:at + 48], 4))
+        due += 0.06
+        time.sleep(max(0, due - time.monotonic()))
+    time.sleep(0.2)
+    assert_whole(caller)
+    level, clear = caller.level(600)
+    assert abs(level) < 1 and clear > 8, (level, clear)
+    relay.ng.call("delete", call_id=call, from_tag="from", delete_delay=0)
+
+
+def test_codecs_that_are_there_are_listed():
+    listed = subprocess.run([program, "relay", "--codecs"], capture_output=True, text=True, timeout=10, check=True).stdout
+    assert "G723: fully supported" in listed and "iLBC: supported for decoding only" in listed

@@ -27,7 +27,8 @@ struct Entry {
     Listed listed;
     Rate native_rate;
     std::unique_ptr<Decoder> (*decoder)(const sdp::Codec&, Rate wanted);
-    std::unique_ptr<Encoder> (*encoder)(const sdp::Codec&, Rate wanted);
+    std::unique_ptr<Encoder> (*encoder)(const sdp::Codec&, Rate wanted);  ///< null: only heard
+    bool (*installed)() = nullptr;  ///< whether its library is there; null: it always is
 };
 
 using Dec = std::unique_ptr<Decoder>;
@@ -107,6 +108,18 @@ constexpr std::array entries{
     g726<5, false>("G726-40"),
     amr("AMR", false),
     amr("AMR-WB", true),
+    Entry{{"G723", 8000, 1},
+          8000,
+          [](const sdp::Codec&, Rate) { return g723_decoder(); },
+          [](const sdp::Codec&, Rate) { return g723_encoder(); },
+          has_g723},
+    Entry{{"iLBC", 8000, 1},
+          8000,
+          [](const sdp::Codec& c, Rate) {
+              return ilbc_decoder(sdp::fmtp_value(c.fmtp, "mode").value_or("30") == "20");
+          },
+          nullptr,
+          has_ilbc},
     linear(8000, 1),
     linear(16000, 1),
     linear(32000, 1),
@@ -141,10 +154,10 @@ std::size_t Encoder::packet_samples(unsigned milliseconds) const {
 
 Support support_of(const sdp::Codec& codec) {
     const Entry* const entry = find(codec);
-    if (!entry) return {};
+    if (!entry || (entry->installed && !entry->installed())) return {};
     const bool amr = iequals(codec.name, "AMR") || iequals(codec.name, "AMR-WB");
     const bool supported = !amr || is_plain_amr(codec);
-    return {supported, supported};
+    return {supported, supported && entry->encoder};
 }
 
 bool is_transcodable(const sdp::Codec& codec) {
@@ -164,7 +177,7 @@ std::unique_ptr<Decoder> make_decoder(const sdp::Codec& codec, std::uint32_t wan
 
 std::unique_ptr<Encoder> make_encoder(const sdp::Codec& codec, std::uint32_t wanted_rate) {
     const Entry* const entry = find(codec);
-    return entry ? entry->encoder(codec, wanted_rate) : nullptr;
+    return entry && entry->encoder ? entry->encoder(codec, wanted_rate) : nullptr;
 }
 
 std::span<const Listed> all() { return listed; }

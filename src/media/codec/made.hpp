@@ -25,5 +25,12 @@ std::unique_ptr<Decoder> opus_decoder(std::uint32_t wanted_rate);
 std::unique_ptr<Encoder> opus_encoder(std::uint32_t wanted_rate, std::string_view fmtp);
 std::unique_ptr<Decoder> amr_decoder(bool wideband, bool octet_aligned);
 std::unique_ptr<Encoder> amr_encoder(bool wideband, std::string_view fmtp);
+/// Null as well where libavcodec is not installed, as `has_g723` and `has_ilbc` tell.
+std::unique_ptr<Decoder> g723_decoder();
+std::unique_ptr<Encoder> g723_encoder();
+bool has_g723();
+/// `short_frames`: of 20 ms instead of 30; what comes tells by its length.
+std::unique_ptr<Decoder> ilbc_decoder(bool short_frames);
+bool has_ilbc();
 
 }  // namespace strowger::codec

@@ -1,5 +1,7 @@
 #include "wire/rtcp/packet.hpp"
 
+#include <algorithm>
+
 namespace strowger::rtcp {
 
 namespace {
@@ -220,6 +222,15 @@ std::uint64_t ntp_time(WallTime now) {
     const auto fraction = static_cast<std::uint64_t>((since - whole).count());
     return (static_cast<std::uint64_t>(whole.count()) + ntp_of_1970) << 32 |
            (fraction << 32) / 1'000'000'000U;
+}
+
+std::uint32_t delay_units(Duration since) {
+    constexpr auto longest = Duration{std::chrono::hours{18}};
+    since = std::clamp(since, Duration{}, longest);
+    // Whole seconds apart: 18 hours of nanoseconds shifted by 16 would overflow 63 bits.
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(since);
+    return static_cast<std::uint32_t>((whole.count() << 16) +
+                                      ((since - whole).count() << 16) / 1'000'000'000);
 }
 
 std::optional<Duration> round_trip(const ReportBlock& block, std::uint64_t ntp_now) {

@@ -202,6 +202,9 @@ constexpr std::uint32_t ntp_middle(std::uint64_t ntp) {
     return static_cast<std::uint32_t>(ntp >> 16);
 }
 
+/// Of DLSR: units of 1/65536 s; 32 bits of them are 18 hours.
+std::uint32_t delay_units(Duration since);
+
 /// The round trip a block tells whoever sent the SR it speaks of (section 6.4.1): now - LSR - DLSR.
 /// Nothing without an SR, and nothing when the clocks make it negative or over a minute.
 std::optional<Duration> round_trip(const ReportBlock& block, std::uint64_t ntp_now);

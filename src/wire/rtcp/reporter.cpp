@@ -1,7 +1,5 @@
 #include "wire/rtcp/reporter.hpp"
 
-#include <algorithm>
-
 namespace strowger::rtcp {
 
 void Reporter::receive(const Compound& compound, Time now, std::uint64_t ntp_now) {
@@ -32,13 +30,8 @@ ReportBlock Reporter::report(rtp::ReceiverStatistics& received, Time now) {
                       .highest_sequence = received.extended_highest_sequence(),
                       .jitter = received.jitter()};
     if (last_sr_ && last_sr_ssrc_ == received.ssrc()) {
-        constexpr auto longest = Duration{std::chrono::hours{18}};  // 32 bits of 1/65536 s
-        const auto since = std::clamp(now - last_sr_at_, Duration{}, longest);
         block.last_sr = *last_sr_;
-        // Whole seconds apart: 18 hours of nanoseconds shifted by 16 would overflow 63 bits.
-        const auto whole = std::chrono::duration_cast<std::chrono::seconds>(since);
-        block.delay_since_last_sr = static_cast<std::uint32_t>(
-            (whole.count() << 16) + ((since - whole).count() << 16) / 1'000'000'000);
+        block.delay_since_last_sr = delay_units(now - last_sr_at_);
     }
     return block;
 }
