@@ -91,7 +91,8 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
     add("--redis", o.redis, "REDIS",
         "redis://HOST:PORT that several brokers share queue, files and results by");
     add("--redis-ca", o.redis_ca, "REDIS_CA",
-        "PEM of who signs the certificate of a rediss:// server; without it those the system trusts");
+        "PEM of who signs the certificate of a rediss:// server; without it those the system "
+        "trusts");
     add("--max-shared", megabytes_shared_, "MAX_SHARED", "MiB of all files in Redis");
     add("--max-providers", o.max_providers, "MAX_PROVIDERS", "providers at once");
     add("--max-clients", o.max_clients, "MAX_CLIENTS", "client WebSockets at once");

@@ -285,22 +285,22 @@ void Cluster::take(const std::string& id, std::string_view kind, const std::stri
     ++fetching_;
     auto files = files_of(*request);
     // Before it runs: Redis may go away any time, and the provider would ask in vain.
-    bring(std::move(files), [this, alive = alive_, id, tenant,
-                             request = std::move(*request)](Result<> here) mutable {
-        if (!*alive) return;
-        --fetching_;
-        if (!claimed_.contains(id)) return;  // cancelled
-        if (here) {
-            start(id, std::move(request), tenant);
-        } else {
-            claimed_.erase(id);
-            if (code_of(here.error()) == Code::unavailable)
-                returning_.push_back(id);
-            else
-                ended(id, write_result(std::unexpected(here.error())));
-        }
-        room();
-    });
+    bring(std::move(files),
+          [this, alive = alive_, id, tenant, request = std::move(*request)](Result<> here) mutable {
+              if (!*alive) return;
+              --fetching_;
+              if (!claimed_.contains(id)) return;  // cancelled
+              if (here) {
+                  start(id, std::move(request), tenant);
+              } else {
+                  claimed_.erase(id);
+                  if (code_of(here.error()) == Code::unavailable)
+                      returning_.push_back(id);
+                  else
+                      ended(id, write_result(std::unexpected(here.error())));
+              }
+              room();
+          });
 }
 
 // One after the other; most tasks have one or two, and most of these are here.

@@ -28,7 +28,7 @@ struct HttpRequest {
     std::string query;   ///< "x=1", still encoded
     HttpHeaders headers;
     std::string body;
-    SocketAddress remote;  ///< who asks
+    SocketAddress remote;   ///< who asks
     bool secure = false;    ///< over TLS
     bool trailers = false;  ///< its answer may have some (HTTP/2)
 

@@ -57,7 +57,7 @@ public:
         bool media = false;
         bool silence = false;  ///< payload becomes silence, where the codec has a code for it
         bool dtmf = false;
-        std::bitset<128> events;                       ///< payload types of telephone-event
+        std::bitset<128> events;  ///< payload types of telephone-event
         /// By payload type; 0: not known. For sinks that hear silence, too.
         std::array<std::uint8_t, 128> silent_codes{};
     };
@@ -194,7 +194,7 @@ private:
     std::shared_ptr<StreamFigures> figures_;  // shared with the owner's thread, which reads them
     Shard* shard_ = nullptr;
     std::vector<Sink> sinks_;
-    bool some_silent_ = false;  // of them
+    bool some_silent_ = false;           // of them
     std::vector<RelayStream*> feeders_;  // who has this among its sinks
     std::unique_ptr<srtp::Receiver> decrypt_;
     std::unique_ptr<srtp::Sender> encrypt_;
