@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "broker/starless_ids.hpp"
 #include "broker/trace.hpp"
 #include "io/clock.hpp"
 #include "wire/zip/zip.hpp"
@@ -352,7 +353,10 @@ Task<Result<pb::Task_Wasip1_Output>> StarlessLink::perform(const pb::Task_Wasip1
     const auto& params = request.params();
     Pinned pinned{in_use_};
     starless::Run run;
-    run.id = fmt::format("{}/0000", request.info().id());
+    // Tasks of that generation's clients have their names already.
+    run.id = is_starless_task_id(request.info().reference())
+                 ? request.info().reference()
+                 : starless_task_id(new_uuid(random_), 0);
     run.trace = request.info().has_trace();
     run.args.assign(params.args().begin() + (params.args_size() > 0 ? 1 : 0), params.args().end());
     run.envs.assign(params.envs().begin(), params.envs().end());

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/random.hpp"
 #include "base/task.hpp"
 #include "broker/jobs.hpp"
 #include "broker/transport_door.hpp"
@@ -72,6 +73,7 @@ private:
 
     io::Loop& loop_;
     Jobs& jobs_;
+    Random random_ = Random::system();  // for names of tasks
     std::unique_ptr<TransportSession> session_;
     std::function<void()> ended_;
     ProviderId id_;

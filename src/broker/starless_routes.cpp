@@ -5,6 +5,7 @@
 #include "broker/answers.hpp"
 #include "broker/broker.hpp"
 #include "broker/host_names.hpp"
+#include "broker/starless_ids.hpp"
 #include "broker/upload.hpp"
 #include "wire/zip/zip.hpp"
 
@@ -310,8 +311,11 @@ strowger::Task<HttpResponse> Broker::starless_run(HttpRequest request) {
     if (!configuration) co_return text(400, configuration.error().text() + "\n");
     if (jobs_.providers() == 0) co_return text(503, "provider store is empty");
     Batch batch{jobs_};
-    for (const auto& exec : configuration->execs) {
-        auto task = task_of(*configuration, exec, *storage_, starless_names_);
+    auto random = Random::system();
+    const auto uuid = new_uuid(random);
+    for (std::size_t i = 0; i < configuration->execs.size(); ++i) {
+        auto task = task_of(*configuration, configuration->execs[i], *storage_, starless_names_);
+        if (task) task->mutable_info()->set_reference(starless_task_id(uuid, i));
         batch.add(std::move(task), *who);
     }
     auto list = Json::array();

@@ -101,4 +101,7 @@ button.onclick = () => {
     }
     button.textContent = paused ? "Resume" : "Pause";
 };
+// Browsers may keep a page that was left as it stands, its socket open: tasks would wait there for nobody.
+addEventListener("pagehide", () => provider.stop());
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 if (yes(options.get("autoconnect"))) button.click();
