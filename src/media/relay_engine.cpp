@@ -151,6 +151,17 @@ void RelaySide::report(const std::optional<OwnReports::Settings>& settings) {
     engine_.shard(*this).put([stream = stream_, settings] { stream->report(settings); });
 }
 
+void RelaySide::hold(const std::optional<RelayStream::Hold>& hold) {
+    if (hold == held_) return;
+    const bool fresh = hold && (!held_ || held_->settings != hold->settings);
+    held_ = hold;
+    engine_.shard(*this).put(
+        [stream = stream_, hold,
+         buffer = fresh ? std::make_unique<JitterBuffer>(hold->settings) : nullptr]() mutable {
+            stream->hold(hold ? &*hold : nullptr, std::move(buffer));
+        });
+}
+
 void RelaySide::feed(std::vector<Sink> sinks) {
     std::vector<RelayStream::Sink> streams;
     std::vector<Planned> planned;

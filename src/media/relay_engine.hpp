@@ -66,6 +66,9 @@ public:
     void gate(std::optional<RelayStream::Gate> gate);
     /// As before, nothing happens.
     void report(const std::optional<OwnReports::Settings>& settings);
+    /// Holds back what the party sends; as before, nothing happens. The buffer takes 1500 bytes for
+    /// each 10 ms of its `max`.
+    void hold(const std::optional<RelayStream::Hold>& hold);
     struct Sink {
         RelaySide* side = nullptr;
         std::optional<Recoder::Plan> plan = std::nullopt;  ///< nothing: what comes goes as it is
@@ -114,6 +117,7 @@ private:
     std::optional<Key> receiving_, sending_;
     std::optional<Tap> tap_;
     std::optional<OwnReports::Settings> reporting_;
+    std::optional<RelayStream::Hold> held_;
     bool has_path_ = false;  ///< or had one
     struct Planned {
         const RelaySide* side;

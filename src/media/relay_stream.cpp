@@ -67,11 +67,13 @@ void RelayStream::detach() {
     carrier_ = nullptr;
     if (path_) path_->leave();
     if (reporter_) shard_->timers().disarm(reporter_->timer);
+    if (holding_) shard_->timers().disarm(holding_->timer);
 }
 
 void RelayStream::attach(Shard& shard) {
     shard_ = &shard;
     if (reporter_) shard.timers().arm(reporter_->timer, reporter_->reports.deadline());
+    if (holding_) arm_hold();
     if (path_) path_->enter(shard);
 }
 
@@ -179,6 +181,11 @@ void RelayStream::take_rtp(const rtp::Header& header, MutableBytes packet, Time 
     }
     if (gate_ && !pass(header, packet)) return;
     if (tap_) copy_out(packet, false, false);
+    if (holding_ && held_back(header, packet, now)) return;
+    pass_on(header, packet);
+}
+
+void RelayStream::pass_on(const rtp::Header& header, MutableBytes packet) {
     if (!some_silent_) return distribute(packet, &RelayStream::send_rtp);
     // Those who are to hear it come first: then it becomes silence in its place.
     const bool speech = !gate_ || !gate_->events[header.payload_type];
@@ -186,6 +193,44 @@ void RelayStream::take_rtp(const rtp::Header& header, MutableBytes packet, Time 
         packet, &RelayStream::send_rtp, [&](const Sink& sink) { return !sink.silent; }, true);
     if (!speech || silence(header, packet))
         distribute(packet, &RelayStream::send_rtp, [](const Sink& sink) { return sink.silent; });
+}
+
+void RelayStream::hold(const Hold* hold, std::unique_ptr<JitterBuffer> buffer) {
+    if (!hold) return holding_.reset();
+    if (buffer)
+        holding_.reset(new Holding{hold->clock_rates, std::move(buffer),
+                                   Timer([this](Time now) { hold_due(now); })});
+    else if (holding_)
+        holding_->clock_rates = hold->clock_rates;
+}
+
+// False: it goes on at once. What comes too late is counted with the errors.
+bool RelayStream::held_back(const rtp::Header& header, Bytes packet, Time now) {
+    using Verdict = JitterBuffer::Verdict;
+    const std::uint32_t clock_rate = holding_->clock_rates[header.payload_type & 0x7f];
+    const auto verdict =
+        holding_->buffer->put(header, packet, clock_rate != 0, std::max(clock_rate, 1U), now);
+    if (verdict == Verdict::whole) return false;
+    if (verdict != Verdict::kept) figures_->rtp_in.errors.add(1);
+    arm_hold();
+    return true;
+}
+
+void RelayStream::arm_hold() {
+    if (const Time due = holding_->buffer->deadline(); due != Time::max())
+        shard_->timers().arm(holding_->timer, due);
+}
+
+void RelayStream::hold_due(Time now) {
+    for (;;) {
+        const Bytes held = holding_->buffer->take(now);
+        if (held.empty()) break;
+        if (gate_ && gate_->media) continue;  // asked for meanwhile
+        const MutableBytes packet = shard_->buffer().first(held.size());
+        std::ranges::copy(held, packet.begin());
+        pass_on(header_of(packet), packet);
+    }
+    arm_hold();
 }
 
 bool RelayStream::pass(const rtp::Header& header, MutableBytes packet) const {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "media/jitter_buffer.hpp"
 #include "media/outgoing_stream.hpp"
 #include "media/own_reports.hpp"
 #include "media/packet_ring.hpp"
@@ -121,6 +122,17 @@ public:
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<Sink> sinks);
 
+    /// How speech of the party is held back.
+    struct Hold {
+        JitterSettings settings;
+        /// By payload type, of speech; others (0) go with what came before them.
+        std::array<std::uint32_t, 128> clock_rates{};
+        bool operator==(const Hold&) const = default;
+    };
+    /// Made anew by `hold` where there was none; null: nothing is held back any more, and what was
+    /// is lost.
+    void hold(const Hold* hold, std::unique_ptr<JitterBuffer> buffer);
+
     /// RTCP of our own with the party, or figures of what it sends; nothing: neither.
     void report(const std::optional<OwnReports::Settings>& settings);
 
@@ -163,11 +175,15 @@ private:
     RelayPath* carrying() const { return carrier_ ? carrier_->path_.get() : path_.get(); }
     void rtcp_packet(MutableBytes packet, Time now);
     void report_due(Time now);
+    bool held_back(const rtp::Header& header, Bytes packet, Time now);
+    void hold_due(Time now);
+    void arm_hold();
     void count_sent(Bytes packet);
     void take_over(const OwnReports& reports);
     void other_packet(MutableBytes packet, Time now);
     bool pass(const rtp::Header& header, MutableBytes packet) const;
     bool silence(const rtp::Header& header, MutableBytes packet) const;
+    void pass_on(const rtp::Header& header, MutableBytes packet);
     struct All {
         bool operator()(const Sink&) const { return true; }
     };
@@ -215,6 +231,12 @@ private:
         Timer timer;
     };
     std::unique_ptr<Reporter> reporter_;  // of RTCP of our own
+    struct Holding {
+        std::array<std::uint32_t, 128> clock_rates;
+        std::unique_ptr<JitterBuffer> buffer;
+        Timer timer;
+    };
+    std::unique_ptr<Holding> holding_;
     // Header of what was sent last, until there is a stream of our own.
     std::array<std::uint8_t, rtp::header_size> last_{};
     Time last_at_{};

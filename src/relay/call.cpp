@@ -142,6 +142,26 @@ std::optional<media::OwnReports::Settings> Call::reporting(const Section& sectio
     return settings;
 }
 
+std::optional<media::RelayStream::Hold> Call::holding(const Party& party,
+                                                      const Section& section) const {
+    using media::JitterSettings;
+    constexpr Duration packet = std::chrono::milliseconds{20};
+    const bool fixed = party.delay_buffer > Duration{};
+    if ((!fixed && jitter_packets == 0) || section.opaque || section.kind != "audio")
+        return std::nullopt;
+    media::RelayStream::Hold hold;
+    if (fixed)
+        hold.settings = {.kind = JitterSettings::Kind::fixed, .max = party.delay_buffer};
+    else
+        hold.settings = {.kind = JitterSettings::Kind::adaptive,
+                         .max = jitter_packets * packet,
+                         .target = packet};
+    for (const auto& payload : section.payloads)
+        if (payload.type < hold.clock_rates.size() && !sdp::is_auxiliary(payload.codec.name))
+            hold.clock_rates[payload.type] = payload.codec.clock_rate;
+    return hold;
+}
+
 std::vector<const media::StreamFigures::Quality*> Call::qualities() const {
     std::vector<const media::StreamFigures::Quality*> told, measured;
     for (const auto& party : parties)
@@ -201,6 +221,7 @@ void Call::route() {
             }
             section.side->feed(std::exchange(sinks, {}));
             section.side->report(reporting(section));
+            section.side->hold(holding(*source, section));
         }
     }
 }

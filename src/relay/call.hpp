@@ -103,6 +103,7 @@ struct Party {
     bool bundle_accept = false;       ///< is answered bundled, if it offers so
     bool bundle_offered = false;      ///< by us to it
 
+    Duration delay_buffer{};  ///< that its speech is late by, in place of a jitter buffer
     bool block_media = false, block_dtmf = false, silence = false;
     SdpMemory memory;  ///< of the SDP that is sent to it
 
@@ -131,6 +132,9 @@ public:
     void subscribe(Party& listener, Party& source);
     /// What is reported to the party, and measured of what it sends, in this section.
     std::optional<media::OwnReports::Settings> reporting(const Section& section) const;
+    /// How what the party says in this section is held back.
+    std::optional<media::RelayStream::Hold> holding(const Party& party,
+                                                    const Section& section) const;
     /// Tells the streams who feeds whom, and which path carries them.
     void route();
     void carry(Party& party);
@@ -150,6 +154,7 @@ public:
     bool dropped = false;                                           ///< `drop-traffic`
     bool loop_check = false;                                        ///< its descriptions are marked
     bool generate_rtcp = false;                       ///< the parties' own is not passed on
+    unsigned jitter_packets = 0;                      ///< that wait at most; 0: none does
     bool measure_rtp = false, mos_listening = false;  ///< as the relay's settings
     Duration rtcp_interval = std::chrono::seconds{5};
     bool debug = false;  ///< what is asked about it, and answered, is logged whole

@@ -119,6 +119,9 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
     if (request_.drop_traffic) call_.dropped = *request_.drop_traffic;
     if (request_.loop_protect) call_.loop_check = true;
     if (request_.debug) call_.debug = true;
+    if (request_.delay_buffer)
+        from.delay_buffer = std::chrono::milliseconds(*request_.delay_buffer);
+    if (request_.no_jitter_buffer) call_.jitter_packets = 0;
     if (request_.generate_rtcp) call_.generate_rtcp = *request_.generate_rtcp;
     if (request_.media_echo) {
         using enum MediaEcho;

@@ -186,6 +186,14 @@ Result<> rtcp_interval(Settings& settings, Text value) {
     return {};
 }
 
+Result<> jitter_buffer(Settings& settings, Text value) {
+    constexpr unsigned most = 50;  // a second
+    const auto parsed = parse_number<unsigned>(value);
+    if (!parsed || *parsed > most) return fail("expected 0 to {} packets, not '{}'", most, value);
+    settings.jitter_buffer = *parsed;
+    return {};
+}
+
 Result<> ssrc_reporting(Settings& settings, Text value) {
     if (value != "full" && value != "global" && value != "inline" && value != "none")
         return fail("expected full, global, inline or none, not '{}'", value);
@@ -285,6 +293,8 @@ constexpr Option table[] = {
     {"mos", 0, false, mos, "CQ: with the delay of talking; LQ: as it sounds (CQ)"},
     {"ssrc-reporting", 0, false, ssrc_reporting,
      "where query and delete tell how streams fared: full, global, inline or none (full)"},
+    {"jitter-buffer", 0, false, jitter_buffer,
+     "packets of a party that wait at most, so that they go on in order and evenly; 0: none (0)"},
     {"measure-rtp", 0, true, yes_or_no<&Settings::measure_rtp>,
      "tells how streams fare of which nobody reports, from their packets"},
     {"rtcp-interval", 0, false, rtcp_interval,
@@ -363,7 +373,6 @@ constexpr Option accepted[] = {
     {"no-redis-required", 'q', true},
     {"active-switchover", 0, true},
     {"iptables-chain"},
-    {"jitter-buffer"},
     {"jb-clock-drift", 0, true},
     {"reject-invalid-sdp", 0, true},
     {"software-id"},

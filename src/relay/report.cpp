@@ -70,7 +70,7 @@ void path_of(ng::Writer& out, const Party& party, const Section& section) {
                  srtp::info_of(static_cast<srtp::Suite>(figures.srtp_suite.get())).name);
 }
 
-void media_flags(ng::Writer& out, const Call& call, const Section& section) {
+void media_flags(ng::Writer& out, const Call& call, const Party& party, const Section& section) {
     out.key("flags").list();
     if (section.side) out.string("initialized");
     if (!section.refused && sdp::sends(section.direction)) out.string("send");
@@ -91,6 +91,7 @@ void media_flags(ng::Writer& out, const Call& call, const Section& section) {
     if (section.carrier) out.string("bundled");
     if (section.passthrough) out.string("passthrough");
     if (section.recoded) out.string("transcoding");
+    if (section.side && call.holding(party, section)) out.string("jitter buffer");
     if (call.generate_rtcp && section.side && !section.opaque && !section.passthrough)
         out.string("generate RTCP");
     if (section.side && !section.place.target.symmetric) out.string("asymmetric");
@@ -190,7 +191,7 @@ void Relay::report(const Call& call, ng::Writer& out) const {
             if (!section.protocol.empty()) out.pair("protocol", section.protocol);
             if (!section.payloads.empty()) out.pair("codec", section.payloads.front().codec.name);
             out.pair("mode", mode).pair("why", why);
-            media_flags(out, call, section);
+            media_flags(out, call, *party, section);
             if (section.webrtc.has_path() && section.side) path_of(out, *party, section);
             out.key("streams").list();
             if (section.side) {

@@ -37,6 +37,13 @@ void milliseconds(Request& request, Text value, Text) {
     if (parsed && *parsed > 0 && *parsed <= 1000) request.*Member = *parsed;
 }
 
+// Of what is held back: none is a value, too.
+void delay_buffer(Request& request, Text value, Text plain) {
+    constexpr unsigned longest = 1000;
+    const auto parsed = means_off(plain) ? 0 : parse_number<unsigned>(value);
+    if (parsed) request.delay_buffer = std::min(*parsed, longest);
+}
+
 template <typename List, typename Value>
 void add(List& list, Value value) {
     if (list.size() < max_items) list.push_back(std::move(value));
@@ -398,6 +405,7 @@ const std::unordered_map<std::string_view, Item>& keys() {
         {"dtls-fingerprint", dtls_fingerprint},
         {"bundle", bundle},
         {"ptime", milliseconds<&Request::ptime>},
+        {"delay-buffer", delay_buffer},
         {"ptime-reverse", milliseconds<&Request::ptime_reverse>},
         {"replace", replace},
         {"sdp-media-remove", append<&Request::remove_media>},
@@ -452,6 +460,7 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"recrypt", yes<&Request::recrypt>},
         {"allow-no-codec-media", yes<&Request::allow_no_codec>},
         {"always-transcode", yes<&Request::always_transcode>},
+        {"no-jitter-buffer", yes<&Request::no_jitter_buffer>},
         {"single-codec", yes<&Request::single_codec>},
         {"original-sendrecv", yes<&Request::original_sendrecv>},
         {"loop-protect", yes<&Request::loop_protect>},

@@ -109,6 +109,8 @@ struct Request {
 
     CodecRules codec;
     std::optional<unsigned> ptime, ptime_reverse;
+    std::optional<unsigned> delay_buffer;  ///< milliseconds
+    bool no_jitter_buffer = false;
     bool allow_no_codec = false, single_codec = false, always_transcode = false;
 
     // Text.

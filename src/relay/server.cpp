@@ -174,6 +174,7 @@ void Server::reload(const Settings& settings) {
     now.record = settings.record;            // for calls whose recording begins from now on
     now.measure_rtp = settings.measure_rtp;  // of calls that begin from now on, as the next
     now.rtcp_interval = settings.rtcp_interval;
+    now.jitter_buffer = settings.jitter_buffer;
     now.dtls_passive = settings.dtls_passive;
     now.dtls_mtu = settings.dtls_mtu;
     now.b2b_url = settings.b2b_url;

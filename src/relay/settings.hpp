@@ -56,6 +56,7 @@ struct Settings {
     bool mos_listening = false;  ///< LQ; else CQ
     /// Where `query` and `delete` tell how streams fared: under `SSRC`, and at each media section.
     bool quality_global = true, quality_inline = true;
+    unsigned jitter_buffer = 0;                        ///< packets of 20 ms; 0: none is held back
     bool measure_rtp = false;                          ///< where nobody reports
     Duration rtcp_interval = std::chrono::seconds{5};  ///< between reports of our own
     Record record;
