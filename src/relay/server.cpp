@@ -173,6 +173,7 @@ void Server::reload(const Settings& settings) {
     now.tos = settings.tos;
     now.record = settings.record;  // for calls whose recording begins from now on
     now.dtls_passive = settings.dtls_passive;
+    now.save_interface_ports = settings.save_interface_ports;
     now.dtls_mtu = settings.dtls_mtu;
     now.b2b_url = settings.b2b_url;
     now.xmlrpc_format = settings.xmlrpc_format;

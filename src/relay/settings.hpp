@@ -57,6 +57,7 @@ struct Settings {
     /// Where `query` and `delete` tell how streams fared: under `SSRC`, and at each media section.
     bool quality_global = true, quality_inline = true;
     Record record;
+    bool save_interface_ports = false;  ///< candidates of the first address of a name only
     bool dtls_passive = false;
     dtls::Certificate::Terms dtls_certificate;
     std::string dtls_ciphers;  ///< empty: the usual ones
