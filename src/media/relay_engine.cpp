@@ -106,6 +106,16 @@ void RelaySide::end_path() {
     hurry([stream = stream_] { stream->set_path(nullptr); });
 }
 
+void RelaySide::borrow(std::vector<RelaySide*> lenders) {
+    if (lenders_.empty() && lenders.empty()) return;
+    lenders_ = std::move(lenders);
+    std::vector<RelayStream*> streams;
+    for (const RelaySide* lender : lenders_) streams.push_back(lender->stream_);
+    engine_.shard(*this).put([stream = stream_, streams = std::move(streams)]() mutable {
+        stream->borrow(std::move(streams));
+    });
+}
+
 void RelaySide::set_peer(WebrtcPeer peer) {
     hurry([stream = stream_, peer = std::move(peer)] {
         if (auto* path = stream->path()) path->set_peer(peer);
@@ -349,6 +359,8 @@ Result<std::unique_ptr<RelaySide>> RelayEngine::open(std::size_t home, Ports& po
 
 void RelayEngine::move(RelaySide& side, std::size_t home) {
     if (side.place_.home == home) return;
+    // First: what comes to them must find the path on their own thread.
+    for (RelaySide* lender : side.lenders_) move(*lender, home);
     std::promise<std::unique_ptr<RelayStream>> promise;
     auto stream = promise.get_future();
     Shard& from = shard(side);
@@ -358,6 +370,7 @@ void RelayEngine::move(RelaySide& side, std::size_t home) {
     side.planned_.clear();
     shard(side).post(
         [&to = shard(side), stream = stream.get()]() mutable { to.adopt(std::move(stream)); });
+    if (!side.lenders_.empty()) side.borrow(side.lenders_);
 }
 
 const std::vector<std::unique_ptr<PacketRing>>& RelayEngine::rings() {

@@ -50,6 +50,10 @@ public:
     /// `set_peer`.
     void begin_path(RelayPath::Start start);
     void end_path();
+    /// Ports at further addresses for the path, of sides on the same thread that are there for
+    /// nothing else: places 1, 2 and so on of its candidates. They must live until this is called
+    /// without them, or this side goes.
+    void borrow(std::vector<RelaySide*> lenders);
     void set_peer(WebrtcPeer peer);
     void restart(ice::Credentials local, WebrtcPeer peer);
     void add_candidates(std::vector<ice::Candidate> candidates, bool last);
@@ -119,6 +123,7 @@ private:
     std::optional<OwnReports::Settings> reporting_;
     std::optional<RelayStream::Hold> held_;
     bool has_path_ = false;  ///< or had one
+    std::vector<RelaySide*> lenders_;
     struct Planned {
         const RelaySide* side;
         Recoder::Plan plan;

@@ -21,9 +21,9 @@ RelayPath::RelayPath(Start start, Transport& transport, std::shared_ptr<StreamFi
           session_.tick(now);
           work();
       }) {
-    for (const auto& candidate : start.candidates)
-        (void)session_.ice().add_local(candidate,
-                                       candidate.component == 1 ? rtp_socket : rtcp_socket);
+    for (const auto& [candidate, place] : start.candidates)
+        (void)session_.ice().add_local(
+            candidate, socket_at(place, candidate.component == 1 ? rtp_socket : rtcp_socket));
     tell();
 }
 
@@ -65,8 +65,12 @@ void RelayPath::use_one_component() {
     work();
 }
 
-io::MediaSocket& RelayPath::socket(ice::SocketId id) {
-    return id == rtp_socket ? transport_.rtp_socket() : transport_.sockets().rtcp;
+io::MediaSocket* RelayPath::socket(ice::SocketId id) {
+    Transport* transport = &transport_;
+    if (const std::size_t place = id / 2; place > 0)
+        transport = place <= further_.size() ? further_[place - 1] : nullptr;
+    if (!transport) return nullptr;
+    return id % 2 == rtp_socket ? &transport->rtp_socket() : &transport->sockets().rtcp;
 }
 
 void RelayPath::close() {
@@ -83,7 +87,8 @@ WebrtcSession::Media RelayPath::receive(ice::SocketId socket, MutableBytes datag
 }
 
 std::size_t RelayPath::send(const std::optional<WebrtcSession::Protected>& packet) {
-    if (!packet || !socket(packet->socket).send_to(packet->bytes, packet->to)) return 0;
+    io::MediaSocket* from = packet ? socket(packet->socket) : nullptr;
+    if (!from || !from->send_to(packet->bytes, packet->to)) return 0;
     return packet->bytes.size();
 }
 
@@ -97,7 +102,8 @@ std::size_t RelayPath::send_rtcp(MutableBytes buffer, std::size_t size) {
 
 void RelayPath::work() {
     while (session_.poll(transmit_))
-        (void)socket(transmit_.socket).send_to(transmit_.bytes, transmit_.to);
+        if (auto* from = socket(transmit_.socket))
+            (void)from->send_to(transmit_.bytes, transmit_.to);
     WebrtcSession::Event event;
     while (session_.poll(event)) take(event);
     tell();

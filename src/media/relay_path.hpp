@@ -22,12 +22,20 @@ class RelayPath {
 public:
     struct Start {
         WebrtcSession::Config config;
-        std::vector<ice::Candidate> candidates;  ///< our own: of the RTP port, and of RTCP's
+        /// One of our own, and where it is: 0: the stream's address; else that of `use`.
+        struct Own {
+            ice::Candidate candidate;
+            std::size_t place = 0;
+        };
+        std::vector<Own> candidates;
     };
 
     RelayPath(Start start, Transport& transport, std::shared_ptr<StreamFigures> figures);
     RelayPath(const RelayPath&) = delete;
 
+    /// Ports at further addresses, those of places 1, 2 and so on; null: that one is closed. They
+    /// are used until the next call.
+    void use(std::vector<Transport*> further) { further_ = std::move(further); }
     void enter(Shard& shard);  ///< its deadlines are that thread's from now on
     void leave();
 
@@ -39,8 +47,11 @@ public:
     /// Its packets are in the clear here; without it keys are the stream's affair.
     bool has_keys() const { return has_keys_; }
 
-    /// The sockets of our candidates, by their component.
+    /// The sockets of our candidates, by their component; of a further address by its place, too.
     static constexpr ice::SocketId rtp_socket = 0, rtcp_socket = 1;
+    static constexpr ice::SocketId socket_at(std::size_t place, ice::SocketId socket) {
+        return static_cast<ice::SocketId>(2 * place + socket);
+    }
 
     /// What came, by whomever; a packet of the party's is left in the clear at the front.
     WebrtcSession::Media receive(ice::SocketId socket, MutableBytes datagram,
@@ -55,10 +66,11 @@ private:
     void take(const WebrtcSession::Event& event);
     void tell();
     std::size_t send(const std::optional<WebrtcSession::Protected>& packet);
-    io::MediaSocket& socket(ice::SocketId id);
+    io::MediaSocket* socket(ice::SocketId id);  ///< null: closed
 
     Random random_;
     Transport& transport_;
+    std::vector<Transport*> further_;
     std::shared_ptr<StreamFigures> figures_;  // the stream's
     const bool has_keys_;
     WebrtcSession session_;

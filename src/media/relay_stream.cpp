@@ -65,6 +65,7 @@ void RelayStream::detach() {
     carry({});
     if (carrier_) std::erase_if(carrier_->riders_, [&](const auto& r) { return r.stream == this; });
     carrier_ = nullptr;
+    give_back();
     if (path_) path_->leave();
     if (reporter_) shard_->timers().disarm(reporter_->timer);
     if (holding_) shard_->timers().disarm(holding_->timer);
@@ -132,6 +133,7 @@ void RelayStream::rtp_readable(Time now) {
         figures_->rtp_in.errors.add(1);
         return;
     }
+    if (borrower_) return lend_packet(RelayPath::rtp_socket, *packet, transport_.from(), now);
     if (path_) return path_packet(RelayPath::rtp_socket, *packet, transport_.from(), now);
     if (place_.kind == Kind::opaque) return other_packet(*packet, now);
     switch (rtp::kind_of(*packet)) {
@@ -259,12 +261,13 @@ void RelayStream::other_packet(MutableBytes packet, Time now) {
 }
 
 void RelayStream::rtcp_readable(Time now) {
-    if (path_) {
+    if (path_ || borrower_) {
         const auto room = shard_->buffer().first(longest);
         SocketAddress from;
         const auto size = transport_.sockets().rtcp.receive_from(room, from);
-        if (size) path_packet(RelayPath::rtcp_socket, room.first(*size), from, now);
-        return;
+        if (!size) return;
+        if (borrower_) return lend_packet(RelayPath::rtcp_socket, room.first(*size), from, now);
+        return path_packet(RelayPath::rtcp_socket, room.first(*size), from, now);
     }
     const auto packet = transport_.receive_rtcp(shard_->buffer().first(longest));
     if (!packet) return;

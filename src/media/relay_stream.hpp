@@ -109,6 +109,9 @@ public:
     void set_path(std::unique_ptr<RelayPath> path);
     RelayPath* path() { return path_.get(); }
     Transport& transport_for_path() { return transport_; }
+    /// The ports of these, which do nothing else, are ports of its path as well: at places 1, 2 and
+    /// so on. All are on this thread. Who goes leaves its place empty.
+    void borrow(std::vector<RelayStream*> lenders);
     /// Carries these, itself among them, over its path; an empty list: itself alone.
     void carry(std::vector<Rider> riders);
 
@@ -168,6 +171,10 @@ private:
     static rtp::Header header_of(Bytes packet);
     void path_report(MutableBytes packet, Time now);
     RelayStream* whose(Bytes packet);
+    void lend_packet(ice::SocketId socket, MutableBytes packet, const SocketAddress& from,
+                     Time now);
+    void give_back();
+    void tell_path() const;
     bool concerns(const rtcp::Compound& compound) const;
     void take_rtp(const rtp::Header& header, MutableBytes packet, Time now);
     void take_rtcp(MutableBytes packet, Time now);
@@ -217,8 +224,10 @@ private:
     std::unique_ptr<Gate> gate_;
     std::unique_ptr<Tap> tap_;
     std::unique_ptr<RelayPath> path_;
-    std::vector<Rider> riders_;       // of our path; empty: none but ourselves
-    RelayStream* carrier_ = nullptr;  // whose path we ride on, where it is not our own
+    std::vector<Rider> riders_;          // of our path; empty: none but ourselves
+    RelayStream* carrier_ = nullptr;     // whose path we ride on, where it is not our own
+    std::vector<RelayStream*> lenders_;  // null: gone
+    RelayStream* borrower_ = nullptr;    // to whose path our ports belong
     std::array<std::uint32_t, StreamFigures::max_ssrcs>
         sent_ssrcs_{};  // the newest, round and round
     std::size_t next_sent_ssrc_ = 0;

@@ -1,5 +1,6 @@
 // Streams towards browsers: one path for all sections of a bundle.
 #include <algorithm>
+#include <utility>
 
 #include "media/relay_stream.hpp"
 #include "media/shard.hpp"
@@ -9,6 +10,7 @@ namespace strowger::media {
 void RelayStream::set_path(std::unique_ptr<RelayPath> path) {
     if (path_) path_->close();
     path_ = std::move(path);
+    tell_path();
     if (path_ && shard_) path_->enter(*shard_);
     if (path_) return;
     figures_->ice.set(StreamFigures::Ice::none);
@@ -24,6 +26,38 @@ void RelayStream::carry(std::vector<Rider> riders) {
         if (auto* before = std::exchange(rider.stream->carrier_, this); before && before != this)
             std::erase_if(before->riders_, [&](const auto& r) { return r.stream == rider.stream; });
     }
+}
+
+void RelayStream::borrow(std::vector<RelayStream*> lenders) {
+    for (RelayStream* lender : lenders_)
+        if (lender) lender->borrower_ = nullptr;
+    lenders_ = std::move(lenders);
+    for (RelayStream* lender : lenders_) lender->borrower_ = this;
+    tell_path();
+}
+
+// Neither lends nor borrows any more.
+void RelayStream::give_back() {
+    borrow({});
+    if (!borrower_) return;
+    std::ranges::replace(borrower_->lenders_, this, nullptr);
+    std::exchange(borrower_, nullptr)->tell_path();
+}
+
+void RelayStream::tell_path() const {
+    if (!path_) return;
+    std::vector<Transport*> further;
+    for (RelayStream* lender : lenders_) further.push_back(lender ? &lender->transport_ : nullptr);
+    path_->use(std::move(further));
+}
+
+void RelayStream::lend_packet(ice::SocketId socket, MutableBytes packet, const SocketAddress& from,
+                              Time now) {
+    const auto& lenders = borrower_->lenders_;
+    const auto at = std::ranges::find(lenders, this) - lenders.begin();
+    if (!borrower_->path_) return borrower_->figures_->rtp_in.errors.add(1);
+    const auto place = static_cast<std::size_t>(at) + 1;
+    borrower_->path_packet(RelayPath::socket_at(place, socket), packet, from, now);
 }
 
 void RelayStream::path_packet(ice::SocketId socket, MutableBytes packet, const SocketAddress& from,

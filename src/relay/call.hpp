@@ -30,6 +30,12 @@ struct Section {
 
     LocalInterface* local = nullptr;
     std::unique_ptr<media::RelaySide> side;
+    /// At other addresses of the interface: candidates for ICE, and nothing else.
+    struct Further {
+        LocalInterface* local = nullptr;
+        std::unique_ptr<media::RelaySide> side;
+    };
+    std::vector<Further> further;
     /// Where the other party was when `side` was opened: another place gets other ports.
     std::optional<SocketAddress> opened_for;
 

@@ -116,4 +116,15 @@ LocalInterface& Interfaces::pick(std::string_view name, bool v6) {
     return interfaces_.front();
 }
 
+std::vector<LocalInterface*> Interfaces::further(const LocalInterface& primary) {
+    std::vector<LocalInterface*> found;
+    for (auto& entry : interfaces_) {
+        if (entry.name != primary.name || entry.bind == primary.bind) continue;
+        if (found.size() + 1 == max_candidate_addresses) break;
+        const auto same = [&](const LocalInterface* one) { return one->bind == entry.bind; };
+        if (std::ranges::none_of(found, same)) found.push_back(&entry);
+    }
+    return found;
+}
+
 }  // namespace strowger::relay

@@ -231,6 +231,7 @@ Result<> Negotiation::open(Party& party, Section& section, bool v6,
     auto side = house_.engine.open(call_.home, local.ports, local.bind,
                                    request_.tos.value_or(house_.settings.tos));
     if (!side) return fail("Ran out of ports: interface {}: {}", local.name, side.error().text());
+    close_further(section);
     if (section.side) (*side)->inherit(*section.side);
     section.side = std::move(*side);
     section.local = &local;

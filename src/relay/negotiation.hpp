@@ -62,6 +62,9 @@ private:
     void remember_webrtc(Party& from, Party& to, bool is_offer);
     void group(Party& party, Section& section);
     Webrtc::Local local_of(const Section& section) const;
+    void open_further(Section& section);
+    static void close_further(Section& section);
+    static void ride(Section& section);
     Result<> agree_webrtc_alone(Party& party, Section& section, const sdp::Media& media,
                                 bool offers);
     std::string bundle_of(Party& to, const std::vector<SectionOutput>& outputs,

@@ -78,7 +78,10 @@ Result<> Negotiation::open_for_offer(Party& party, Section& section) {
         const auto place = std::ranges::find_if(party.sections, same) - party.sections.begin();
         section.mid = fmt::to_string(place);
     }
-    if (webrtc.has_path()) webrtc.offer(*section.side, local_of(section));
+    if (webrtc.has_path()) {
+        open_further(section);
+        webrtc.offer(*section.side, local_of(section));
+    }
     if (section.secure()) section.sdes.offer({}, request_);
     return {};
 }

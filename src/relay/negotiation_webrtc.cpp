@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bitset>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "relay/negotiation.hpp"
 
@@ -40,10 +41,46 @@ bool Negotiation::goes_through(const Section& theirs, const Section& ours,
 
 Webrtc::Local Negotiation::local_of(const Section& section) const {
     const IpAddress address = request_.media_address.value_or(section.local->advertised);
-    return {house_.identity,
-            {address, section.side->port()},
-            house_.settings.dtls_mtu,
-            section.webrtc.on || section.mux};
+    Webrtc::Local local{house_.identity,
+                        {address, section.side->port()},
+                        house_.settings.dtls_mtu,
+                        section.webrtc.on || section.mux};
+    for (const auto& further : section.further)
+        local.further.push_back({further.local->advertised, further.side->port()});
+    return local;
+}
+
+// Before candidates are told for the first time. Without a port at one of the addresses the others
+// have to do; and where the request says which address there is, there is no other.
+void Negotiation::open_further(Section& section) {
+    if (!section.webrtc.ice) return close_further(section);
+    if (section.webrtc.begun_with_ice() || !section.further.empty()) return;
+    if (house_.settings.save_interface_ports || request_.media_address) return;
+    std::vector<media::RelaySide*> sides;
+    for (LocalInterface* local : house_.interfaces.further(*section.local)) {
+        auto side = house_.engine.open(call_.home, local->ports, local->bind,
+                                       request_.tos.value_or(house_.settings.tos));
+        if (!side) {
+            LOG_WARNING((log::About{"relay"}), "interface {}, {}: no candidate there: {}",
+                        local->name, local->bind.text(), side.error().text());
+            continue;
+        }
+        sides.push_back(side->get());
+        section.further.push_back({local, std::move(*side)});
+    }
+    section.side->borrow(std::move(sides));
+}
+
+// On another section's path, whose candidates do for it.
+void Negotiation::ride(Section& section) {
+    section.webrtc.end(*section.side);
+    close_further(section);
+}
+
+void Negotiation::close_further(Section& section) {
+    if (section.further.empty()) return;
+    section.side->borrow({});
+    section.further.clear();
 }
 
 Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Section& ours,
@@ -77,6 +114,7 @@ Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Sect
             const auto index = static_cast<std::size_t>(&media - sdp_->media.data());
             ours.mid = media.mid.empty() ? fmt::to_string(index) : std::string(media.mid);
         }
+        open_further(ours);
         ours.webrtc.offer(*ours.side, local_of(ours));
         return {};
     }
@@ -88,7 +126,9 @@ Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Sect
     for (auto [section, offers] : {std::pair(&theirs, false), std::pair(&ours, true)}) {
         auto& webrtc = section->webrtc;
         if (!webrtc.ice_alone) continue;
-        if (!webrtc.ice || !webrtc.party_has_ice()) {  // no candidates: media goes as if never said
+        webrtc.ice = webrtc.ice && webrtc.party_has_ice();
+        open_further(*section);
+        if (!webrtc.ice) {  // no candidates: media goes as if never said
             webrtc.ice_alone = false;
             webrtc.end(*section->side);
         } else if (auto done = offers ? webrtc.answer(*section->side, local_of(*section), false)
@@ -99,8 +139,9 @@ Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Sect
     }
     if (theirs.webrtc.on) {
         if (from.bundle_offered) group(from, theirs);
+        if (!theirs.carrier) open_further(theirs);
         if (theirs.carrier)
-            theirs.webrtc.end(*theirs.side);
+            ride(theirs);
         else if (auto done = theirs.webrtc.answered(*theirs.side, local_of(theirs)); !done)
             return done;
         theirs.mux = true;
@@ -109,8 +150,9 @@ Result<> Negotiation::agree_webrtc(Party& from, Party& to, Section& theirs, Sect
         if (to.bundle_accept) group(to, ours);
         const bool passive = request_.dtls_passive_reverse.value_or(
             request_.dtls_passive.value_or(house_.settings.dtls_passive));
+        if (!ours.carrier) open_further(ours);
         if (ours.carrier)
-            ours.webrtc.end(*ours.side);
+            ride(ours);
         else if (auto done = ours.webrtc.answer(*ours.side, local_of(ours), passive); !done)
             return done;
         ours.mux = ours.mux_theirs;
@@ -139,9 +181,10 @@ Result<> Negotiation::agree_webrtc_alone(Party& party, Section& section, const s
     if (webrtc.on && !offers) section.mux = true;
     if (offers && party.bundle_accept) group(party, section);
     if (section.carrier) {
-        webrtc.end(*section.side);
+        ride(section);
         return {};
     }
+    open_further(section);
     const bool passive = request_.dtls_passive.value_or(house_.settings.dtls_passive);
     return offers ? webrtc.answer(*section.side, local_of(section), passive)
                   : webrtc.answered(*section.side, local_of(section));

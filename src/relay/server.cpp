@@ -176,6 +176,7 @@ void Server::reload(const Settings& settings) {
     now.rtcp_interval = settings.rtcp_interval;
     now.jitter_buffer = settings.jitter_buffer;
     now.dtls_passive = settings.dtls_passive;
+    now.save_interface_ports = settings.save_interface_ports;
     now.dtls_mtu = settings.dtls_mtu;
     now.b2b_url = settings.b2b_url;
     now.xmlrpc_format = settings.xmlrpc_format;

@@ -60,6 +60,7 @@ struct Settings {
     bool measure_rtp = false;                          ///< where nobody reports
     Duration rtcp_interval = std::chrono::seconds{5};  ///< between reports of our own
     Record record;
+    bool save_interface_ports = false;  ///< candidates of the first address of a name only
     bool dtls_passive = false;
     dtls::Certificate::Terms dtls_certificate;
     std::string dtls_ciphers;  ///< empty: the usual ones

@@ -42,10 +42,17 @@ Result<> Webrtc::read(const sdp::Session& session, const sdp::Media& media) {
     return {};
 }
 
-std::vector<ice::Candidate> Webrtc::candidates(const Local& local) {
-    std::vector<ice::Candidate> own{ice::Candidate::host(local.address)};
-    const SocketAddress rtcp{local.address.ip, static_cast<std::uint16_t>(local.address.port + 1)};
-    if (!local.muxed) own.push_back(ice::Candidate::host(rtcp, 2));
+std::vector<media::RelayPath::Start::Own> Webrtc::candidates(const Local& local) {
+    std::vector<media::RelayPath::Start::Own> own;
+    std::uint16_t preference = 65535;
+    const auto add = [&](const SocketAddress& at, std::size_t place) {
+        own.push_back({ice::Candidate::host(at, 1, preference), place});
+        const SocketAddress rtcp{at.ip, static_cast<std::uint16_t>(at.port + 1)};
+        if (!local.muxed) own.push_back({ice::Candidate::host(rtcp, 2, preference), place});
+        --preference;
+    };
+    add(local.address, 0);
+    for (std::size_t i = 0; i < local.further.size(); ++i) add(local.further[i], i + 1);
     return own;
 }
 
@@ -69,6 +76,7 @@ void Webrtc::begin(media::RelaySide& side, const Local& local) {
     side.begin_path(std::move(start));
     begun_ = true;
     begun_with_keys_ = on;
+    begun_with_ice_ = ice;
     begun_muxed_ = local.muxed;
     applied_.reset();
 }
@@ -169,7 +177,7 @@ std::vector<std::string> Webrtc::lines(const Local& local, dtls::Hash hash) cons
     lines.push_back(fmt::format("ice-ufrag:{}", local_.ufrag));
     lines.push_back(fmt::format("ice-pwd:{}", local_.pwd));
     if (trickles) lines.emplace_back("ice-options:trickle");
-    for (const auto& candidate : candidates(local)) lines.push_back(candidate.text());
+    for (const auto& own : candidates(local)) lines.push_back(own.candidate.text());
     if (trickles) lines.emplace_back("end-of-candidates");
     return lines;
 }

@@ -36,7 +36,8 @@ public:
         std::shared_ptr<const dtls::Identity> identity;
         SocketAddress address;  ///< of our candidate, as the party can reach it
         std::size_t mtu = 1200;
-        bool muxed = true;  ///< without DTLS RTCP may have the next port
+        bool muxed = true;                     ///< without DTLS RTCP may have the next port
+        std::vector<SocketAddress> further{};  ///< of candidates at other addresses, best first
     };
     /// What is told to the party: in an offer actpass; in an answer what fits its offer, and fresh
     /// credentials if it has restarted.
@@ -50,6 +51,8 @@ public:
     /// Lines to say so, without `a=`.
     std::vector<std::string> lines(const Local& local, dtls::Hash hash) const;
     bool begun() const { return begun_; }
+    /// Candidates of ours are in use: no more come.
+    bool begun_with_ice() const { return begun_ && begun_with_ice_; }
     bool has_path() const { return on || ice_alone; }
     dtls::Role role() const { return role_; }
 
@@ -59,7 +62,7 @@ public:
                  const std::vector<ice::Candidate>& more, bool last);
 
 private:
-    static std::vector<ice::Candidate> candidates(const Local& local);
+    static std::vector<media::RelayPath::Start::Own> candidates(const Local& local);
     void begin(media::RelaySide& side, const Local& local);
     Result<> apply(media::RelaySide& side, const Local& local, bool fresh_credentials);
 
@@ -73,7 +76,7 @@ private:
     dtls::Setup their_setup_ = dtls::Setup::actpass;
     dtls::Setup setup_ = dtls::Setup::actpass;  ///< ours, as told
     dtls::Role role_ = dtls::Role::server;
-    bool begun_ = false, begun_with_keys_ = false, begun_muxed_ = true;
+    bool begun_ = false, begun_with_keys_ = false, begun_with_ice_ = false, begun_muxed_ = true;
 };
 
 bool is_dtls(std::string_view protocol);  ///< UDP/TLS/RTP/SAVP and the like

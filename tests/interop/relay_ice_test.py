@@ -4,6 +4,7 @@ import base64
 import os
 
 import pytest
+from exchange import wait_for
 from relaying import End, Relay, a, b, sections  # noqa: F401
 
 aioice = pytest.importorskip("aioice")
@@ -187,3 +188,97 @@ def test_ice_restarts_without_dtls(relay, b):
         await both_hear(again, b, sections(offered)[0].at)
         await again.ice.close()
     asyncio.run(scenario())
+
+
+ADDRESSES = ["127.0.0.3", "127.0.0.4"]
+
+
+@pytest.fixture
+def heard_from(monkeypatch):
+    """Addresses that phones got media from."""
+    heard, received = set(), aioice.ice.StunProtocol.datagram_received
+
+    def note(self, data, source):
+        if data[0] >> 6 == 2:
+            heard.add(source[0])
+        received(self, data, source)
+    monkeypatch.setattr(aioice.ice.StunProtocol, "datagram_received", note)
+    return heard
+
+
+def hosts(section):
+    """(host, component, priority, port) of each candidate."""
+    return [(c[4], c[1], int(c[3]), int(c[5])) for c in (line.split() for line in section.attributes("candidate"))]
+
+
+@pytest.mark.parametrize("lite", [True, False])
+@pytest.mark.parametrize("mux", [True, False])
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_address_of_an_interface_is_a_candidate(address, mux, lite, relay, a, heard_from):
+    async def scenario():
+        call, phone = fresh(), Phone(controlling=lite, components=1 if mux else 2)
+        offered = relay.ng.call("offer", call_id=call, from_tag="from", sdp=a.sdp("0"), ICE="force", direction=["default", "many"],
+                                ICE_lite="forward" if lite else "off", rtcp_mux=["require" if mux else "offer"])["sdp"]
+        section = sections(offered)[0]
+        found = hosts(section)
+        assert section.address == ADDRESSES[0] and section.port == found[0][3]
+        components = ["1"] if mux else ["1", "2"]
+        assert [(host, component, priority) for host, component, priority, _port in found] == [
+            (host, c, 2130706431 - 256 * place + 1 - int(c)) for place, host in enumerate(ADDRESSES) for c in components]
+        assert all(port % 2 == int(component) - 1 for _host, component, _priority, port in found)
+        answered = relay.ng.call("answer", call_id=call, from_tag="from", to_tag="to",
+                                 sdp=await phone.sdp(lines=["a=rtcp-mux"] if mux else []))["sdp"]
+        await phone.connect(section, only=address)
+        await both_hear(phone, a, sections(answered)[0].at)
+        report = a.report()
+        a.send(sections(answered)[0].rtcp_at, report, rtcp=True)
+        assert await phone.receive() == (report, int(components[-1]))
+        await phone.ice.sendto(report, int(components[-1]))
+        assert (await asyncio.to_thread(a.receive, True))[0] == report
+        if lite:
+            assert heard_from == {address}
+        else:  # it has checked from the other one as well, and either may have been nominated
+            assert heard_from and heard_from <= set(ADDRESSES)
+        await phone.ice.close()
+    asyncio.run(scenario())
+
+
+def test_a_caller_is_answered_with_every_address_and_ports_come_back(b):
+    def used():
+        listed = relay.ng.call("statistics")["statistics"]["interfaces"]
+        return {one["address"]: one["ports"]["used"] for one in listed}
+
+    async def scenario():
+        call, phone = fresh(), Phone(controlling=True)
+        assert set(used().values()) == {0}
+        offered = relay.ng.call("offer", call_id=call, from_tag="from", sdp=await phone.sdp(), ICE="remove", ICE_lite="backward",
+                                direction=["many", "default"])["sdp"]
+        section = sections(relay.ng.call("answer", call_id=call, from_tag="from", to_tag="to", sdp=b.sdp("0"))["sdp"])[0]
+        assert [host for host, *_ in hosts(section)] == [ADDRESSES[0]] * 2 + [ADDRESSES[1]] * 2
+        await phone.connect(section, only=ADDRESSES[1])
+        await both_hear(phone, b, sections(offered)[0].at)
+        await phone.ice.close()
+        again = Phone(controlling=True)  # a restart of ICE
+        relay.ng.call("offer", call_id=call, from_tag="from", to_tag="to", sdp=await again.sdp(), ICE="remove", flags=["port latching"])
+        after = sections(relay.ng.call("answer", call_id=call, from_tag="from", to_tag="to", sdp=b.sdp("0"))["sdp"])[0]
+        assert hosts(after) == hosts(section)
+        assert used() == {"127.0.0.1": 2, **dict.fromkeys(ADDRESSES, 2)}
+        await again.connect(after, only=ADDRESSES[1])
+        await both_hear(again, b, sections(offered)[0].at)
+        await again.ice.close()
+        relay.ng.call("delete", call_id=call, delete_delay=0)
+    with Relay(interfaces=["127.0.0.1", "many/127.0.0.3", "many/127.0.0.4"]) as relay:
+        asyncio.run(scenario())
+        wait_for(lambda: set(used().values()) == {0}, what="the ports to come back")
+
+
+def test_an_address_that_the_request_names_is_the_only_candidate(relay, a):
+    offered = relay.ng.call("offer", call_id=fresh(), from_tag="from", sdp=a.sdp("0"), ICE="force", direction=["default", "many"],
+                            media_address="203.0.113.9")["sdp"]
+    assert [host for host, *_ in hosts(sections(offered)[0])] == ["203.0.113.9"] * 2
+
+
+def test_ports_of_further_addresses_can_be_saved(a):
+    with Relay(["--save-interface-ports"], interfaces=["127.0.0.1", "many/127.0.0.3", "many/127.0.0.4"]) as saving:
+        offered = saving.ng.call("offer", call_id=fresh(), from_tag="from", sdp=a.sdp("0"), ICE="force", direction=["default", "many"])["sdp"]
+        assert [host for host, *_ in hosts(sections(offered)[0])] == ["127.0.0.3"] * 2
