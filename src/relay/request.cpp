@@ -435,6 +435,7 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"recrypt", yes<&Request::recrypt>},
         {"allow-no-codec-media", yes<&Request::allow_no_codec>},
         {"always-transcode", yes<&Request::always_transcode>},
+        {"allow-transcoding", yes<&Request::allow_transcoding>},
         {"single-codec", yes<&Request::single_codec>},
         {"original-sendrecv", yes<&Request::original_sendrecv>},
         {"loop-protect", yes<&Request::loop_protect>},

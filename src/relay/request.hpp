@@ -104,6 +104,7 @@ struct Request {
 
     CodecRules codec;
     std::optional<unsigned> ptime, ptime_reverse;
+    bool allow_transcoding = false;  ///< a listener may take codecs that it was not offered
     bool allow_no_codec = false, single_codec = false, always_transcode = false;
 
     // Text.
