@@ -156,6 +156,15 @@ Result<> Negotiation::take_answer(Party& party) {
         if (section.refused || !section.side) continue;
         if (auto learnt = learn(party, section, media); !learnt) return learnt;
         section.mux = section.mux_theirs && (section.mux_offered || section.mux);
+        const bool may_differ = request_.allow_transcoding && section.source &&
+                                section.kind == "audio" &&
+                                std::ranges::any_of(section.payloads, [](const auto& payload) {
+                                    return codec::is_transcodable(payload.codec);
+                                });
+        if (may_differ) {  // it gets what it takes, whatever was offered
+            section.codecs.engaged = true;
+            section.codecs.told = section.payloads;
+        }
         if (section.codecs.engaged) {
             section.codecs.takes.clear();
             for (const auto& payload : section.payloads)

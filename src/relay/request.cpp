@@ -461,6 +461,7 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"allow-no-codec-media", yes<&Request::allow_no_codec>},
         {"always-transcode", yes<&Request::always_transcode>},
         {"no-jitter-buffer", yes<&Request::no_jitter_buffer>},
+        {"allow-transcoding", yes<&Request::allow_transcoding>},
         {"single-codec", yes<&Request::single_codec>},
         {"original-sendrecv", yes<&Request::original_sendrecv>},
         {"loop-protect", yes<&Request::loop_protect>},

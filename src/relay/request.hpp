@@ -111,6 +111,7 @@ struct Request {
     std::optional<unsigned> ptime, ptime_reverse;
     std::optional<unsigned> delay_buffer;  ///< milliseconds
     bool no_jitter_buffer = false;
+    bool allow_transcoding = false;  ///< a listener may take codecs that it was not offered
     bool allow_no_codec = false, single_codec = false, always_transcode = false;
 
     // Text.

@@ -109,3 +109,18 @@ def test_a_subscriber_gets_what_it_takes(answer, heard, relay, a, b):
         a.send(at, a.packet(b"\xff" * 160))
         data = b.receive()[0]
     assert data[1] & 0x7f == heard[0] and set(data[12:]) == {heard[1]}
+
+
+@pytest.mark.parametrize("flags, answer, lines, heard, size", [
+    ([], "8", [], 0, 172), (["allow transcoding"], "8", [], 8, 172), (["allow transcoding"], "0 8", [], 0, 172),
+    (["allow transcoding"], "96", ["a=rtpmap:96 opus/48000/2"], 96, None)], ids=["not allowed", "in PCMA", "as it is", "in Opus"])
+def test_a_subscriber_may_take_what_it_was_not_offered(flags, answer, lines, heard, size, relay, a, b):
+    call = fresh()
+    at = sections(relay.ng.call("publish", call_id=call, from_tag="pub", sdp=a.sdp("0", lines=["a=sendonly"]))["sdp"])[0].at
+    offer = relay.ng.call("subscribe request", call_id=call, from_tag="pub")
+    assert sections(offer["sdp"])[0].formats == ["0"]
+    relay.ng.call("subscribe answer", call_id=call, to_tag=offer["to-tag"], sdp=b.sdp(answer, lines=[*lines, "a=recvonly"]), flags=flags)
+    for _ in range(5):
+        a.send(at, a.packet(b"\xff" * 160))
+        data = b.receive()[0]
+        assert data[1] & 0x7f == heard and len(data) == size if size else len(data) < 172
