@@ -200,14 +200,14 @@ TEST(Translation, GivesEachSideThePayloadTypeThatItAskedFor) {
 TEST(Translation, SaysWhyTwoCodecsThatHaveNothingInCommonStayIdle) {
     TestExchange exchange;
     TestPhone a, b;
-    exchange.call_in(a, alice, a.sdp("111", {"111 iLBC/8000"}), {.codecs = {{"iLBC", 8000, 1}}});
+    exchange.call_in(a, alice, a.sdp("111", {"111 EVRC/8000"}), {.codecs = {{"EVRC", 8000, 1}}});
     exchange.call_out(b, bob, b.sdp("0"));
     exchange.connect(alice, bob);
     a.send({1, 2, 3}, 111);
     EXPECT_FALSE(b.hear(50ms));
     const auto stats = exchange.settle(alice);
     EXPECT_EQ(stats.mode, "idle");
-    EXPECT_EQ(stats.why, "the peer does not speak iLBC, which cannot be transcoded here");
+    EXPECT_EQ(stats.why, "the peer does not speak EVRC, which cannot be transcoded here");
 }
 
 TEST(Translation, ForwardsTelephoneEventsUnderThePeersNumberAndReportsEachPressOnce) {

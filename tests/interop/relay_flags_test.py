@@ -383,7 +383,7 @@ OPTIONS = {
     "num-threads": "1", "media-num-threads": "2", "http-threads": "2", "codec-num-threads": "1", "tos": "184", "control-tos": "16",
     "control-pmtu": "want", "log-level": "5", "log-level-core": "5", "log-level-ice": "7", "log-facility": "local1", "log-facility-cdr": "local2",
     "log-facility-rtcp": "local3", "log-facility-dtmf": "local4", "log-format": "parsable", "max-log-line-length": "1000", "max-sessions": "4000",
-    "max-load": "500", "max-cpu": "99.9", "max-bandwidth": "1000000000", "redis": "127.0.0.1:1/5", "redis-write": "127.0.0.1:1/5",
+    "max-load": "500", "max-cpu": "1000", "max-bandwidth": "1000000000", "redis": "127.0.0.1:1/5", "redis-write": "127.0.0.1:1/5",
     "redis-expires": "86401", "redis-num-threads": "5", "redis-allowed-errors": "1", "redis-disable-time": "11", "redis-cmd-timeout": "1",
     "redis-connect-timeout": "1001", "redis-format": "JSON", "subscribe-keyspace": "5", "b2b-url": "http://127.0.0.1:1/RPC2", "xmlrpc-format": "1",
     "recording-dir": "RECORDINGS", "recording-method": "all", "recording-format": "eth", "iptables-chain": "x", "endpoint-learning": "heuristic",
