@@ -1,6 +1,9 @@
 """The broker, its providers and its clients, for the tests: real programs from npm and Debian, on loopback."""
 import base64
+import contextlib
+import fcntl
 import functools
+import hashlib
 import json
 import os
 import pathlib
@@ -20,6 +23,15 @@ messages = root / "src" / "wire" / "wasimoff"
 
 def run(command, **options):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300, **options)
+
+
+@contextlib.contextmanager
+def alone(target):
+    """Several processes of tests want the same folder."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.parent / f".{target.name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def install(source, target):
@@ -47,12 +59,19 @@ def install(source, target):
 def web():
     """The provider's page and the Node provider, built from web/."""
     target = build / "web-source" / "web"
-    install(root / "web", target)
-    copy = build / "web-source" / "src" / "wire" / "wasimoff"
-    copy.mkdir(parents=True, exist_ok=True)
-    shutil.copy(messages / "wasimoff.proto", copy)
-    done = run(["node", "build.mjs", build / "web"], cwd=target)
-    assert done.returncode == 0, done.stderr
+    with alone(target):
+        install(root / "web", target)
+        copy = build / "web-source" / "src" / "wire" / "wasimoff"
+        copy.mkdir(parents=True, exist_ok=True)
+        shutil.copy(messages / "wasimoff.proto", copy)
+        sources = [path for path in sorted(target.rglob("*"))
+                   if path.is_file() and not {"node_modules", "generated"} & set(path.parts)]
+        made_of = hashlib.sha256(b"".join(path.read_bytes() for path in [*sources, copy / "wasimoff.proto"])).hexdigest()
+        stamp = build / "web-source" / ".built"
+        if not (build / "web" / "page.js").exists() or not stamp.exists() or stamp.read_text() != made_of:
+            done = run(["node", "build.mjs", build / "web"], cwd=target)
+            assert done.returncode == 0, done.stderr
+            stamp.write_text(made_of)
     return build / "web"
 
 
@@ -60,10 +79,11 @@ def web():
 def peers():
     """The folder of the clients from npm."""
     target = build / "npm_broker"
-    install(root / "tests" / "peers" / "npm_broker", target)
-    done = run(["protoc", f"--plugin=protoc-gen-es={target}/node_modules/.bin/protoc-gen-es", f"--es_out={target}",
-                "--es_opt=target=js", "-I", messages, "wasimoff.proto"])
-    assert done.returncode == 0, done.stderr
+    with alone(target):
+        install(root / "tests" / "peers" / "npm_broker", target)
+        done = run(["protoc", f"--plugin=protoc-gen-es={target}/node_modules/.bin/protoc-gen-es", f"--es_out={target}",
+                    "--es_opt=target=js", "-I", messages, "wasimoff.proto"])
+        assert done.returncode == 0, done.stderr
     return target
 
 
