@@ -14,6 +14,7 @@ from chromium import Chromium  # noqa: E402
 from servers import program  # noqa: E402
 
 WORKERS = 2
+UNDER_WAY = 16 * WORKERS  # tasks of the client that waits for them
 # A program that does nothing, and one that computes: as many rounds as take about 5 ms.
 EMPTY = '(module (memory (export "memory") 1) (func (export "_start")))'
 ROUNDS = """(module (memory (export "memory") 1) (func (export "_start") (local $i i32) (local $x i32)
@@ -115,10 +116,10 @@ def computing(start, folder, kind, seconds, web):
                                          "--workers", str(WORKERS)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         empty = upload(broker, assembled(folder, "empty", EMPTY))
         broker.until_metric(f'wasimoff_available_workers{{type="providers"}} {WORKERS}')
-        trivial = broker.load(seconds, providers=0, slots=2 * WORKERS, ref=empty)
+        trivial = broker.load(seconds, providers=0, slots=UNDER_WAY, ref=empty)
         ref = upload(broker, work)
         limit = pure_in(provider, work, seconds) if kind == "page" else pure(work, seconds)
-        busy = broker.load(seconds, providers=0, slots=2 * WORKERS, ref=ref)
+        busy = broker.load(seconds, providers=0, slots=UNDER_WAY, ref=ref)
         alone = statistics.median(takes(broker, ref) for _ in range(9))
         behind = statistics.median(takes_behind(broker, 10000, ref, folder) for _ in range(9))
         return trivial["tasks"] / trivial["seconds"], busy["tasks"] / busy["seconds"], limit, behind - alone
@@ -133,8 +134,9 @@ def computing(start, folder, kind, seconds, web):
 
 def measure(broker, folder, seconds, row, say):
     """`broker` starts one: broker(folder, option...)."""
-    web = program.parent.parent / "web" if (program.parent.parent / "web").exists() else program.parent / "web"
-    if not (web / "page.js").exists():
+    beside = [folder / "web" for folder in (program.parent.parent, program.parent)]
+    web = next((folder for folder in beside if (folder / "page.js").exists()), None)
+    if not web:
         say("    no provider here: `make web` builds the page and the one for Node")
         return
     for kind, name in (("page", "our page in Chromium"), ("node", "our Node provider")):

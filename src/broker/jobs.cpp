@@ -372,8 +372,8 @@ void Jobs::left(ProviderId id) {
     pump();
 }
 
-void Jobs::slots(ProviderId id, std::uint32_t count) {
-    scheduler_.slots(id, count, loop_.now());
+void Jobs::slots(ProviderId id, std::uint32_t count, std::uint32_t ahead) {
+    scheduler_.slots(id, count, loop_.now(), ahead);
     pump();
 }
 

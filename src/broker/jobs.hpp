@@ -83,7 +83,7 @@ public:
     void joined_elsewhere(ProviderId id, Provider& provider);
     void ready(ProviderId id);
     void left(ProviderId id);
-    void slots(ProviderId id, std::uint32_t count);
+    void slots(ProviderId id, std::uint32_t count, std::uint32_t ahead = 0);
     void holds(ProviderId id, std::string_view file, bool held);
     void heard(ProviderId id);
     void wrote(ProviderId id, TaskId task, pb::Event_TaskOutput output);

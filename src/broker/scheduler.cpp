@@ -374,9 +374,12 @@ void Scheduler::relist(Provider& provider) {
         return list(elsewhere_, &Provider::in_elsewhere, provider,
                     provider.ready && busy < provider.slots);
     const bool free = provider.ready && busy < provider.slots;
-    const bool quick = provider.measured && provider.mean < seconds(config_.prefetch_below);
+    const bool quick = provider.ahead > 0 ||
+                       (provider.measured && provider.mean < seconds(config_.prefetch_below));
     const bool full = provider.ready && !free && provider.slots > 0 && quick;
-    const std::size_t room = provider.slots + std::size_t{config_.prefetch};
+    const std::size_t room =
+        provider.slots +
+        std::size_t{config_.prefetch ? std::max(config_.prefetch, provider.ahead) : 0};
     list(free_, &Provider::in_free, provider, free);
     list(ahead_, &Provider::in_ahead, provider, full && busy < room);
     list(crowded_, &Provider::in_crowded, provider, full && busy < room + config_.prefetch);
@@ -448,14 +451,16 @@ void Scheduler::ready(ProviderId id, Time now) {
     dispatch(now);
 }
 
-void Scheduler::slots(ProviderId id, std::uint32_t count, Time now) {
+void Scheduler::slots(ProviderId id, std::uint32_t count, Time now, std::uint32_t ahead) {
     const auto found = providers_.find(id);
     if (found == providers_.end()) return;
     auto& provider = found->second;
     count = std::min(count, max_slots);
-    if (provider.slots == count) return;
+    ahead = std::min(ahead, count * max_ahead);
+    if (provider.slots == count && provider.ahead == ahead) return;
     if (provider.ready && !provider.elsewhere) total_slots_ = total_slots_ - provider.slots + count;
     provider.slots = count;
+    provider.ahead = ahead;
     relist(provider);
     dispatch(now);
 }

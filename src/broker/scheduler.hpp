@@ -52,7 +52,8 @@ public:
         Duration cancel_timeout = std::chrono::seconds{30};
         /// Tasks sent ahead to a provider whose slots are all busy, where a task takes it no longer
         /// than `prefetch_below`: hides the way there and back. As many again may go there from
-        /// tokens of which nothing runs anywhere; a provider takes those before the others.
+        /// tokens of which nothing runs anywhere; a provider takes those before the others. A
+        /// provider that says how many it wants ahead gets those, unless this is 0.
         unsigned prefetch = 1;
         Duration prefetch_below = std::chrono::milliseconds{50};
         /// A task that takes this many times as long as its program does on average gets a second
@@ -62,6 +63,8 @@ public:
     };
     /// Slots that a provider may claim.
     static constexpr std::uint32_t max_slots = 4096;
+    /// Tasks for each of them that it may want ahead.
+    static constexpr std::uint32_t max_ahead = 16;
     /// Runs of a program that are measured before a task counts as late, and the shortest time that
     /// does: a pause of the machine is no reason.
     static constexpr unsigned measured_after = 3;
@@ -123,7 +126,8 @@ public:
     /// pinged or counted, and its leaving is no fault of the tasks.
     void joined_elsewhere(ProviderId provider, Time now);
     void ready(ProviderId provider, Time now);
-    void slots(ProviderId provider, std::uint32_t count, Time now);
+    /// `ahead`: tasks beyond its slots that it wants to have, because they are short.
+    void slots(ProviderId provider, std::uint32_t count, Time now, std::uint32_t ahead = 0);
     void holds(ProviderId provider, std::string_view file, bool held);
     /// Anything at all came from it.
     void heard(ProviderId provider, Time now);
@@ -194,7 +198,7 @@ private:
     struct Provider {
         ProviderId id = 0;
         bool ready = false, elsewhere = false;
-        std::uint32_t slots = 0;
+        std::uint32_t slots = 0, ahead = 0;
         std::map<TaskId, Time> running;  // with those cancelled: when that was
         double mean = 0;                 // seconds a task, moving
         bool measured = false;

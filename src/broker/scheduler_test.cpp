@@ -344,6 +344,31 @@ TEST(Scheduler, AShortTaskIsSentOneAheadAndALongOneIsNot) {
     EXPECT_EQ(desk.where(4), 0u);
 }
 
+TEST(Scheduler, AProviderGetsAheadWhatItWants) {
+    Desk desk;
+    desk.provider(9, 2);
+    desk.scheduler.slots(9, 2, start, 5);
+    for (TaskId id = 1; id <= 20; ++id) ASSERT_TRUE(desk.submit(id));
+    EXPECT_EQ(desk.sent.size(), 7u);
+    EXPECT_EQ(desk.scheduler.spare(), 0u);
+    // Another's goes first nevertheless, and there is no more than a bounded number.
+    ASSERT_TRUE(desk.submit(100, "one"));
+    EXPECT_TRUE(desk.first.contains(100));
+    desk.scheduler.slots(9, 2, start, 1'000'000);
+    desk.drain();
+    EXPECT_EQ(desk.sent.size(), 21u);
+    for (TaskId id = 21; id <= 60; ++id) ASSERT_TRUE(desk.submit(id));
+    EXPECT_EQ(desk.sent.size(), 2u + 2 * Scheduler::max_ahead);
+}
+
+TEST(Scheduler, WhereNothingIsSentAheadNothingIsThatAProviderWants) {
+    Desk desk({.prefetch = 0});
+    desk.provider(9, 1);
+    desk.scheduler.slots(9, 1, start, 5);
+    for (TaskId id = 1; id <= 3; ++id) ASSERT_TRUE(desk.submit(id));
+    EXPECT_EQ(desk.sent.size(), 1u);
+}
+
 TEST(Scheduler, OtherBrokersGetWhatNoProviderHasRoomFor) {
     Desk desk;
     desk.scheduler.joined_elsewhere(99, start);

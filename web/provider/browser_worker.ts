@@ -1,3 +1,4 @@
-import { perform, type Work } from "./work";
+import { type Told, worker } from "./work";
 
-self.onmessage = (event: MessageEvent<Work>) => perform(event.data, (said) => self.postMessage(said));
+const hear = worker((said) => self.postMessage(said));
+self.onmessage = (event: MessageEvent<Told>) => hear(event.data);

@@ -40,11 +40,9 @@ function connect(url: string, subprotocol: string): Socket {
 function startThread(): Thread {
     const worker = new Worker(fileURLToPath(new URL("./worker.mjs", import.meta.url)));
     return {
-        post: (work) => worker.postMessage(work),
-        onSaid: (fn) => {
-            worker.on("message", fn);
-            worker.on("error", (error) => fn({ error: String(error) }));
-        },
+        post: (told) => worker.postMessage(told),
+        onSaid: (fn) => worker.on("message", fn),
+        onError: (fn) => worker.on("error", (error) => fn(String(error))),
         end: () => void worker.terminate(),
     };
 }

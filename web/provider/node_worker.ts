@@ -1,4 +1,4 @@
 import { parentPort } from "node:worker_threads";
-import { perform, type Work } from "./work";
+import { worker } from "./work";
 
-parentPort!.on("message", (work: Work) => perform(work, (said) => parentPort!.postMessage(said)));
+parentPort!.on("message", worker((said) => parentPort!.postMessage(said)));

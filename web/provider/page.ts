@@ -38,11 +38,9 @@ function connectWebSocket(url: string, subprotocol: string): Socket {
 function startThread(): Thread {
     const worker = new Worker("worker.js", { type: "module" });
     return {
-        post: (work) => worker.postMessage(work),
-        onSaid: (fn) => {
-            worker.onmessage = (event) => fn(event.data);
-            worker.onerror = (event) => fn({ error: event.message });
-        },
+        post: (told) => worker.postMessage(told),
+        onSaid: (fn) => worker.onmessage = (event) => fn(event.data),
+        onError: (fn) => worker.onerror = (event) => fn(event.message),
         end: () => worker.terminate(),
     };
 }

@@ -32,6 +32,7 @@ export interface Settings {
 
 const subprotocol = "wasimoff_provider_v1_protobuf";
 const firstPause = 250, longestPause = 10_000; // milliseconds between attempts to connect
+const resourcesPause = 250; // milliseconds between two messages that say how much the workers want ahead
 const outputPause = 20; // milliseconds for which output is gathered
 
 export class Provider {
@@ -43,6 +44,8 @@ export class Provider {
     private socket?: Socket;
     private sequence = 0n;
     private paused = false;
+    private ahead = 0; // that the broker was told
+    private told = 0;
     private stopped = false;
     private pause = firstPause;
     private preparing = new Map<string, string | undefined>(); // tasks whose files are fetched: why they were cancelled
@@ -96,7 +99,9 @@ export class Provider {
 
     private resources() {
         const concurrency = this.paused ? 0 : this.pool.size;
-        this.event(pb.Event_ProviderResourcesSchema, { concurrency, tasks: this.pool.busy });
+        this.ahead = this.pool.ahead;
+        this.told = performance.now();
+        this.event(pb.Event_ProviderResourcesSchema, { concurrency, tasks: this.pool.busy, ahead: concurrency * this.ahead });
         this.environment.changed?.();
     }
 
@@ -231,6 +236,7 @@ export class Provider {
         const done = await this.pool.run(id, { ...work, tells: told !== undefined }, told?.wrote, qos?.first);
         told?.flush();
         this.completed++;
+        if (this.pool.ahead !== this.ahead && performance.now() - this.told > resourcesPause) this.resources();
         this.environment.changed?.();
         return done;
     }
