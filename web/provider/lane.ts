@@ -9,13 +9,25 @@ export interface Report {
     done: Done;
 }
 
-const slots = 32;
+const slots = 64;
 const ringSize = 1 << 18; // larger results are posted
 const wordPosted = 0, wordBegun = 1, wordWritten = 2, wordRead = 3, wordsBefore = 4;
 const header = 6; // words before the bytes of a result: ticket, took, status, lengths of stdout, stderr and artifacts
 const noArtifacts = -1;
 
 const now = () => Date.now() & 0x7fff_ffff;
+
+/** Of a task that two workers have been given: whoever of them begins it, or takes it back for both. */
+export class Either {
+    static readonly taken = 3;
+    private word: Int32Array;
+
+    constructor(readonly memory = new SharedArrayBuffer(4)) { this.word = new Int32Array(memory); }
+
+    /** As 1 or 2, a worker, or as `taken`. */
+    claim(who: number): boolean { return Atomics.compareExchange(this.word, 0, 0, who) === 0; }
+    get who() { return Atomics.load(this.word, 0); }
+}
 
 export class Lane {
     private words: Int32Array;

@@ -1,7 +1,7 @@
 // The workers: each runs one task at a time; killing one ends its task and starts another worker. Short tasks are posted ahead
 // to busy workers, so that these need not wait for the next one, and can be taken back until they begin.
-import { Lane, type Report } from "./lane";
-import type { Done, Said, Told, Work, Written } from "./work";
+import { Either, Lane, type Report } from "./lane";
+import type { Done, Posted, Said, Told, Work, Written } from "./work";
 
 export interface Thread {
     post(told: Told): void;
@@ -17,6 +17,7 @@ interface Task {
     first: boolean; // before all that wait
     finish: (done: Done) => void;
     wrote?: (written: Written) => void;
+    second?: { worker: Worker; ticket: number; either: Either }; // that may begin it, too
 }
 
 interface Worker {
@@ -57,7 +58,10 @@ export class Pool {
 
     resize(count: number) {
         while (this.workers.length < count) this.workers.push(this.make());
-        while (this.workers.length > count) this.kill(this.workers.pop()!, "the worker was stopped");
+        while (this.workers.length > count) {
+            this.kill(this.workers.at(-1)!, "the worker was stopped");
+            this.workers.pop();
+        }
         this.next();
     }
 
@@ -90,6 +94,7 @@ export class Pool {
         if (worker.lane) worker.thread.post({ memory: worker.lane.memory });
         worker.thread.onSaid((said) => {
             worker.answered = true;
+            this.settle();
             if ("stream" in said) {
                 worker.tasks.find((task) => task.ticket === said.ticket)?.wrote?.(said);
                 return;
@@ -99,6 +104,7 @@ export class Pool {
             this.next();
         });
         worker.thread.onError((error) => {
+            this.settle();
             this.takeBack(worker);
             for (const task of worker.tasks.splice(0)) task.finish({ error });
             // One that never began would fail again.
@@ -115,12 +121,27 @@ export class Pool {
     private kill(worker: Worker, reason: string) {
         this.read(worker);
         this.takeBack(worker);
+        for (const { tasks } of this.workers)
+            for (const task of tasks) if (task.second?.worker === worker) task.second = undefined;
         worker.thread.end();
         for (const task of worker.tasks.splice(0)) task.finish({ error: reason });
     }
 
     private read(worker: Worker) {
+        this.settle();
         for (const report of worker.lane?.read() ?? []) this.done(worker, report);
+    }
+
+    /** What the second of two workers has begun is its own. */
+    private settle() {
+        for (const first of this.workers)
+            for (const task of first.tasks.filter(({ second }) => second?.either.who === 2)) {
+                const { worker, ticket } = task.second!;
+                first.tasks.splice(first.tasks.indexOf(task), 1);
+                worker.tasks.unshift(task);
+                task.ticket = ticket;
+                task.second = undefined;
+            }
     }
 
     private done(worker: Worker, { ticket, took, done }: Report) {
@@ -141,10 +162,13 @@ export class Pool {
     private takeBack(worker: Worker, which = (task: Task) => true) {
         const { lane } = worker;
         if (!lane) return;
-        const back = worker.tasks.filter((task) => which(task) && lane.claim(task.ticket));
+        const ours = ({ ticket, second }: Task) => second ? second.either.claim(Either.taken) : lane.claim(ticket);
+        const back = worker.tasks.filter((task) => which(task) && ours(task));
+        for (const task of back) task.second = undefined;
         worker.tasks = worker.tasks.filter((task) => !back.includes(task));
         this.waiting.unshift(...back);
         this.firstGoFirst();
+        this.settle();
     }
 
     private firstGoFirst() {
@@ -182,13 +206,18 @@ export class Pool {
         const takers = this.workers.filter(({ lane, tasks }) =>
             room > 0 && tasks.length > 0 && !isPython(tasks[0]) && lane!.running() <= tooLong);
         if (takers.length === 0) return;
-        // Each to the worker whose task began longest ago, before what waits there.
+        // Each to the two workers whose tasks began longest ago, before what waits there.
         while (this.waiting.length > 0 && this.waiting[0].first && !isPython(this.waiting[0])) {
-            const taker = least(takers, (worker) => firsts(worker) * tooLong - worker.lane!.running());
+            const order = (worker: Worker) => firsts(worker) * tooLong - worker.lane!.running();
+            const [taker, other] = [...takers].sort((a, b) => order(a) - order(b));
             if (firsts(taker) >= mostAhead) return;
             const task = this.waiting.shift()!;
-            this.takeBack(taker, (other) => !other.first);
-            this.post(taker, [task]);
+            for (const worker of [taker, other]) if (worker) this.takeBack(worker, ({ first }) => !first);
+            const either = other && new Either();
+            this.post(taker, [task], either);
+            if (!either) continue;
+            const [ticket] = this.send(other, [task], { memory: either.memory, who: 2 });
+            task.second = { worker: other, ticket, either };
         }
         const given = new Map<Worker, Task[]>(takers.map((taker) => [taker, []]));
         const load = (worker: Worker) => worker.tasks.length + given.get(worker)!.length;
@@ -200,15 +229,20 @@ export class Pool {
         for (const [worker, tasks] of given) if (tasks.length > 0) this.post(worker, tasks);
     }
 
-    private post(worker: Worker, tasks: Task[]) {
+    private post(worker: Worker, tasks: Task[], either?: Either) {
+        const tickets = this.send(worker, tasks, either && { memory: either.memory, who: 1 });
+        tasks.forEach((task, at) => task.ticket = tickets[at]);
         worker.tasks.push(...tasks);
-        worker.thread.post({
-            tasks: tasks.map((task) => {
-                task.ticket = worker.tickets = worker.tickets % maxTicket + 1;
-                worker.lane?.offer(task.ticket);
-                return { ticket: task.ticket, work: this.unknown(worker, task.work), soon: task.first };
-            }),
+    }
+
+    private send(worker: Worker, tasks: Task[], either?: Posted["either"]): number[] {
+        const posted = tasks.map(({ work, first }) => {
+            worker.tickets = worker.tickets % maxTicket + 1;
+            worker.lane?.offer(worker.tickets);
+            return { ticket: worker.tickets, work: this.unknown(worker, work), soon: first, either };
         });
+        worker.thread.post({ tasks: posted });
+        return posted.map(({ ticket }) => ticket);
     }
 
     /** Without the module, if the worker has it. */

@@ -1,5 +1,5 @@
 // What goes between the thread that talks and those that compute.
-import { Lane, type Report } from "./lane";
+import { Either, Lane, type Report } from "./lane";
 import { type PythonProgram, type PythonOutcome, runPyodide } from "./run_pyodide";
 import { type Heard, type Outcome, type Program, run } from "./run_wasip1";
 
@@ -17,6 +17,7 @@ export interface Posted {
     ticket: number; // not 0
     work: Work;
     soon?: boolean; // its result is waited for
+    either?: { memory: SharedArrayBuffer; who: number }; // another worker may have it, too
 }
 /** To a worker: the memory that it shares with the thread that talks, if any; then tasks. */
 export type Told = { memory: SharedArrayBuffer } | { tasks: Posted[] };
@@ -81,10 +82,10 @@ export function worker(say: (said: Said) => void): (told: Told) => void {
             lane = new Lane(told.memory);
             return;
         }
-        for (const { ticket, work, soon } of told.tasks) {
+        for (const { ticket, work, soon, either } of told.tasks) {
             const more = lane ? (lane.posted() - ++received) | 0 : 0;
             if (!("python" in work)) keep(work);
-            if (!lane || lane.claim(ticket)) {
+            if (!lane || (lane.claim(ticket) && (!either || new Either(either.memory).claim(either.who)))) {
                 lane?.begin();
                 const began = performance.now();
                 perform(work, (said) => {
