@@ -30,7 +30,8 @@ constexpr std::string_view usage =
     "terminate CALLID | all | own | foreign\n"
     "params start | current | diff | revert\n"
     "debug CALLID on | off\n"
-    "call CALLID info | terminate | debug on|off | tag TAG info\n"
+    "call CALLID info | terminate | debug on|off | delay MILLISECONDS | tag TAG info\n"
+    "media list | add | reload | evict files | dbs | caches | players\n"
     "usage\n";
 
 /// A setting that can be listed and set, in seconds or as a number.
@@ -203,6 +204,19 @@ std::string debug(Relay& relay, std::string_view id, std::string_view state) {
     return fmt::format("{} debugging for call '{}'\n", call->debug ? "Enabled" : "Disabled", id);
 }
 
+// Speech of all parties is late by so much from now on.
+std::string delay(Relay& relay, std::string_view id, std::string_view milliseconds) {
+    Call* call = relay.find(id);
+    if (!call) return fmt::format("Call Id not found ({}).\n", id);
+    const auto parsed = parse_number<unsigned>(milliseconds);
+    if (!parsed || *parsed > max_delay_buffer)
+        return fmt::format("Unknown or incomplete command: delay takes 0 to {} milliseconds\n",
+                           max_delay_buffer);
+    for (auto& party : call->parties) party->delay_buffer = std::chrono::milliseconds(*parsed);
+    call->route();
+    return fmt::format("Delay of call '{}' is {} ms\n", id, *parsed);
+}
+
 std::string tag_info(Relay& relay, std::string_view id, std::string_view tag) {
     Call* call = relay.find(id);
     if (!call) return fmt::format("Call Id not found ({}).\n", id);
@@ -315,6 +329,10 @@ std::string run_command(Relay& relay, std::string_view line) {
     }
     if (words[0] == "call" && rest.size() == 3 && rest[1] == "debug")
         return debug(relay, rest[0], rest[2]);
+    if (words[0] == "call" && rest.size() == 3 && rest[1] == "delay")
+        return delay(relay, rest[0], rest[2]);
+    if (words[0] == "media" && rest.size() >= 2)
+        return "Files are read when they are played: none are kept, reloaded or evicted.\n";
     if (words[0] == "call" && rest.size() == 4 && rest[1] == "tag" && rest[3] == "info")
         return tag_info(relay, rest[0], rest[2]);
     return fmt::format("Unknown or incomplete command: {}\n", line.substr(0, 80));

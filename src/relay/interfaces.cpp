@@ -90,6 +90,11 @@ bool Interfaces::knows(std::string_view name) const {
            std::ranges::any_of(aliases_, [&](const auto& alias) { return alias.first == name; });
 }
 
+LocalInterface* Interfaces::at(const IpAddress& local) {
+    const auto found = std::ranges::find(interfaces_, local, &LocalInterface::bind);
+    return found == interfaces_.end() ? nullptr : &*found;
+}
+
 LocalInterface* Interfaces::find(std::string_view name, bool v6) {
     for (const auto& [alias, target] : aliases_)
         if (alias == name) name = target;

@@ -53,6 +53,8 @@ public:
     /// the default; a family that the name lacks, its other one.
     LocalInterface& pick(std::string_view name, bool v6);
     bool knows(std::string_view name) const;
+    /// The first one that is bound to this address; null when there is none.
+    LocalInterface* at(const IpAddress& local);
     /// So many addresses of a name are candidates; each costs a section two sockets.
     static constexpr std::size_t max_candidate_addresses = 8;
     /// The other addresses of its name, of both families, which are there as further candidates of

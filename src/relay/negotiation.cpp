@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
+#include "io/host_addresses.hpp"
 
 namespace strowger::relay {
 namespace {
@@ -87,6 +89,18 @@ Result<std::string> Negotiation::run(Party& from, Party& to, bool is_offer) {
     return versioned(to, write_sdp(*sdp, head, outputs, request_));
 }
 
+void Negotiation::face(Party& party, const std::optional<IpAddress>& peer) {
+    if (!peer) return;
+    const auto source = io::address_towards(*peer);
+    const auto* local = source ? house_.interfaces.at(*source) : nullptr;
+    if (!local) {
+        LOG_NOTICE((log::About{"relay", call_.id}), "no interface has the way to {}", peer->text());
+        return;
+    }
+    party.interface = local->name;
+    party.v6 = local->bind.is_v6();
+}
+
 // What a request says of the parties holds until another says otherwise.
 void Negotiation::remember(Party& from, Party& to, bool is_offer) {
     if (request_.direction.size() >= 2) {
@@ -100,6 +114,8 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
                 party->interface = name;
         }
     }
+    face(from, request_.inbound_peer);
+    face(to, request_.outbound_peer);
     if (request_.wants_v6) to.v6 = request_.wants_v6;
     if (request_.received_from) from.received_from = request_.received_from;
     if (is_offer || request_.learning) {

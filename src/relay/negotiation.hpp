@@ -47,6 +47,8 @@ public:
     Result<> trickle(Party& from);
 
 private:
+    /// The interface by a route, where it has one.
+    void face(Party& party, const std::optional<IpAddress>& peer);
     Result<std::string> run(Party& from, Party& to, bool is_offer);
     void remember(Party& from, Party& to, bool is_offer);
     Result<> learn(Party& from, Section& section, const sdp::Media& media);

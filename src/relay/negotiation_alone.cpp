@@ -59,6 +59,7 @@ Result<> Negotiation::take_offer(Party& party) {
 Result<> Negotiation::open_for_offer(Party& party, Section& section) {
     if (request_.direction.size() >= 1 && !request_.direction[0].empty())
         party.interface = request_.direction[0];
+    face(party, request_.inbound_peer);
     if (request_.wants_v6) party.v6 = request_.wants_v6;
     if (!section.side)
         if (auto opened = open(party, section, party.v6.value_or(false), std::nullopt); !opened)

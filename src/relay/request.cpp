@@ -39,9 +39,8 @@ void milliseconds(Request& request, Text value, Text) {
 
 // Of what is held back: none is a value, too.
 void delay_buffer(Request& request, Text value, Text plain) {
-    constexpr unsigned longest = 1000;
     const auto parsed = means_off(plain) ? 0 : parse_number<unsigned>(value);
-    if (parsed) request.delay_buffer = std::min(*parsed, longest);
+    if (parsed) request.delay_buffer = std::min(*parsed, max_delay_buffer);
 }
 
 template <typename List, typename Value>
@@ -84,6 +83,16 @@ void to_interface(Request& request, Text value, Text) {
     request.direction[1] = value;
 }
 void both_interfaces(Request& request, Text value, Text) { request.direction = {value, value}; }
+
+void inbound_peer(Request& request, Text value, Text) {
+    request.inbound_peer = IpAddress::parse(value);
+}
+void outbound_peer(Request& request, Text value, Text) {
+    request.outbound_peer = IpAddress::parse(value);
+}
+void peer(Request& request, Text value, Text) {
+    request.inbound_peer = request.outbound_peer = IpAddress::parse(value);
+}
 
 void tos(Request& request, Text value, Text) {
     if (const auto parsed = parse_number<int>(value); parsed && *parsed >= 0)
@@ -391,6 +400,9 @@ const std::unordered_map<std::string_view, Item>& keys() {
         {"from-interface", from_interface},
         {"to-interface", to_interface},
         {"interface", both_interfaces},
+        {"inbound-peer", inbound_peer},
+        {"outbound-peer", outbound_peer},
+        {"peer", peer},
         {"tos", tos},
         {"endpoint-learning", learning},
         {"transport-protocol", protocol},

@@ -50,6 +50,9 @@ struct AttributeRules {
     bool empty() const { return add.empty() && remove.empty() && substitute.empty(); }
 };
 
+/// Speech is held back so long at most, in milliseconds.
+constexpr unsigned max_delay_buffer = 1000;
+
 /// A command of the NG protocol with all its keys and flags, in whichever spelling they came
 /// (docs/relay.md names them). Borrows from the document, and from texts that it keeps itself.
 struct Request {
@@ -70,6 +73,8 @@ struct Request {
     std::optional<IpAddress> media_address;
     std::optional<bool> wants_v6;
     std::vector<std::string_view> direction;  ///< names of interfaces: towards sender, receiver
+    /// Their interface is the one from which the kernel's routes lead to these.
+    std::optional<IpAddress> inbound_peer, outbound_peer;
     std::optional<int> tos;
     bool sip_source = false, trust_address = false, port_latching = false;
 

@@ -46,6 +46,16 @@ TEST(Request, AProfileIsOneOfThoseThatThereAre) {
     EXPECT_EQ(forged.request.unknown.size(), 1U);
 }
 
+TEST(Request, PeersAreAddresses) {
+    const Read one(R"({"outbound-peer": "192.0.2.1"})");
+    EXPECT_FALSE(one.request.inbound_peer);
+    EXPECT_EQ(one.request.outbound_peer, IpAddress::parse("192.0.2.1"));
+    const Read both(R"({"flags": ["peer=2001:db8::1"]})");
+    EXPECT_EQ(both.request.inbound_peer, IpAddress::parse("2001:db8::1"));
+    EXPECT_EQ(both.request.outbound_peer, both.request.inbound_peer);
+    EXPECT_FALSE(Read(R"({"inbound-peer": "no address"})").request.inbound_peer);
+}
+
 TEST(Request, WordsForNoSwitchAFlagOff) {
     for (const auto* word : {"off", "no", "none", "disable", "disabled"})
         EXPECT_FALSE(

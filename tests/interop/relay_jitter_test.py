@@ -155,6 +155,21 @@ def test_a_party_may_be_heard_later_by_so_much(wanted, plain, a, b):  # noqa: F8
     call.delete()
 
 
+def test_by_a_command_all_parties_are_heard_later(plain, a, b):  # noqa: F811
+    call = Call(plain, a, b)
+    call.pass_both_ways()
+    assert "is 150 ms" in plain.ng.call("cli", body=f"call {call.id} delay 150")["response"]
+    for sender, at, listener in ((a, call.at_a[0].at, b), (b, call.at_b[0].at, a)):
+        arrived, packets = through(sender, at, listener, list(range(40)))
+        assert [packet for packet, _ in arrived] == packets
+        waited = sorted(at - number * 0.02 for number, (_, at) in enumerate(arrived))
+        assert 0.145 <= waited[len(waited) // 2] <= 0.18, waited
+    plain.ng.call("cli", body=f"call {call.id} delay 0")
+    arrived, _ = through(a, call.at_a[0].at, b, list(range(20)))
+    assert max(at - number * 0.02 for number, (_, at) in enumerate(arrived)) < 0.06
+    call.delete()
+
+
 def test_what_is_late_by_so_much_is_in_order_too(plain, a, b):  # noqa: F811
     call = Call(plain, a, b, offer={"delay-buffer": 100})
     arrived, packets = through(a, call.at_a[0].at, b, swapped(60))
