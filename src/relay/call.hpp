@@ -109,6 +109,8 @@ struct Party {
     bool bundle_accept = false;       ///< is answered bundled, if it offers so
     bool bundle_offered = false;      ///< by us to it
 
+    /// Codecs that those who subscribe to it are offered besides its own: items of `codec`.
+    std::vector<std::string> transcode;
     Duration delay_buffer{};  ///< that its speech is late by, in place of a jitter buffer
     bool block_media = false, block_dtmf = false, silence = false;
     SdpMemory memory;  ///< of the SDP that is sent to it

@@ -86,18 +86,6 @@ private:
     std::bitset<128> taken_;
 };
 
-std::vector<SectionCodecs::Setting> settings_of(const CodecRules& rules) {
-    std::vector<SectionCodecs::Setting> settings;
-    for (const auto* list : {&rules.set, &rules.transcode})
-        for (const auto& item : items(*list)) {
-            if (item.bitrate == 0 && item.ptime == 0 && item.fmtp.empty()) continue;
-            if (auto codec = item.codec())
-                settings.push_back(
-                    {std::move(*codec), item.bitrate, item.ptime, std::string(item.fmtp)});
-        }
-    return settings;
-}
-
 std::vector<std::string_view> tokens_of(const sdp::Media& media) {
     std::vector<std::string_view> tokens;
     for (const auto& format : media.formats) tokens.push_back(format.token);
@@ -283,6 +271,18 @@ std::optional<sdp::Codec> CodecItem::codec() const {
     return std::nullopt;
 }
 
+std::vector<SectionCodecs::Setting> settings_of(std::span<const std::string_view> texts) {
+    std::vector<SectionCodecs::Setting> settings;
+    for (const auto text : texts) {
+        const CodecItem item(text);
+        if (item.bitrate == 0 && item.ptime == 0 && item.fmtp.empty()) continue;
+        if (auto codec = item.codec())
+            settings.push_back(
+                {std::move(*codec), item.bitrate, item.ptime, std::string(item.fmtp)});
+    }
+    return settings;
+}
+
 bool wants_recoding(const Request& request) {
     const auto& rules = request.codec;
     return !rules.transcode.empty() || !rules.consume.empty() || !rules.accept.empty() ||
@@ -324,7 +324,9 @@ std::vector<Written> offered_formats(const sdp::Media& media, const Request& req
     offerer.takes.clear();
     for (const auto& one : offerer.offered) offerer.takes.push_back(one.payload);
     if (!offerer.goes_on) {
-        offerer.settings = answerer.settings = settings_of(request.codec);
+        auto said = request.codec.set;
+        std::ranges::copy(request.codec.transcode, std::back_inserter(said));
+        offerer.settings = answerer.settings = settings_of(said);
         answerer.packet_ms = request.ptime;
         offerer.packet_ms = request.ptime_reverse;
     }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,9 @@ struct SectionCodecs {
     std::optional<unsigned> packet_ms;  ///< towards the party, whatever it says
     std::optional<unsigned> said_ms;    ///< what it says
 };
+
+/// What items of `set` and `transcode` say beyond names.
+std::vector<SectionCodecs::Setting> settings_of(std::span<const std::string_view> items);
 
 /// Whether this offer asks for codecs that the parties do not have in common, or packets of another
 /// length.
