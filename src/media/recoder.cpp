@@ -46,13 +46,16 @@ Recoder::Recoder(Plan plan, Random& random)
         if (way.kind == Kind::event || way.kind == Kind::tone)
             keys_ = rtp::EventReceiver({.clock_rate = way.in.codec.clock_rate});
         if (way.kind == Kind::tone) samples = true;
+        if (way.kind == Kind::noise) noise_types_.set(way.in.type & 0x7f);
         if (way.kind != Kind::recode) continue;
+        speech_types_.set(way.in.type & 0x7f);
         samples = true;
         wanted_rate_ = std::max(wanted_rate_, codec::native_rate(way.in.codec));
     }
     if (samples) {
         const std::uint32_t rate = std::min(wanted_rate_, codec::native_rate(plan_.out.codec));
         packer_ = Packer::make(plan_.out.codec, rate, plan_.packet_ms);
+        if (packer_ && plan_.noise) packer_->detect_silence(plan_.pauses.silent_below);
     }
     if (plan_.detects) detector_ = std::make_unique<DtmfDetector>();
     // The first is what is spoken; others are made when they are met.
@@ -89,6 +92,7 @@ void Recoder::take(Bytes bytes, Time now, Out& out) {
         case Kind::translate: return pass(*packet, way, now, out);
         case Kind::event: return convert_event(*packet, way, now, out);
         case Kind::tone: return sound_event(*packet, way, now, out);
+        case Kind::noise: return hear_noise(*packet, now, out);
         case Kind::recode: break;
     }
     figures_.stamp_in = packet->timestamp();
@@ -104,6 +108,7 @@ void Recoder::pass(const rtp::Packet& packet, const Way& way, Time now, Out& out
     const MutableBytes room = out.room();
     if (bytes.size() > room.size()) return;
     std::ranges::copy(bytes, room.begin());
+    heard_until_ = {};
     rtp::Header header = packet.header();
     header.payload_type = way.out_type;
     if (plan_.own) {
@@ -137,6 +142,9 @@ void Recoder::recode(const rtp::Packet& packet, Time now, Out& out) {
     // The tone that becomes an event must not be heard as well (RFC 4733 section 2.6).
     if (detector_ && hear_keys(unpacker->narrow(), now, out)) return;
     sound_rate_ = sound->rate;
+    if (pausing_) end_pause(*sound);
+    heard_until_ = now + std::chrono::nanoseconds(std::uint64_t{1'000'000'000} *
+                                                  sound->samples.size() / sound->rate);
     packer_->put(sound->rate, sound->position, sound->samples);
     flush(now, out);
 }
@@ -144,15 +152,19 @@ void Recoder::recode(const rtp::Packet& packet, Time now, Out& out) {
 void Recoder::flush(Time now, Out& out) {
     while (const auto made = packer_->poll()) {
         // To the rewriter each line is a source of its own.
-        const auto header = rewriter_.forward({.marker = made->marker,
-                                               .payload_type = plan_.out.type,
-                                               .sequence = made->sequence,
-                                               .timestamp = made->timestamp,
-                                               .ssrc = rewriter_.ssrc() + 1 + packer_->line()},
-                                              now);
+        const bool after_silence = silent_ && !made->silent;
+        if (made->silent && !tells_silence(*made)) continue;
+        silent_ = made->silent;
+        const auto header =
+            rewriter_.forward({.marker = made->marker || after_silence,
+                               .payload_type = silent_ ? plan_.noise->type : plan_.out.type,
+                               .sequence = made_++,
+                               .timestamp = made->timestamp,
+                               .ssrc = rewriter_.ssrc() + 1 + packer_->line()},
+                              now);
         if (!header) continue;
         figures_.stamp_out = header->timestamp;
-        put(*header, made->payload, out);
+        put(*header, silent_ ? told_noise() : made->payload, out);
     }
 }
 

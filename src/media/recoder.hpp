@@ -1,12 +1,14 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "base/random.hpp"
+#include "media/comfort_noise.hpp"
 #include "media/dtmf_detector.hpp"
 #include "media/packer.hpp"
 #include "media/unpacker.hpp"
@@ -39,6 +41,7 @@ public:
             recode,     ///< through samples
             event,      ///< a telephone-event in another clock
             tone,       ///< a telephone-event that is to be heard
+            noise,      ///< CN (RFC 3389) that is to be heard, until something else comes
         };
         sdp::Payload in;
         Kind kind = Kind::drop;
@@ -52,6 +55,8 @@ public:
         std::optional<sdp::Payload> event = std::nullopt;  ///< what keys become
         bool detects = false;                              ///< tones become events
         bool own = false;  ///< all goes out as one stream of our own
+        std::optional<sdp::Payload> noise = std::nullopt;  ///< what silence becomes
+        Pauses pauses = {};
         bool operator==(const Plan&) const = default;
 
         /// Something is decoded and encoded: a hundred times the work of all else.
@@ -72,6 +77,16 @@ public:
     ~Recoder();
 
     void take(Bytes packet, Time now, Out& out);
+
+    /// A pause of the party is filled as time goes by: so long after a packet of this type `tick`
+    /// is due, and then every `tick_interval` until the next packet, for `Pauses::longest`. Zero:
+    /// after such a packet nothing is filled. Depends on the plan alone: from any thread.
+    Duration tick_delay(std::uint8_t type) const;
+    static constexpr Duration tick_interval = std::chrono::milliseconds{20};
+    /// Whether `tick_delay` is ever anything.
+    bool ticks() const { return noise_types_.any() || plan_.pauses.delay > Duration{}; }
+    const Plan& plan() const { return plan_; }
+    void tick(Time now, Out& out);
 
     /// How the stream that came maps to the one that went, as RTCP needs it.
     struct Figures {
@@ -97,6 +112,15 @@ private:
     void pass(const rtp::Packet& packet, const Way& way, Time now, Out& out);
     void recode(const rtp::Packet& packet, Time now, Out& out);
     void flush(Time now, Out& out);
+    // recoder_pauses.cpp
+    void hear_noise(const rtp::Packet& packet, Time now, Out& out);
+    void begin_pause(Time began, Time now);
+    void end_pause(const Unpacker::Sound& sound);
+    void fill_pause(Time now, Out& out);
+    void add_noise(std::uint64_t samples, std::uint32_t rate);
+    bool fills(std::uint8_t type) const;
+    Bytes told_noise() const;
+    bool tells_silence(const Packer::Packet& packet);
     bool hear_keys(const Unpacker::Sound& narrow, Time now, Out& out);
     /// What a packet says of a key, whose segments count as one; `begins`: of another than before.
     struct Followed {
@@ -119,6 +143,19 @@ private:
     std::uint32_t wanted_rate_ = 8000;  // most that any source has
     rtp::Rewriter rewriter_;
     std::uint32_t sound_rate_ = 0;  // of what was put last
+    std::uint16_t made_ = 0;        // packets of sound, and of its silence
+
+    // A pause of the party that is filled.
+    std::bitset<128> noise_types_, speech_types_;  // do not change
+    ComfortNoise noise_;
+    bool pausing_ = false;
+    Time pause_began_{}, pause_until_{};
+    std::uint64_t pause_made_ = 0;   // samples of it
+    std::uint32_t pause_ahead_ = 0;  // samples that earlier pauses got too many
+    Time heard_until_{};             // where the last of its sound ends; zero: that was no sound
+    // A silence of the party that is told.
+    bool silent_ = false;
+    std::uint32_t silence_line_ = 0, silence_told_ = 0;  // timestamp of the last CN
 
     // The key that the party sends as an event.
     rtp::EventReceiver keys_;

@@ -207,7 +207,7 @@ void Call::route() {
                         from.engaged = true;
                         from.sends = section.payloads;
                     }
-                    auto plan = recoding(from, target.codecs);
+                    auto plan = recoding(from, target.codecs, pauses);
                     const auto terms = terms_towards(target, plan);
                     sinks.push_back({target.side.get(), std::move(plan), terms, flow->silence});
                 }

@@ -162,6 +162,7 @@ public:
     bool dropped = false;                                           ///< `drop-traffic`
     bool loop_check = false;                                        ///< its descriptions are marked
     bool generate_rtcp = false;                       ///< the parties' own is not passed on
+    media::Pauses pauses;                             ///< of sound that is recoded
     unsigned jitter_packets = 0;                      ///< that wait at most; 0: none does
     bool measure_rtp = false, mos_listening = false;  ///< as the relay's settings
     Duration rtcp_interval = std::chrono::seconds{5};

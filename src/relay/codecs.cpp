@@ -25,6 +25,7 @@ constexpr std::uint8_t first_dynamic = 96, last_dynamic = 127;  // RFC 3551 sect
 constexpr unsigned shortest_packet_ms = 10, longest_packet_ms = 60, usual_packet_ms = 20;
 
 bool is_event(const sdp::Codec& codec) { return iequals(codec.name, "telephone-event"); }
+bool is_noise(const sdp::Codec& codec) { return iequals(codec.name, "CN"); }
 bool is_speech(const sdp::Codec& codec) { return !sdp::is_auxiliary(codec.name); }
 bool is_g711(const sdp::Codec& codec) { return media::g711::law_of(codec).has_value(); }
 
@@ -217,7 +218,7 @@ void add_own(const sdp::Media& media, const Request& request, SectionCodecs& off
         if (!codec || find(told, *codec)) continue;
         if (is_event(*codec))
             events = true;
-        else if (codec::is_transcodable(*codec))
+        else if (codec::is_transcodable(*codec) || is_noise(*codec))
             add(*codec, numbers, answerer, written, told);
     }
     if (!events) return last_auxiliary(written, told, came);
@@ -261,6 +262,7 @@ std::optional<sdp::Codec> CodecItem::codec() const {
     const std::string_view wanted = iequals(name, "G729a") ? "G729" : name;
     if (iequals(wanted, "telephone-event"))
         return sdp::Codec{"telephone-event", clock_rate.value_or(8000), 1, own_parameters(wanted)};
+    if (iequals(wanted, "CN")) return sdp::Codec{"CN", clock_rate.value_or(8000), 1, {}};
     for (const auto& known : codec::all()) {
         if (!iequals(known.name, wanted)) continue;
         if (clock_rate && *clock_rate != known.clock_rate) continue;
@@ -327,6 +329,9 @@ std::vector<Written> offered_formats(const sdp::Media& media, const Request& req
         auto said = request.codec.set;
         std::ranges::copy(request.codec.transcode, std::back_inserter(said));
         offerer.settings = answerer.settings = settings_of(said);
+        offerer.noise = answerer.noise =
+            std::ranges::any_of(items(request.codec.transcode),
+                                [](const auto& item) { return iequals(item.name, "CN"); });
         answerer.packet_ms = request.ptime;
         offerer.packet_ms = request.ptime_reverse;
     }
@@ -430,11 +435,21 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
             agree_own(one);
     }
     direct(false);
+    // Noise can be made of what the answerer has no word for, where sound is made anyway.
+    const bool recoded = std::ranges::none_of(answerer.takes, [&](const sdp::Payload& payload) {
+        return sdp::compatible(payload.codec, agreed.front().codec) ||
+               (is_g711(payload.codec) && is_g711(agreed.front().codec));
+    });
+    for (const auto& one : offerer.offered)
+        if (recoded && !request.single_codec && is_noise(one.payload.codec) &&
+            one.payload.codec.clock_rate == agreed.front().codec.clock_rate)
+            agree_own(one);
     offerer.told = offerer.takes = offerer.sends = std::move(agreed);
     return written;
 }
 
-std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to) {
+std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to,
+                                             const media::Pauses& pauses) {
     using Way = media::Recoder::Way;
     if (!from.engaged || !to.engaged || from.sends.empty() || to.takes.empty()) return std::nullopt;
     const auto spoken = std::ranges::find_if(
@@ -467,8 +482,17 @@ std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const Se
         from.sends, [](const sdp::Payload& payload) { return is_event(payload.codec); });
     plan.detects = plan.event && !sends_events && can_make;
     const bool sounds = !plan.event && sends_events && can_make;
-    // Tones are put into, and found in, samples only.
-    const bool samples = plan.detects || sounds;
+    const auto silence = std::ranges::find_if(to.takes, [&](const auto& payload) {
+        return is_noise(payload.codec) && payload.codec.clock_rate == plan.out.codec.clock_rate;
+    });
+    const bool tells_silence = can_make && pauses.silent_below > 0 && silence != to.takes.end();
+    const auto heard_as_noise = [&](const sdp::Payload& payload) {
+        return can_make && is_noise(payload.codec) && !find(to.takes, payload.codec);
+    };
+    const bool asked = (from.noise || to.noise) &&
+                       (tells_silence || std::ranges::any_of(from.sends, heard_as_noise));
+    // Tones and noise are put into, and found in, samples only.
+    const bool samples = plan.detects || sounds || asked;
     plan.own = samples;
     bool changes = samples;
     for (const auto& payload : from.sends) {
@@ -490,13 +514,19 @@ std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const Se
         } else if (can_make && codec::is_transcodable(payload.codec)) {
             const bool laws = is_g711(payload.codec) && is_g711(plan.out.codec);
             way.out_type = plan.out.type;
-            way.kind = laws && !samples && !to.packet_ms ? Way::Kind::translate : Way::Kind::recode;
+            const bool by_bytes = laws && !samples && !to.packet_ms && !tells_silence;
+            way.kind = by_bytes ? Way::Kind::translate : Way::Kind::recode;
             plan.own = plan.own || way.kind == Way::Kind::recode;
         }
         changes = changes || way.kind != Way::Kind::pass || way.out_type != payload.type;
         plan.ways.push_back(std::move(way));
     }
     if (!changes) return std::nullopt;
+    if (std::ranges::find(plan.ways, Way::Kind::recode, &Way::kind) == plan.ways.end()) return plan;
+    plan.pauses = pauses;
+    if (tells_silence) plan.noise = *silence;
+    for (auto& way : plan.ways)
+        if (heard_as_noise(way.in)) way.kind = Way::Kind::noise;
     return plan;
 }
 

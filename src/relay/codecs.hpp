@@ -59,6 +59,7 @@ struct SectionCodecs {
     };
 
     bool engaged = false;            ///< codecs may differ between the parties of this section
+    bool noise = false;              ///< CN is made for who has none, whatever else is recoded
     bool goes_on = false;            ///< by an earlier offer; this one does not speak of it
     std::vector<Offered> offered;    ///< by the party, without what nobody is to have
     std::vector<sdp::Payload> told;  ///< in the last offer to the party
@@ -84,6 +85,7 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
                                       SectionCodecs& answerer, SectionCodecs& offerer);
 
 /// How what one party says becomes what another takes; nothing when it goes as it is.
-std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to);
+std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to,
+                                             const media::Pauses& pauses = {});
 
 }  // namespace strowger::relay

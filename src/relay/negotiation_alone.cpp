@@ -58,8 +58,8 @@ Result<> Negotiation::take_offer(Party& party) {
     return {};
 }
 
-// The one codec that is taken of an offer: the first of `accept` that it has, or else the first that
-// others can be made of. `any` in that list is whatever comes first in the offer.
+// The one codec that is taken of an offer: the first of `accept` that it has, or else the first
+// that others can be made of. `any` in that list is whatever comes first in the offer.
 void Negotiation::choose_published(Section& section) const {
     auto& payloads = section.payloads;
     const auto chosen = [&](const auto& wanted) {

@@ -178,6 +178,7 @@ Result<Call*> Relay::call_for_offer(const Request& request) {
     auto call = std::make_unique<Call>(std::string(request.call_id), home, clock_.now(), wall());
     Call* made = call.get();
     made->asker = asker_;
+    made->pauses = settings_.pauses;
     made->jitter_packets = settings_.jitter_buffer;
     made->measure_rtp = settings_.measure_rtp;
     made->mos_listening = settings_.mos_listening;
