@@ -48,6 +48,28 @@ public:
         std::uint8_t out_type = 0;
         bool operator==(const Way&) const = default;
     };
+    /// What the other side gets of keys, where it is not the key itself at once.
+    struct Keys {
+        enum class Mode : std::uint8_t {
+            pass,
+            silence,  ///< nothing is heard in its place, whether it came as an event or as a tone
+            tone,     ///< a tone of one frequency
+            random,   ///< a digit that has nothing to do with it
+            event,    ///< always the same
+        };
+        Mode mode = Mode::pass;
+        std::uint8_t event = 0;    ///< RFC 4733, for `event`
+        unsigned frequency = 400;  ///< of `tone`, in hertz
+        unsigned volume = 10;      ///< dBm0 without its minus
+        /// How much later than it was pressed; until then there is silence in its place.
+        Duration delay{};
+        static constexpr Duration longest_delay = std::chrono::seconds{5};
+
+        bool any() const { return mode != Mode::pass || delay > Duration{}; }
+        /// A sound in its place, even for who knows events.
+        bool heard() const { return mode == Mode::silence || mode == Mode::tone; }
+        bool operator==(const Keys&) const = default;
+    };
     struct Plan {
         std::vector<Way> ways;
         sdp::Payload out;                                  ///< what is recoded becomes this
@@ -57,6 +79,7 @@ public:
         bool own = false;  ///< all goes out as one stream of our own
         std::optional<sdp::Payload> noise = std::nullopt;  ///< what silence becomes
         Pauses pauses = {};
+        Keys keys = {};
         bool operator==(const Plan&) const = default;
 
         /// Something is decoded and encoded: a hundred times the work of all else.
@@ -84,7 +107,13 @@ public:
     Duration tick_delay(std::uint8_t type) const;
     static constexpr Duration tick_interval = std::chrono::milliseconds{20};
     /// Whether `tick_delay` is ever anything.
-    bool ticks() const { return noise_types_.any() || plan_.pauses.delay > Duration{}; }
+    bool ticks() const {
+        return noise_types_.any() || plan_.pauses.delay > Duration{} ||
+               plan_.keys.delay > Duration{};
+    }
+    /// The same of keys that wait (`Keys::delay`): for so long after a packet of this type `tick`
+    /// is due every `tick_interval`, whatever comes next. Zero: it is no key, or none waits.
+    Duration holds_key(std::uint8_t type) const;
     const Plan& plan() const { return plan_; }
     void tick(Time now, Out& out);
 
@@ -127,9 +156,21 @@ private:
         rtp::TelephoneEvent event;
         bool begins = false;
     };
-    std::optional<Followed> follow_event(const rtp::Packet& packet, Time now);
-    void convert_event(const rtp::Packet& packet, const Way& way, Time now, Out& out);
-    void sound_event(const rtp::Packet& packet, const Way& way, Time now, Out& out);
+    struct KeyPacket {
+        rtp::Header header;
+        rtp::TelephoneEvent event;
+    };
+    std::optional<Followed> follow_event(const KeyPacket& packet, Time now);
+    void convert_event(const KeyPacket& packet, const Way& way, Time now, Out& out);
+    void sound_event(const KeyPacket& packet, const Way& way, Time now, Out& out);
+    // recoder_keys.cpp
+    void take_key(const KeyPacket& packet, const Way& way, Time now, Out& out);
+    void play_key(const KeyPacket& packet, const Way& way, Time now, Out& out);
+    void play_held_keys(Time now, Out& out);
+    void put_heard(bool end, Time now, Out& out);
+    void draw_event();
+    std::uint8_t told_event(std::uint8_t event) const;
+    bool key_pressed() const { return keys_.pressed() || pressed_before_.pressed(); }
     void put_event(std::uint32_t timestamp, const rtp::TelephoneEvent& event, bool marker, Time now,
                    Out& out);
     void put(const rtp::Header& header, Bytes payload, Out& out);
@@ -160,11 +201,26 @@ private:
     // The key that the party sends as an event.
     rtp::EventReceiver keys_;
     bool any_event_ = false, event_ended_ = true;
-    std::uint32_t event_in_ = 0;    // its timestamp as it came
-    std::uint32_t event_out_ = 0;   // and as it goes
-    std::uint64_t event_base_ = 0;  // units of the key before this segment, as they came
-    std::uint64_t event_told_ = 0;  // units of the key in segments that are over, as they go
-    std::uint64_t tone_made_ = 0;   // samples of it
+    std::uint32_t event_in_ = 0;     // its timestamp as it came
+    std::uint32_t event_out_ = 0;    // and as it goes
+    std::uint64_t event_base_ = 0;   // units of the key before this segment, as they came
+    std::uint64_t event_told_ = 0;   // units of the key in segments that are over, as they go
+    std::uint64_t tone_made_ = 0;    // samples of it
+    std::uint8_t random_event_ = 0;  // for this key
+    std::uint32_t seed_;
+    // Keys that wait, oldest first.
+    struct Held {
+        Time due{};
+        KeyPacket packet;
+        const Way* way = nullptr;
+    };
+    static constexpr std::size_t max_held = 512;  ///< ten seconds at 50 a second
+    std::vector<Held> held_;                      // a ring, where keys wait at all
+    std::size_t held_first_ = 0, held_count_ = 0;
+    rtp::EventReceiver pressed_before_;  // as it comes, before it waits
+    bool resumes_ = false;               // sound of ours stood in place of the party's
+    Way heard_way_;                      // of keys that are heard, and are not told as they are
+    std::uint16_t heard_sequence_ = 0;
     // The key that is heard.
     std::unique_ptr<DtmfDetector> detector_;
     char heard_ = 0;

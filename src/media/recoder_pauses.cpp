@@ -39,11 +39,12 @@ void Recoder::hear_noise(const rtp::Packet& packet, Time now, Out& out) {
 
 void Recoder::tick(Time now, Out& out) {
     keys_.tick(now);
+    play_held_keys(now, out);
     if (!packer_) return;
     if (!pausing_) {
         const bool due = plan_.pauses.delay > Duration{} && heard_until_ != Time{} &&
                          now - heard_until_ >= plan_.pauses.delay;
-        if (!due || keys_.pressed()) return;
+        if (!due || key_pressed()) return;
         noise_.describe(plan_.pauses.fill);
         begin_pause(heard_until_, now);
     }
@@ -87,15 +88,15 @@ void Recoder::add_noise(std::uint64_t samples, std::uint32_t rate) {
 
 // What is still missing before the sound is filled; where too much was made, it is remembered.
 void Recoder::end_pause(const Unpacker::Sound& sound) {
-    pausing_ = false;
+    const bool noise = std::exchange(pausing_, false);
     const auto next = packer_->expected();
     if (!next || packer_->source_rate() != sound.rate) return;
     const auto gap = static_cast<std::int32_t>(sound.position - *next);
     const auto second = static_cast<std::int32_t>(sound.rate);
     if (gap > 0 && gap <= second / 5) {
-        add_noise(static_cast<std::uint64_t>(gap), sound.rate);
+        if (noise) add_noise(static_cast<std::uint64_t>(gap), sound.rate);
     } else if (gap < 0 && gap > -second) {
-        pause_ahead_ = static_cast<std::uint32_t>(-gap);
+        pause_ahead_ = std::min(pause_ahead_ + static_cast<std::uint32_t>(-gap), sound.rate);
         packer_->follow(sound.position);
     }
 }

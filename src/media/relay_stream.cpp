@@ -196,23 +196,32 @@ void RelayStream::take_rtp(const rtp::Header& header, MutableBytes packet, Time 
 
 // A pause that has begun ends with whatever comes next.
 void RelayStream::await_pause(const rtp::Header& header) {
-    auto& timers = shard_->timers();
+    const Time now = shard_->now();
     Duration soonest = Duration::max(), longest{};
     for (const Sink& sink : sinks_) {
         if (!sink.recoding) continue;
         const Recoder& recoder = sink.recoding->recoder();
+        if (const Duration held = recoder.holds_key(header.payload_type); held > Duration{})
+            pausing_->keys_until = std::max(pausing_->keys_until, now + held);
         const Duration delay = recoder.tick_delay(header.payload_type);
         if (delay == Duration{}) continue;
         soonest = std::min(soonest, delay);
         longest = std::max(longest, recoder.plan().pauses.longest);
     }
-    if (soonest == Duration::max()) return timers.disarm(pausing_->timer);
-    pausing_->until = shard_->now() + soonest + longest;
-    timers.arm(pausing_->timer, shard_->now() + soonest);
+    const bool pauses = soonest != Duration::max();
+    pausing_->until = pauses ? now + soonest + longest : now;
+    if (now < pausing_->keys_until) {
+        if (!pausing_->timer.armed())
+            shard_->timers().arm(pausing_->timer, now + Recoder::tick_interval);
+    } else if (pauses) {
+        shard_->timers().arm(pausing_->timer, now + soonest);
+    } else {
+        shard_->timers().disarm(pausing_->timer);
+    }
 }
 
 void RelayStream::pause_due(Time now) {
-    if (now >= pausing_->until || (gate_ && gate_->media)) return;
+    if (now >= std::max(pausing_->until, pausing_->keys_until) || (gate_ && gate_->media)) return;
     for (const Sink& sink : sinks_)
         if (sink.recoding && sink.recoding->recoder().ticks()) recode({}, sink);
     shard_->timers().arm(pausing_->timer, now + Recoder::tick_interval);

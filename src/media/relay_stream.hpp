@@ -250,9 +250,10 @@ private:
     std::unique_ptr<Holding> holding_;
     struct Pausing {
         Timer timer;
-        Time until{};
+        Time until{};       // of a pause
+        Time keys_until{};  // of keys that wait
     };
-    std::unique_ptr<Pausing> pausing_;  // while somebody's recoder fills pauses of the party
+    std::unique_ptr<Pausing> pausing_;  // while somebody's recoder does things in time
     // Header of what was sent last, until there is a stream of our own.
     std::array<std::uint8_t, rtp::header_size> last_{};
     Time last_at_{};

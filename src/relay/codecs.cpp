@@ -449,7 +449,8 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
 }
 
 std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to,
-                                             const media::Pauses& pauses) {
+                                             const media::Pauses& pauses,
+                                             const media::Recoder::Keys& keys) {
     using Way = media::Recoder::Way;
     if (!from.engaged || !to.engaged || from.sends.empty() || to.takes.empty()) return std::nullopt;
     const auto spoken = std::ranges::find_if(
@@ -480,8 +481,9 @@ std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const Se
     }
     const bool sends_events = std::ranges::any_of(
         from.sends, [](const sdp::Payload& payload) { return is_event(payload.codec); });
-    plan.detects = plan.event && !sends_events && can_make;
-    const bool sounds = !plan.event && sends_events && can_make;
+    plan.keys = keys;
+    plan.detects = (plan.event || keys.any()) && !sends_events && can_make;
+    const bool sounds = (!plan.event || keys.heard()) && sends_events && can_make;
     const auto silence = std::ranges::find_if(to.takes, [&](const auto& payload) {
         return is_noise(payload.codec) && payload.codec.clock_rate == plan.out.codec.clock_rate;
     });
@@ -499,10 +501,11 @@ std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const Se
         Way way{payload, Way::Kind::drop, 0};
         const auto* same = find(to.takes, payload.codec);
         if (is_event(payload.codec)) {
-            if (!plan.event) {
+            if (!plan.event || keys.heard()) {
                 if (sounds) way.kind = Way::Kind::tone;
             } else {
-                const bool as_it_is = plan.event->codec.clock_rate == payload.codec.clock_rate;
+                const bool as_it_is =
+                    plan.event->codec.clock_rate == payload.codec.clock_rate && !keys.any();
                 way.kind = as_it_is ? Way::Kind::pass : Way::Kind::event;
                 way.out_type = plan.event->type;
                 plan.own = plan.own || !as_it_is;

@@ -86,6 +86,7 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
 
 /// How what one party says becomes what another takes; nothing when it goes as it is.
 std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to,
-                                             const media::Pauses& pauses = {});
+                                             const media::Pauses& pauses = {},
+                                             const media::Recoder::Keys& keys = {});
 
 }  // namespace strowger::relay
