@@ -1,6 +1,7 @@
 #include "media/packer.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace strowger::media {
 namespace {
@@ -82,11 +83,15 @@ std::optional<Packer::Packet> Packer::poll() {
         return std::nullopt;
     }
     Packet packet{.timestamp = ticks(begin_), .duration = ticks(packet_), .marker = marker_};
-    const auto size = encoder_->encode(std::span(waiting_).subspan(taken_, packet_), payload_);
+    const auto samples = std::span(waiting_).subspan(taken_, packet_);
+    packet.silent = silent_below_ > 0 && std::ranges::all_of(samples, [this](Sample sample) {
+                        return static_cast<unsigned>(std::abs(int{sample})) < silent_below_;
+                    });
+    const auto size = packet.silent ? 0 : encoder_->encode(samples, payload_);
     taken_ += packet_;
     begin_ += packet_;
     if (jump_ > 0) jump_at_ -= std::min(jump_at_, packet_);
-    if (size == 0) return poll();
+    if (size == 0 && !packet.silent) return poll();
     marker_ = false;
     packet.sequence = sequence_++;
     packet.payload = Bytes(payload_).first(size);

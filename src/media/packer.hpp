@@ -34,6 +34,15 @@ public:
     void put(std::uint32_t rate, std::uint32_t position, std::span<const Sample> samples);
     /// What follows upon what was put last.
     void append(std::uint32_t rate, std::span<const Sample> samples);
+    /// What is put next is at this position, and still follows upon what was put last.
+    void follow(std::uint32_t position) { expected_ = position; }
+    /// Position of what would follow upon what was put last; nothing before the first `put`.
+    std::optional<std::uint32_t> expected() const {
+        return placed_ ? std::optional(expected_) : std::nullopt;
+    }
+    std::uint32_t source_rate() const { return from_rate_; }  ///< of what was put last
+    /// Packets without a sample so far from zero are not encoded, and marked; 0: all are encoded.
+    void detect_silence(unsigned below) { silent_below_ = below; }
     /// Forgets what waits; what comes next is another line.
     void restart();
 
@@ -42,6 +51,7 @@ public:
         std::uint32_t timestamp = 0;
         std::uint32_t duration = 0;  ///< in the units of the timestamp
         bool marker = false;         ///< the first after a pause
+        bool silent = false;         ///< nothing was encoded
         Bytes payload;               ///< until the next call
     };
     std::optional<Packet> poll();
@@ -73,6 +83,7 @@ private:
     std::size_t jump_at_ = 0;  // of the samples that wait, where a pause lies
     std::uint64_t jump_ = 0;   // and how long it is
     bool marker_ = true;
+    unsigned silent_below_ = 0;
     std::uint32_t line_ = 0;
     std::uint16_t sequence_ = 0;
 };

@@ -34,7 +34,9 @@ bool Recoder::Plan::makes_sound() const {
 }
 
 Recoder::Recoder(Plan plan, Random& random)
-    : plan_(std::move(plan)), rewriter_(random, plan_.out.codec.clock_rate) {
+    : plan_(std::move(plan)),
+      rewriter_(random, plan_.out.codec.clock_rate),
+      seed_(random.next32()) {
     figures_.own = plan_.own;
     figures_.ssrc_out = rewriter_.ssrc();
     figures_.clock_out = plan_.out.codec.clock_rate;
@@ -44,17 +46,27 @@ Recoder::Recoder(Plan plan, Random& random)
         const Way& way = plan_.ways[i];
         way_of_[way.in.type & 0x7f] = static_cast<std::uint8_t>(i + 1);
         if (way.kind == Kind::event || way.kind == Kind::tone)
-            keys_ = rtp::EventReceiver({.clock_rate = way.in.codec.clock_rate});
+            keys_ = pressed_before_ = rtp::EventReceiver({.clock_rate = way.in.codec.clock_rate});
         if (way.kind == Kind::tone) samples = true;
+        if (way.kind == Kind::noise) noise_types_.set(way.in.type & 0x7f);
         if (way.kind != Kind::recode) continue;
+        speech_types_.set(way.in.type & 0x7f);
         samples = true;
         wanted_rate_ = std::max(wanted_rate_, codec::native_rate(way.in.codec));
     }
     if (samples) {
         const std::uint32_t rate = std::min(wanted_rate_, codec::native_rate(plan_.out.codec));
         packer_ = Packer::make(plan_.out.codec, rate, plan_.packet_ms);
+        if (packer_ && plan_.noise) packer_->detect_silence(plan_.pauses.silent_below);
     }
-    if (plan_.detects) detector_ = std::make_unique<DtmfDetector>();
+    if (plan_.detects) {
+        detector_ = std::make_unique<DtmfDetector>();
+        const bool told = plan_.event && !plan_.keys.heard();
+        const std::uint32_t clock = plan_.event ? plan_.event->codec.clock_rate : 8000;
+        heard_way_ = {.in = {0, {"telephone-event", clock, 1, {}}},
+                      .kind = told ? Kind::event : Kind::tone};
+    }
+    if (plan_.keys.delay > Duration{}) held_.resize(max_held);
     // The first is what is spoken; others are made when they are met.
     for (const Way& way : plan_.ways)
         if (way.kind == Kind::recode) {
@@ -83,27 +95,34 @@ void Recoder::take(Bytes bytes, Time now, Out& out) {
     figures_.ssrc_in = packet->ssrc();
     figures_.sequence_in = packet->sequence();
     keys_.tick(now);
+    play_held_keys(now, out);
     switch (way.kind) {
         case Kind::drop: return;
         case Kind::pass:
         case Kind::translate: return pass(*packet, way, now, out);
-        case Kind::event: return convert_event(*packet, way, now, out);
-        case Kind::tone: return sound_event(*packet, way, now, out);
+        case Kind::event:
+        case Kind::tone:
+            if (const auto event = rtp::TelephoneEvent::parse(packet->payload()))
+                take_key({packet->header(), *event}, way, now, out);
+            return;
+        case Kind::noise: return hear_noise(*packet, now, out);
         case Kind::recode: break;
     }
     figures_.stamp_in = packet->timestamp();
     figures_.clock_in = way.in.codec.clock_rate;
     // A party that goes on speaking while it presses a key is not heard meanwhile: the other side
     // has the key in its place.
-    if (keys_.pressed()) return;
+    if (!detector_ && key_pressed()) return;
     recode(*packet, now, out);
 }
 
 void Recoder::pass(const rtp::Packet& packet, const Way& way, Time now, Out& out) {
+    if (plan_.keys.any() && key_pressed() && !sdp::is_auxiliary(way.in.codec.name)) return;
     const Bytes bytes = packet.bytes();
     const MutableBytes room = out.room();
     if (bytes.size() > room.size()) return;
     std::ranges::copy(bytes, room.begin());
+    heard_until_ = {};
     rtp::Header header = packet.header();
     header.payload_type = way.out_type;
     if (plan_.own) {
@@ -135,8 +154,11 @@ void Recoder::recode(const rtp::Packet& packet, Time now, Out& out) {
         unpacker->put(packet.ssrc(), packet.sequence(), packet.timestamp(), packet.payload());
     if (!sound) return;
     // The tone that becomes an event must not be heard as well (RFC 4733 section 2.6).
-    if (detector_ && hear_keys(unpacker->narrow(), now, out)) return;
+    if (detector_ && (hear_keys(unpacker->narrow(), now, out) || key_pressed())) return;
     sound_rate_ = sound->rate;
+    if (pausing_ || std::exchange(resumes_, false)) end_pause(*sound);
+    heard_until_ = now + std::chrono::nanoseconds(std::uint64_t{1'000'000'000} *
+                                                  sound->samples.size() / sound->rate);
     packer_->put(sound->rate, sound->position, sound->samples);
     flush(now, out);
 }
@@ -144,15 +166,19 @@ void Recoder::recode(const rtp::Packet& packet, Time now, Out& out) {
 void Recoder::flush(Time now, Out& out) {
     while (const auto made = packer_->poll()) {
         // To the rewriter each line is a source of its own.
-        const auto header = rewriter_.forward({.marker = made->marker,
-                                               .payload_type = plan_.out.type,
-                                               .sequence = made->sequence,
-                                               .timestamp = made->timestamp,
-                                               .ssrc = rewriter_.ssrc() + 1 + packer_->line()},
-                                              now);
+        const bool after_silence = silent_ && !made->silent;
+        if (made->silent && !tells_silence(*made)) continue;
+        silent_ = made->silent;
+        const auto header =
+            rewriter_.forward({.marker = made->marker || after_silence,
+                               .payload_type = silent_ ? plan_.noise->type : plan_.out.type,
+                               .sequence = made_++,
+                               .timestamp = made->timestamp,
+                               .ssrc = rewriter_.ssrc() + 1 + packer_->line()},
+                              now);
         if (!header) continue;
         figures_.stamp_out = header->timestamp;
-        put(*header, made->payload, out);
+        put(*header, silent_ ? told_noise() : made->payload, out);
     }
 }
 
@@ -169,7 +195,7 @@ void Recoder::put(const rtp::Header& header, Bytes payload, Out& out) {
 bool Recoder::hear_keys(const Unpacker::Sound& narrow, Time now, Out& out) {
     detector_->process(narrow.samples);
     const auto units = static_cast<std::uint32_t>(std::uint64_t{narrow.samples.size()} *
-                                                  plan_.event->codec.clock_rate / 8000);
+                                                  heard_way_.in.codec.clock_rate / 8000);
     bool told = false;
     DtmfDetector::Key key;
     while (detector_->poll(key)) {
@@ -180,13 +206,22 @@ bool Recoder::hear_keys(const Unpacker::Sound& narrow, Time now, Out& out) {
             heard_ = key.digit;
             heard_since_ = rewriter_.timestamp_at(now);
             heard_units_ = units;
+            if (plan_.keys.any()) {
+                put_heard(false, now, out);
+                continue;
+            }
             put_event(heard_since_,
                       {.event = *event, .duration = static_cast<std::uint16_t>(units)}, true, now,
                       out);
             continue;
         }
-        heard_ = 0;
         constexpr int ends = 3;  // section 2.5.1.4
+        if (plan_.keys.any()) {
+            for (int i = 0; i < ends; ++i) put_heard(true, now, out);
+            heard_ = 0;
+            continue;
+        }
+        heard_ = 0;
         for (int i = 0; i < ends; ++i)
             put_event(heard_since_,
                       {.event = *event,
@@ -200,6 +235,10 @@ bool Recoder::hear_keys(const Unpacker::Sound& narrow, Time now, Out& out) {
     if (heard_units_ > longest_segment) {
         heard_since_ += static_cast<std::uint32_t>(longest_segment);
         heard_units_ -= static_cast<std::uint32_t>(longest_segment);
+    }
+    if (plan_.keys.any()) {
+        put_heard(false, now, out);
+        return true;
     }
     put_event(
         heard_since_,
@@ -215,28 +254,29 @@ void Recoder::put_event(std::uint32_t timestamp, const rtp::TelephoneEvent& even
 }
 
 // Nothing when it tells of a key that is over.
-std::optional<Recoder::Followed> Recoder::follow_event(const rtp::Packet& packet, Time now) {
-    const auto event = rtp::TelephoneEvent::parse(packet.payload());
-    if (!event) return std::nullopt;
-    if (any_event_ && rtp::newer(event_in_, packet.timestamp())) return std::nullopt;
-    keys_.receive(packet.header(), packet.payload(), now);
+std::optional<Recoder::Followed> Recoder::follow_event(const KeyPacket& packet, Time now) {
+    const std::uint32_t timestamp = packet.header.timestamp;
+    if (any_event_ && rtp::newer(event_in_, timestamp)) return std::nullopt;
+    keys_.receive(packet.header, packet.event.bytes(), now);
     rtp::KeyEvent unread;
     while (keys_.poll(unread)) {}
     bool begins = false;
-    if (!any_event_ || packet.timestamp() != event_in_) {
+    if (!any_event_ || timestamp != event_in_) {
         begins = !any_event_ || event_ended_;
-        if (begins)
+        if (begins) {
             event_base_ = 0;
-        else  // another segment of the same key
-            event_base_ += packet.timestamp() - event_in_;
-        event_in_ = packet.timestamp();
+            draw_event();
+        } else {  // another segment of the same key
+            event_base_ += timestamp - event_in_;
+        }
+        event_in_ = timestamp;
     }
     any_event_ = true;
-    event_ended_ = event->end;
-    return Followed{*event, begins};
+    event_ended_ = packet.event.end;
+    return Followed{packet.event, begins};
 }
 
-void Recoder::convert_event(const rtp::Packet& packet, const Way& way, Time now, Out& out) {
+void Recoder::convert_event(const KeyPacket& packet, const Way& way, Time now, Out& out) {
     const auto followed = follow_event(packet, now);
     if (!followed) return;
     const auto& [event, begins] = *followed;
@@ -249,6 +289,7 @@ void Recoder::convert_event(const rtp::Packet& packet, const Way& way, Time now,
     }
     bool marker = begins;
     auto told = event;
+    told.event = told_event(event.event);
     const std::uint64_t total = scaled(event_base_ + event.duration);
     // What is too long for one segment here goes on in another (section 2.5.1.3). The count is of
     // what a segment can hold there: 65535 of 8000 are six of 48000.
@@ -265,7 +306,7 @@ void Recoder::convert_event(const rtp::Packet& packet, const Way& way, Time now,
     put_event(event_out_, told, marker, now, out);
 }
 
-void Recoder::sound_event(const rtp::Packet& packet, const Way& way, Time now, Out& out) {
+void Recoder::sound_event(const KeyPacket& packet, const Way& way, Time now, Out& out) {
     if (!packer_) return;
     const auto followed = follow_event(packet, now);
     if (!followed) return;
@@ -274,6 +315,7 @@ void Recoder::sound_event(const rtp::Packet& packet, const Way& way, Time now, O
     const std::uint32_t rate = sound_rate_ ? sound_rate_ : packer_->rate();
     const std::uint64_t until = (event_base_ + event.duration) * rate / way.in.codec.clock_rate;
     if (until <= tone_made_) return;
+    resumes_ = true;
     const std::uint64_t most = std::uint64_t{rate} / 1000 * longest_catch_up_ms;
     if (until - tone_made_ > most) tone_made_ = until - most;
     while (tone_made_ < until) {
@@ -289,13 +331,18 @@ void Recoder::sound_event(const rtp::Packet& packet, const Way& way, Time now, O
 
 void Recoder::make_tone(const rtp::TelephoneEvent& event, std::uint64_t from,
                         std::span<Sample> samples, std::uint32_t rate) const {
-    const auto pair = dtmf_pair(rtp::digit_of(event.event));
-    if (pair.low == 0) {  // flash is not heard
+    const auto& keys = plan_.keys;
+    auto pair = dtmf_pair(rtp::digit_of(told_event(event.event)));
+    if (keys.mode == Keys::Mode::tone) pair = {static_cast<int>(keys.frequency), 0};
+    // Flash is not heard, either.
+    if (pair.low == 0 || keys.mode == Keys::Mode::silence) {
         std::ranges::fill(samples, Sample{0});
         return;
     }
-    const double level = -static_cast<double>(event.volume);
-    const double low = amplitude_of(level + low_group), high = amplitude_of(level + high_group);
+    const bool one = pair.high == 0;
+    const double level = -static_cast<double>(one ? keys.volume : event.volume);
+    const double low = amplitude_of(one ? level : level + low_group),
+                 high = one ? 0 : amplitude_of(level + high_group);
     const double turn = 2 * std::numbers::pi / rate;
     for (std::size_t i = 0; i < samples.size(); ++i) {
         const auto at = static_cast<double>(from + i) * turn;

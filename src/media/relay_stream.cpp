@@ -69,6 +69,7 @@ void RelayStream::detach() {
     if (path_) path_->leave();
     if (reporter_) shard_->timers().disarm(reporter_->timer);
     if (holding_) shard_->timers().disarm(holding_->timer);
+    if (pausing_) shard_->timers().disarm(pausing_->timer);
 }
 
 void RelayStream::attach(Shard& shard) {
@@ -108,6 +109,12 @@ void RelayStream::feed(std::vector<Sink> sinks) {
     }
     sinks_ = std::move(sinks);
     some_silent_ = std::ranges::any_of(sinks_, &Sink::silent);
+    const bool fills = std::ranges::any_of(
+        sinks_, [](const Sink& sink) { return sink.recoding && sink.recoding->recoder().ticks(); });
+    if (!fills)
+        pausing_.reset();
+    else if (!pausing_)
+        pausing_.reset(new Pausing{Timer([this](Time now) { pause_due(now); })});
     for (const Sink& sink : sinks_) {
         sink.stream->feeders_.push_back(this);
         RelayStream& to = *sink.stream;
@@ -187,7 +194,41 @@ void RelayStream::take_rtp(const rtp::Header& header, MutableBytes packet, Time 
     pass_on(header, packet);
 }
 
+// A pause that has begun ends with whatever comes next.
+void RelayStream::await_pause(const rtp::Header& header) {
+    const Time now = shard_->now();
+    Duration soonest = Duration::max(), longest{};
+    for (const Sink& sink : sinks_) {
+        if (!sink.recoding) continue;
+        const Recoder& recoder = sink.recoding->recoder();
+        if (const Duration held = recoder.holds_key(header.payload_type); held > Duration{})
+            pausing_->keys_until = std::max(pausing_->keys_until, now + held);
+        const Duration delay = recoder.tick_delay(header.payload_type);
+        if (delay == Duration{}) continue;
+        soonest = std::min(soonest, delay);
+        longest = std::max(longest, recoder.plan().pauses.longest);
+    }
+    const bool pauses = soonest != Duration::max();
+    pausing_->until = pauses ? now + soonest + longest : now;
+    if (now < pausing_->keys_until) {
+        if (!pausing_->timer.armed())
+            shard_->timers().arm(pausing_->timer, now + Recoder::tick_interval);
+    } else if (pauses) {
+        shard_->timers().arm(pausing_->timer, now + soonest);
+    } else {
+        shard_->timers().disarm(pausing_->timer);
+    }
+}
+
+void RelayStream::pause_due(Time now) {
+    if (now >= std::max(pausing_->until, pausing_->keys_until) || (gate_ && gate_->media)) return;
+    for (const Sink& sink : sinks_)
+        if (sink.recoding && sink.recoding->recoder().ticks()) recode({}, sink);
+    shard_->timers().arm(pausing_->timer, now + Recoder::tick_interval);
+}
+
 void RelayStream::pass_on(const rtp::Header& header, MutableBytes packet) {
+    if (pausing_) await_pause(header);
     if (!some_silent_) return distribute(packet, &RelayStream::send_rtp);
     // Those who are to hear it come first: then it becomes silence in its place.
     const bool speech = !gate_ || !gate_->events[header.payload_type];
@@ -357,8 +398,9 @@ void RelayStream::distribute(MutableBytes packet, Send send, Wanted wanted, bool
         (last->stream->*send)(room, packet.size());
 }
 
-// Sound is made elsewhere, and comes back to `send_recoded` of that stream. What is only looked up
-// in a table is done here: that takes less than to hand it over.
+// Without a packet it is told the time. Sound is made elsewhere, and comes back to `send_recoded`
+// of that stream. What is only looked up in a table is done here: that takes less than to hand it
+// over.
 void RelayStream::recode(Bytes packet, const Sink& sink) {
     if (auto* lane = sink.recoding->lane()) {
         if (!lane->give(sink.recoding, packet, shard_->now())) figures_->rtp_in.errors.add(1);
@@ -373,7 +415,10 @@ void RelayStream::recode(Bytes packet, const Sink& sink) {
         Shard& shard;
         const Sink& sink;
     } out{*shard_, sink};
-    sink.recoding->recoder().take(packet, shard_->now(), out);
+    if (packet.empty())
+        sink.recoding->recoder().tick(shard_->now(), out);
+    else
+        sink.recoding->recoder().take(packet, shard_->now(), out);
 }
 
 void RelayStream::recode_rtcp(Bytes packet, const Sink& sink) {

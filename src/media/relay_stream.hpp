@@ -185,6 +185,8 @@ private:
     bool held_back(const rtp::Header& header, Bytes packet, Time now);
     void hold_due(Time now);
     void arm_hold();
+    void await_pause(const rtp::Header& header);
+    void pause_due(Time now);
     void count_sent(Bytes packet);
     void take_over(const OwnReports& reports);
     void other_packet(MutableBytes packet, Time now);
@@ -246,6 +248,12 @@ private:
         Timer timer;
     };
     std::unique_ptr<Holding> holding_;
+    struct Pausing {
+        Timer timer;
+        Time until{};       // of a pause
+        Time keys_until{};  // of keys that wait
+    };
+    std::unique_ptr<Pausing> pausing_;  // while somebody's recoder does things in time
     // Header of what was sent last, until there is a stream of our own.
     std::array<std::uint8_t, rtp::header_size> last_{};
     Time last_at_{};

@@ -73,8 +73,8 @@ void Shard::run() {
             else
                 watched.reader->rtp_readable(now_);
         }
+        timers_.run(now_);  // which may have given transcoders something, too
         send_recoded();
-        timers_.run(now_);
     }
     for (auto& leg : legs_) leg.first->stop_record(0, "shutdown");
     for (auto& mix : mixes_) mix.first->stop_record(0, "shutdown");

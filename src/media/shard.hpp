@@ -28,7 +28,7 @@ using Work = std::move_only_function<void()>;
 /// A round: posted work, if there is any when it wakes, for whatever reason; then packets of all
 /// ready sockets, then timers. So a packet finds done what was asked for before it came.
 ///
-/// What transcoders give back is sent in each round, after its packets.
+/// What transcoders give back is sent at the end of each round.
 class Shard {
 public:
     /// `tell` is called on the shard's thread with what happened to a leg, or (0) to a mix.

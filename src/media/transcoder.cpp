@@ -64,7 +64,10 @@ bool RecodingLane::work() {
         // Out of the ring, so that it does not live on there when the call has ended.
         const auto recoding = std::move(request->recoding);
         Out out(*this, recoding);
-        recoding->recoder().take(Bytes(request->bytes).first(request->size), request->at, out);
+        if (request->size == 0)
+            recoding->recoder().tick(request->at, out);
+        else
+            recoding->recoder().take(Bytes(request->bytes).first(request->size), request->at, out);
         there_.take();
     }
     if (done > 0) media_.ring();

@@ -31,6 +31,7 @@ public:
 
     // By the media thread.
     /// False: there was no room for it.
+    /// No packet at all: the time has come for its `tick`.
     bool give(const std::shared_ptr<Recoding>& recoding, Bytes packet, Time now);
     /// The transcoder hears of what was given since the last time.
     void flush();

@@ -65,6 +65,13 @@ std::optional<Unpacker::Sound> Unpacker::put(std::uint32_t ssrc, std::uint16_t s
     return Sound{rate(), static_cast<std::uint32_t>(begin_), std::span(buffer_).first(size_)};
 }
 
+bool Unpacker::pass_over(std::uint32_t ssrc, std::uint16_t sequence) {
+    if (!any_ || ssrc != ssrc_) return true;
+    if (static_cast<std::uint16_t>(sequence_ - sequence) < max_dropout) return false;
+    if (static_cast<std::uint16_t>(sequence - sequence_) < max_dropout) sequence_ = sequence;
+    return true;
+}
+
 void Unpacker::conceal(std::size_t count, Bytes next) {
     const auto gap = std::span(buffer_).first(count);
     size_ = count;

@@ -34,6 +34,9 @@ public:
     };
     std::optional<Sound> put(std::uint32_t ssrc, std::uint16_t sequence, std::uint32_t timestamp,
                              Bytes payload);
+    /// A packet of the same stream in another format: what it stands for was not lost. False: it
+    /// comes late.
+    bool pass_over(std::uint32_t ssrc, std::uint16_t sequence);
     /// What `put` has just given, at 8000 samples a second.
     Sound narrow();
 

@@ -180,6 +180,30 @@ std::vector<const media::StreamFigures::Quality*> Call::qualities() const {
     return told;
 }
 
+media::Recoder::Keys Call::keys_of(const Party& party) const {
+    media::Recoder::Keys keys;
+    if (party.block_dtmf)
+        keys = party.blocked_keys;
+    else if (block_dtmf)
+        keys = blocked_keys;
+    keys.delay = party.key_delay;
+    return keys;
+}
+
+// What both understand, where nothing else was agreed: the one sends what the other has named.
+static void agree_in_common(SectionCodecs& from, SectionCodecs& to, const Section& section,
+                            const Section& target) {
+    from.engaged = to.engaged = true;
+    from.sends.clear();
+    for (const auto& payload : target.payloads)
+        if (std::ranges::any_of(section.payloads, [&](const auto& own) {
+                return sdp::compatible(own.codec, payload.codec);
+            }))
+            from.sends.push_back(payload);
+    to.takes = from.sends;
+    to.said_ms = target.ptime;
+}
+
 void Call::route() {
     for (const auto& party : parties) carry(*party);
     std::vector<media::RelaySide::Sink> sinks;
@@ -207,7 +231,14 @@ void Call::route() {
                         from.engaged = true;
                         from.sends = section.payloads;
                     }
-                    auto plan = recoding(from, target.codecs);
+                    auto to = target.codecs;
+                    const auto keys = keys_of(*source);
+                    const bool readable =
+                        !section.opaque && !section.passthrough && section.kind == "audio";
+                    if (keys.any() && readable &&
+                        (!from.engaged || !to.engaged || from.sends.empty() || to.takes.empty()))
+                        agree_in_common(from, to, section, target);
+                    auto plan = recoding(from, to, pauses, keys);
                     const auto terms = terms_towards(target, plan);
                     sinks.push_back({target.side.get(), std::move(plan), terms, flow->silence});
                 }
@@ -228,7 +259,12 @@ void Call::route() {
 
 void Call::gate(Party& party) {
     const bool stops_media = block_media || party.block_media || dropped;
-    const bool stops_dtmf = block_dtmf || party.block_dtmf;
+    const bool blocks = block_dtmf || party.block_dtmf;
+    const bool drops = keys_of(party).mode == media::Recoder::Keys::Mode::pass;
+    const bool stops_some = blocks && std::ranges::any_of(party.sections, [](const auto& section) {
+                                return section.opaque || section.passthrough;
+                            });
+    const bool stops_dtmf = blocks && (drops || stops_some);
     const bool silences = silence || party.silence;
     const bool silences_some = std::ranges::any_of(parties, [&](const auto& listener) {
         const auto flow = std::ranges::find(listener->sources, &party, &Subscription::source);
@@ -240,10 +276,12 @@ void Call::gate(Party& party) {
             section.side->gate(std::nullopt);
             continue;
         }
-        media::RelayStream::Gate gate{.media = stops_media,
-                                      .silence = silences,
-                                      .dtmf = stops_dtmf,
-                                      .events = section.events};
+        media::RelayStream::Gate gate{
+            .media = stops_media,
+            .silence = silences,
+            // Nothing else can be put there under keys not ours.
+            .dtmf = blocks && (drops || section.opaque || section.passthrough),
+            .events = section.events};
         for (const auto& payload : section.payloads)
             if (payload.type < 128) gate.silent_codes[payload.type] = silent_code(payload.codec);
         section.side->gate(gate);

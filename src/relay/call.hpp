@@ -12,6 +12,7 @@
 #include "media/relay_engine.hpp"
 #include "relay/codecs.hpp"
 #include "relay/interfaces.hpp"
+#include "relay/request.hpp"
 #include "relay/sdes.hpp"
 #include "relay/webrtc.hpp"
 #include "wire/sdp/codec.hpp"
@@ -72,6 +73,11 @@ struct Section {
     bool knows_feedback() const { return protocol.ends_with('F'); }  ///< AVPF, SAVPF (RFC 4585)
 };
 
+/// A key by its number (RFC 4733), or as it is written: `5`, `*`, `A`.
+std::optional<std::uint8_t> key_named(std::string_view code);
+/// What `DTMF-security` says, and with it `frequency`, `volume` and `digit`.
+media::Recoder::Keys keys_in_place(const Request& request);
+
 /// Who gives and who gets media.
 struct Subscription {
     struct Party* source = nullptr;
@@ -109,9 +115,13 @@ struct Party {
     bool bundle_accept = false;       ///< is answered bundled, if it offers so
     bool bundle_offered = false;      ///< by us to it
 
+    /// Codecs that those who subscribe to it are offered besides its own: items of `codec`.
+    std::vector<std::string> transcode;
     Duration delay_buffer{};  ///< that its speech is late by, in place of a jitter buffer
     bool block_media = false, block_dtmf = false, silence = false;
-    SdpMemory memory;  ///< of the SDP that is sent to it
+    media::Recoder::Keys blocked_keys;  ///< what stands in place of those that are blocked
+    Duration key_delay{};               ///< `DTMF-delay`
+    SdpMemory memory;                   ///< of the SDP that is sent to it
 
     bool named(std::string_view wanted) const {
         return tag == wanted || std::ranges::find(aliases, wanted) != aliases.end();
@@ -141,6 +151,8 @@ public:
     /// How what the party says in this section is held back.
     std::optional<media::RelayStream::Hold> holding(const Party& party,
                                                     const Section& section) const;
+    /// What others get of the party's keys, as far as these are not dropped.
+    media::Recoder::Keys keys_of(const Party& party) const;
     /// Tells the streams who feeds whom, and which path carries them.
     void route();
     void carry(Party& party);
@@ -157,10 +169,12 @@ public:
     std::vector<std::unique_ptr<Party>> parties;
     bool answered = false;
     bool block_media = false, block_dtmf = false, silence = false;  ///< for everybody
-    bool dropped = false;                                           ///< `drop-traffic`
-    bool loop_check = false;                                        ///< its descriptions are marked
-    bool generate_rtcp = false;                       ///< the parties' own is not passed on
-    unsigned jitter_packets = 0;                      ///< that wait at most; 0: none does
+    media::Recoder::Keys blocked_keys;  ///< what stands in place of those that are blocked
+    bool dropped = false;               ///< `drop-traffic`
+    bool loop_check = false;            ///< its descriptions are marked
+    bool generate_rtcp = false;         ///< the parties' own is not passed on
+    media::Pauses pauses;               ///< of sound that is recoded
+    unsigned jitter_packets = 0;        ///< that wait at most; 0: none does
     bool measure_rtp = false, mos_listening = false;  ///< as the relay's settings
     Duration rtcp_interval = std::chrono::seconds{5};
     bool debug = false;  ///< what is asked about it, and answered, is logged whole

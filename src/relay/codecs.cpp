@@ -25,6 +25,7 @@ constexpr std::uint8_t first_dynamic = 96, last_dynamic = 127;  // RFC 3551 sect
 constexpr unsigned shortest_packet_ms = 10, longest_packet_ms = 60, usual_packet_ms = 20;
 
 bool is_event(const sdp::Codec& codec) { return iequals(codec.name, "telephone-event"); }
+bool is_noise(const sdp::Codec& codec) { return iequals(codec.name, "CN"); }
 bool is_speech(const sdp::Codec& codec) { return !sdp::is_auxiliary(codec.name); }
 bool is_g711(const sdp::Codec& codec) { return media::g711::law_of(codec).has_value(); }
 
@@ -85,18 +86,6 @@ public:
 private:
     std::bitset<128> taken_;
 };
-
-std::vector<SectionCodecs::Setting> settings_of(const CodecRules& rules) {
-    std::vector<SectionCodecs::Setting> settings;
-    for (const auto* list : {&rules.set, &rules.transcode})
-        for (const auto& item : items(*list)) {
-            if (item.bitrate == 0 && item.ptime == 0 && item.fmtp.empty()) continue;
-            if (auto codec = item.codec())
-                settings.push_back(
-                    {std::move(*codec), item.bitrate, item.ptime, std::string(item.fmtp)});
-        }
-    return settings;
-}
 
 std::vector<std::string_view> tokens_of(const sdp::Media& media) {
     std::vector<std::string_view> tokens;
@@ -229,7 +218,7 @@ void add_own(const sdp::Media& media, const Request& request, SectionCodecs& off
         if (!codec || find(told, *codec)) continue;
         if (is_event(*codec))
             events = true;
-        else if (codec::is_transcodable(*codec))
+        else if (codec::is_transcodable(*codec) || is_noise(*codec))
             add(*codec, numbers, answerer, written, told);
     }
     if (!events) return last_auxiliary(written, told, came);
@@ -273,6 +262,7 @@ std::optional<sdp::Codec> CodecItem::codec() const {
     const std::string_view wanted = iequals(name, "G729a") ? "G729" : name;
     if (iequals(wanted, "telephone-event"))
         return sdp::Codec{"telephone-event", clock_rate.value_or(8000), 1, own_parameters(wanted)};
+    if (iequals(wanted, "CN")) return sdp::Codec{"CN", clock_rate.value_or(8000), 1, {}};
     for (const auto& known : codec::all()) {
         if (!iequals(known.name, wanted)) continue;
         if (clock_rate && *clock_rate != known.clock_rate) continue;
@@ -281,6 +271,18 @@ std::optional<sdp::Codec> CodecItem::codec() const {
                           fmtp.empty() ? own_parameters(wanted) : std::string(fmtp)};
     }
     return std::nullopt;
+}
+
+std::vector<SectionCodecs::Setting> settings_of(std::span<const std::string_view> texts) {
+    std::vector<SectionCodecs::Setting> settings;
+    for (const auto text : texts) {
+        const CodecItem item(text);
+        if (item.bitrate == 0 && item.ptime == 0 && item.fmtp.empty()) continue;
+        if (auto codec = item.codec())
+            settings.push_back(
+                {std::move(*codec), item.bitrate, item.ptime, std::string(item.fmtp)});
+    }
+    return settings;
 }
 
 bool wants_recoding(const Request& request) {
@@ -324,7 +326,12 @@ std::vector<Written> offered_formats(const sdp::Media& media, const Request& req
     offerer.takes.clear();
     for (const auto& one : offerer.offered) offerer.takes.push_back(one.payload);
     if (!offerer.goes_on) {
-        offerer.settings = answerer.settings = settings_of(request.codec);
+        auto said = request.codec.set;
+        std::ranges::copy(request.codec.transcode, std::back_inserter(said));
+        offerer.settings = answerer.settings = settings_of(said);
+        offerer.noise = answerer.noise =
+            std::ranges::any_of(items(request.codec.transcode),
+                                [](const auto& item) { return iequals(item.name, "CN"); });
         answerer.packet_ms = request.ptime;
         offerer.packet_ms = request.ptime_reverse;
     }
@@ -428,11 +435,22 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
             agree_own(one);
     }
     direct(false);
+    // Noise can be made of what the answerer has no word for, where sound is made anyway.
+    const bool recoded = std::ranges::none_of(answerer.takes, [&](const sdp::Payload& payload) {
+        return sdp::compatible(payload.codec, agreed.front().codec) ||
+               (is_g711(payload.codec) && is_g711(agreed.front().codec));
+    });
+    for (const auto& one : offerer.offered)
+        if (recoded && !request.single_codec && is_noise(one.payload.codec) &&
+            one.payload.codec.clock_rate == agreed.front().codec.clock_rate)
+            agree_own(one);
     offerer.told = offerer.takes = offerer.sends = std::move(agreed);
     return written;
 }
 
-std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to) {
+std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to,
+                                             const media::Pauses& pauses,
+                                             const media::Recoder::Keys& keys) {
     using Way = media::Recoder::Way;
     if (!from.engaged || !to.engaged || from.sends.empty() || to.takes.empty()) return std::nullopt;
     const auto spoken = std::ranges::find_if(
@@ -463,20 +481,31 @@ std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const Se
     }
     const bool sends_events = std::ranges::any_of(
         from.sends, [](const sdp::Payload& payload) { return is_event(payload.codec); });
-    plan.detects = plan.event && !sends_events && can_make;
-    const bool sounds = !plan.event && sends_events && can_make;
-    // Tones are put into, and found in, samples only.
-    const bool samples = plan.detects || sounds;
+    plan.keys = keys;
+    plan.detects = (plan.event || keys.any()) && !sends_events && can_make;
+    const bool sounds = (!plan.event || keys.heard()) && sends_events && can_make;
+    const auto silence = std::ranges::find_if(to.takes, [&](const auto& payload) {
+        return is_noise(payload.codec) && payload.codec.clock_rate == plan.out.codec.clock_rate;
+    });
+    const bool tells_silence = can_make && pauses.silent_below > 0 && silence != to.takes.end();
+    const auto heard_as_noise = [&](const sdp::Payload& payload) {
+        return can_make && is_noise(payload.codec) && !find(to.takes, payload.codec);
+    };
+    const bool asked = (from.noise || to.noise) &&
+                       (tells_silence || std::ranges::any_of(from.sends, heard_as_noise));
+    // Tones and noise are put into, and found in, samples only.
+    const bool samples = plan.detects || sounds || asked;
     plan.own = samples;
     bool changes = samples;
     for (const auto& payload : from.sends) {
         Way way{payload, Way::Kind::drop, 0};
         const auto* same = find(to.takes, payload.codec);
         if (is_event(payload.codec)) {
-            if (!plan.event) {
+            if (!plan.event || keys.heard()) {
                 if (sounds) way.kind = Way::Kind::tone;
             } else {
-                const bool as_it_is = plan.event->codec.clock_rate == payload.codec.clock_rate;
+                const bool as_it_is =
+                    plan.event->codec.clock_rate == payload.codec.clock_rate && !keys.any();
                 way.kind = as_it_is ? Way::Kind::pass : Way::Kind::event;
                 way.out_type = plan.event->type;
                 plan.own = plan.own || !as_it_is;
@@ -488,13 +517,19 @@ std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const Se
         } else if (can_make && codec::is_transcodable(payload.codec)) {
             const bool laws = is_g711(payload.codec) && is_g711(plan.out.codec);
             way.out_type = plan.out.type;
-            way.kind = laws && !samples && !to.packet_ms ? Way::Kind::translate : Way::Kind::recode;
+            const bool by_bytes = laws && !samples && !to.packet_ms && !tells_silence;
+            way.kind = by_bytes ? Way::Kind::translate : Way::Kind::recode;
             plan.own = plan.own || way.kind == Way::Kind::recode;
         }
         changes = changes || way.kind != Way::Kind::pass || way.out_type != payload.type;
         plan.ways.push_back(std::move(way));
     }
     if (!changes) return std::nullopt;
+    if (std::ranges::find(plan.ways, Way::Kind::recode, &Way::kind) == plan.ways.end()) return plan;
+    plan.pauses = pauses;
+    if (tells_silence) plan.noise = *silence;
+    for (auto& way : plan.ways)
+        if (heard_as_noise(way.in)) way.kind = Way::Kind::noise;
     return plan;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,7 @@ struct SectionCodecs {
     };
 
     bool engaged = false;            ///< codecs may differ between the parties of this section
+    bool noise = false;              ///< CN is made for who has none, whatever else is recoded
     bool goes_on = false;            ///< by an earlier offer; this one does not speak of it
     std::vector<Offered> offered;    ///< by the party, without what nobody is to have
     std::vector<sdp::Payload> told;  ///< in the last offer to the party
@@ -66,6 +68,9 @@ struct SectionCodecs {
     std::optional<unsigned> packet_ms;  ///< towards the party, whatever it says
     std::optional<unsigned> said_ms;    ///< what it says
 };
+
+/// What items of `set` and `transcode` say beyond names.
+std::vector<SectionCodecs::Setting> settings_of(std::span<const std::string_view> items);
 
 /// Whether this offer asks for codecs that the parties do not have in common, or packets of another
 /// length.
@@ -80,6 +85,8 @@ std::vector<Written> answered_formats(const sdp::Media& media, const Request& re
                                       SectionCodecs& answerer, SectionCodecs& offerer);
 
 /// How what one party says becomes what another takes; nothing when it goes as it is.
-std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to);
+std::optional<media::Recoder::Plan> recoding(const SectionCodecs& from, const SectionCodecs& to,
+                                             const media::Pauses& pauses = {},
+                                             const media::Recoder::Keys& keys = {});
 
 }  // namespace strowger::relay

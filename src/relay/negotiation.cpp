@@ -130,7 +130,11 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
     if (!request_.label.empty()) from.label = request_.label;
     if (!request_.set_label.empty()) from.label = request_.set_label;
     if (!request_.to_label.empty()) to.label = request_.to_label;
-    if (request_.block_dtmf) call_.block_dtmf = true;
+    if (request_.block_dtmf) {
+        call_.block_dtmf = true;
+        call_.blocked_keys = keys_in_place(request_);
+    }
+    if (request_.key_delay) from.key_delay = std::chrono::milliseconds(*request_.key_delay);
     if (request_.nat_wait) from.nat_wait = true;
     if (request_.drop_traffic) call_.dropped = *request_.drop_traffic;
     if (request_.loop_protect) call_.loop_check = true;

@@ -36,7 +36,7 @@ public:
     /// Opens streams towards a party that is to hear these others, for an offer to it.
     Result<> make_offer(Party& listener, const std::vector<Party*>& sources);
     Result<> open_for_offer(Party& party, Section& section);
-    void add_codecs(const Section& source, Section& section) const;
+    void add_codecs(const Party& source, const Section& from, Section& section) const;
     /// The party's answer to either.
     Result<> take_answer(Party& party);
 
@@ -54,6 +54,7 @@ private:
     Result<> learn(Party& from, Section& section, const sdp::Media& media);
     Result<> prepare(Party& from, Party& to, Section& theirs, Section& ours,
                      const sdp::Media& media, bool is_offer);
+    void choose_published(Section& section) const;
     Result<> open(Party& party, Section& section, bool v6, std::optional<SocketAddress> opened_for);
     void agree_mux(Section& theirs, Section& ours, bool is_offer);
     // negotiation_webrtc.cpp

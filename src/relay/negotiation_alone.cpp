@@ -23,6 +23,7 @@ Result<> Negotiation::take_offer(Party& party) {
     sdp_ = &*sdp;
     remember(party, party, true);
     remember_webrtc(party, party, true);
+    party.transcode.assign(request_.codec.transcode.begin(), request_.codec.transcode.end());
     for (auto& section : party.sections) section.carrier.reset();
     for (std::size_t i = 0; i < sdp->media.size(); ++i) {
         const auto& media = sdp->media[i];
@@ -35,6 +36,7 @@ Result<> Negotiation::take_offer(Party& party) {
         if (section.refused) continue;
         section.webrtc.on = is_dtls(section.protocol);
         if (auto learnt = learn(party, section, media); !learnt) return learnt;
+        choose_published(section);
         if (!section.side)
             if (auto opened = open(party, section, section.signalled->ip.is_v6(), std::nullopt);
                 !opened)
@@ -54,6 +56,30 @@ Result<> Negotiation::take_offer(Party& party) {
         aim(party, section);
     }
     return {};
+}
+
+// The one codec that is taken of an offer: the first of `accept` that it has, or else the first
+// that others can be made of. `any` in that list is whatever comes first in the offer.
+void Negotiation::choose_published(Section& section) const {
+    auto& payloads = section.payloads;
+    const auto chosen = [&](const auto& wanted) {
+        const auto found = std::ranges::find_if(payloads, [&](const sdp::Payload& payload) {
+            return !sdp::is_auxiliary(payload.codec.name) && wanted(payload);
+        });
+        if (found == payloads.end()) return false;
+        payloads = {*found};
+        return true;
+    };
+    for (const auto text : request_.codec.accept) {
+        const CodecItem item(text);
+        if (chosen([&](const sdp::Payload& payload) {
+                return item.names(payload.codec, fmt::to_string(payload.type));
+            }))
+            return;
+    }
+    if (chosen([](const sdp::Payload& payload) { return codec::is_transcodable(payload.codec); }))
+        return;
+    (void)chosen([](const sdp::Payload&) { return true; });
 }
 
 Result<> Negotiation::open_for_offer(Party& party, Section& section) {
@@ -87,17 +113,25 @@ Result<> Negotiation::open_for_offer(Party& party, Section& section) {
     return {};
 }
 
-// Codecs that the listener is offered besides those of its source, which the relay makes of them.
-void Negotiation::add_codecs(const Section& source, Section& section) const {
+// Codecs that the listener is offered besides those of its source, which the relay makes of them:
+// as the source was asked for, and as this request asks for.
+void Negotiation::add_codecs(const Party& source, const Section& from, Section& section) const {
     section.codecs = {};
+    const bool can_be_made =
+        from.kind == "audio" && std::ranges::any_of(section.payloads, [](const auto& payload) {
+            return codec::is_transcodable(payload.codec);
+        });
+    std::vector<std::string_view> items(source.transcode.begin(), source.transcode.end());
+    items.insert(items.end(), request_.codec.transcode.begin(), request_.codec.transcode.end());
+    section.codecs.settings = settings_of(items);
     std::bitset<128> taken;
     for (const auto& payload : section.payloads) taken.set(payload.type);
-    for (const auto item : request_.codec.transcode) {
+    for (const auto item : items) {
         const auto codec = CodecItem(item).codec();
         const bool has = codec && std::ranges::any_of(section.payloads, [&](const auto& payload) {
                              return sdp::compatible(payload.codec, *codec);
                          });
-        if (!codec || has || source.kind != "audio" || !codec::is_transcodable(*codec)) continue;
+        if (!codec || has || !can_be_made || !codec::is_transcodable(*codec)) continue;
         auto type = sdp::static_type(*codec);
         if (type && taken[*type]) type.reset();
         constexpr std::uint8_t first_dynamic = 96, last_dynamic = 127;  // RFC 3551 section 6
@@ -136,7 +170,7 @@ Result<> Negotiation::make_offer(Party& listener, const std::vector<Party*>& sou
                     from.kind);
             section.payloads = from.payloads;
             section.events = from.events;
-            add_codecs(from, section);
+            add_codecs(*source, from, section);
             if (auto opened = open_for_offer(listener, section); !opened) return opened;
             section.refused = false;
         }

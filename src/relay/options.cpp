@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 
 #include "base/key_file.hpp"
@@ -194,6 +195,57 @@ Result<> jitter_buffer(Settings& settings, Text value) {
     return {};
 }
 
+// The bytes of a payload of CN (RFC 3389): a level, and coefficients of the spectrum.
+Result<> noise_bytes(std::vector<std::uint8_t>& bytes, Text value) {
+    constexpr unsigned last_coefficient = 254;
+    return each_of(value, [&](Text text) -> Result<> {
+        const unsigned most = bytes.empty() ? media::ComfortNoise::most_silent : last_coefficient;
+        const auto parsed = parse_number<unsigned>(text);
+        if (!parsed || *parsed > most) return fail("expected 0 to {}, not '{}'", most, text);
+        if (bytes.size() == media::ComfortNoise::max_payload)
+            return fail("expected at most {} numbers", media::ComfortNoise::max_payload);
+        bytes.push_back(static_cast<std::uint8_t>(*parsed));
+        return {};
+    });
+}
+
+Result<> cn_payload(Settings& settings, Text value) {
+    return noise_bytes(settings.pauses.noise, value);
+}
+
+Result<> dtx_cn_params(Settings& settings, Text value) {
+    return noise_bytes(settings.pauses.fill, value);
+}
+
+Result<> silence_detect(Settings& settings, Text value) {
+    double percent = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), percent);
+    if (error != std::errc{} || end != value.data() + value.size() ||
+        !(percent >= 0 && percent <= 100))
+        return fail("expected 0 to 100 percent, not '{}'", value);
+    constexpr double full_scale = 32768;
+    settings.pauses.silent_below = static_cast<unsigned>(std::ceil(percent / 100 * full_scale));
+    return {};
+}
+
+Result<> dtx_delay(Settings& settings, Text value) {
+    constexpr long longest = 1000;
+    const auto parsed = parse_number<long>(value);
+    if (!parsed || *parsed < 0 || *parsed > longest)
+        return fail("expected 0 to {} milliseconds, not '{}'", longest, value);
+    settings.pauses.delay = std::chrono::milliseconds(*parsed);
+    return {};
+}
+
+Result<> max_dtx(Settings& settings, Text value) {
+    constexpr long longest = 3600;
+    const auto parsed = parse_number<long>(value);
+    if (!parsed || *parsed > longest)
+        return fail("expected at most {} seconds, not '{}'", longest, value);
+    settings.pauses.longest = std::chrono::seconds(*parsed > 0 ? *parsed : longest);
+    return {};
+}
+
 Result<> ssrc_reporting(Settings& settings, Text value) {
     if (value != "full" && value != "global" && value != "inline" && value != "none")
         return fail("expected full, global, inline or none, not '{}'", value);
@@ -295,6 +347,15 @@ constexpr Option table[] = {
      "where query and delete tell how streams fared: full, global, inline or none (full)"},
     {"jitter-buffer", 0, false, jitter_buffer,
      "packets of a party that wait at most, so that they go on in order and evenly; 0: none (0)"},
+    {"silence-detect", 0, false, silence_detect,
+     "percent of full scale below which recoded sound is silence, told as CN; 0: none is (0)"},
+    {"cn-payload", 0, false, cn_payload,
+     "what that CN says: a level in -dBov, then coefficients of a spectrum (32)"},
+    {"dtx-delay", 0, false, dtx_delay,
+     "milliseconds of nothing after which a pause in recoded sound is filled; 0: never (0)"},
+    {"dtx-cn-params", 0, false, dtx_cn_params,
+     "the noise that fills it, as cn-payload (none: silence)"},
+    {"max-dtx", 0, false, max_dtx, "seconds that a pause is filled at most (30)"},
     {"measure-rtp", 0, true, yes_or_no<&Settings::measure_rtp>,
      "tells how streams fare of which nobody reports, from their packets"},
     {"rtcp-interval", 0, false, rtcp_interval,
@@ -437,14 +498,9 @@ constexpr Option accepted[] = {
     {"audio-buffer-length"},
     {"audio-buffer-delay"},
     {"audio-player"},
-    {"silence-detect"},
-    {"cn-payload"},
-    {"dtx-delay"},
-    {"max-dtx"},
     {"dtx-buffer"},
     {"dtx-lag"},
     {"dtx-shift"},
-    {"dtx-cn-params"},
     {"amr-dtx"},
     {"evs-dtx"},
     {"evs-lib-path"},

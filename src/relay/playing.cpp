@@ -4,12 +4,12 @@
 #include "base/text.hpp"
 #include "media/audio_file.hpp"
 #include "relay/relay.hpp"
+#include "wire/rtp/telephone_event.hpp"
 
 namespace strowger::relay {
 namespace {
 
 constexpr long max_repeats = 1000;  // music for hours; beyond, it is asked for again
-constexpr std::string_view keys = "0123456789*#ABCD";
 
 // A payload that the party and the one it talks with have in common.
 const sdp::Payload* common(const Party& party, std::size_t index, auto wanted) {
@@ -117,17 +117,9 @@ Result<> Relay::play_dtmf(const Request& request, ng::Writer&) {
     const auto party = selected(**call, request);
     if (!party) return std::unexpected(party.error());
     if (!*party) return fail("No participant party specified");
-    const auto number = parse_number<unsigned>(request.code);
-    std::string digit;
-    if (number && (request.code.size() > 1 || *number < 10)) {
-        if (*number >= keys.size()) return fail("Out of range 'code' specified");
-        digit = keys[*number];
-    } else if (request.code.size() == 1 &&
-               keys.contains(static_cast<char>(std::toupper(request.code[0])))) {
-        digit = static_cast<char>(std::toupper(request.code[0]));
-    } else {
-        return fail("Out of range 'code' specified");
-    }
+    const auto event = key_named(request.code);
+    if (!event) return fail("Out of range 'code' specified");
+    const std::string digit(1, rtp::digit_of(*event));
     media::StreamSpeaker::Keys pressed{
         .digits = digit,
         .duration = std::chrono::milliseconds(
@@ -145,12 +137,12 @@ Result<> Relay::play_dtmf(const Request& request, ng::Writer&) {
         for (std::size_t i = 0; i < listener->sections.size(); ++i) {
             auto& section = listener->sections[i];
             if (!can_hear(section)) continue;
-            const auto* event = common(*listener, i, [](const sdp::Codec& codec) {
+            const auto* known = common(*listener, i, [](const sdp::Codec& codec) {
                 return iequals(codec.name, "telephone-event") && codec.clock_rate == 8000;
             });
             const auto voice = voice_for(*listener, i);
-            if (event) {
-                pressed.payload_type = event->type;
+            if (known) {
+                pressed.payload_type = known->type;
                 section.side->press(pressed);
             } else if (voice) {
                 auto tone = media::DtmfGenerator::make(digit, pressed.duration, pressed.pause);

@@ -178,6 +178,7 @@ Result<Call*> Relay::call_for_offer(const Request& request) {
     auto call = std::make_unique<Call>(std::string(request.call_id), home, clock_.now(), wall());
     Call* made = call.get();
     made->asker = asker_;
+    made->pauses = settings_.pauses;
     made->jitter_packets = settings_.jitter_buffer;
     made->measure_rtp = settings_.measure_rtp;
     made->mos_listening = settings_.mos_listening;
@@ -387,7 +388,7 @@ Result<Party*> Relay::selected(Call& call, const Request& request) {
 
 // What goes from one party, or from all, to the one that is named, or to those of `flows`.
 Result<> Relay::gate_flows(Call& call, Party* source, const Request& request,
-                           bool Subscription::* which, bool on) {
+                           bool Subscription::*which, bool on) {
     using enum Request::Flows;
     Party* listener = nullptr;
     if (!request.to_label.empty() || !request.to_tag.empty()) {
@@ -414,18 +415,21 @@ Result<> Relay::gate_flows(Call& call, Party* source, const Request& request,
     return {};
 }
 
-Result<> Relay::gate(const Request& request, bool Party::* of_party, bool Call::* of_call,
-                     bool Subscription::* of_flow, bool on) {
-    const auto call = call_of(request);
-    if (!call) return std::unexpected(call.error());
+// Whom a request to block or silence something names; null: everybody.
+Result<Party*> Relay::gated(Call& call, const Request& request) {
     const bool directional =
         request.directional || !request.label.empty() || !request.address.empty();
-    Party* party = nullptr;
-    if (directional && !request.all) {
-        auto found = selected(**call, request);
-        if (!found) return std::unexpected(found.error());
-        party = *found;
-    }
+    if (!directional || request.all) return nullptr;
+    return selected(call, request);
+}
+
+Result<> Relay::gate(const Request& request, bool Party::*of_party, bool Call::*of_call,
+                     bool Subscription::*of_flow, bool on) {
+    const auto call = call_of(request);
+    if (!call) return std::unexpected(call.error());
+    const auto named = gated(**call, request);
+    if (!named) return std::unexpected(named.error());
+    Party* const party = *named;
     const bool one_flow = party && (!request.to_tag.empty() || !request.to_label.empty());
     if (of_flow && (one_flow || request.flows != Request::Flows::none)) {
         if (auto done = gate_flows(**call, party, request, of_flow, on); !done) return done;
@@ -446,10 +450,27 @@ Result<> Relay::gate(const Request& request, bool Party::* of_party, bool Call::
 }
 
 Result<> Relay::block_dtmf(const Request& request, ng::Writer&) {
-    return gate(request, &Party::block_dtmf, &Call::block_dtmf, nullptr, true);
+    return gate_keys(request, request.key_security != KeySecurity::off);
 }
 Result<> Relay::unblock_dtmf(const Request& request, ng::Writer&) {
-    return gate(request, &Party::block_dtmf, &Call::block_dtmf, nullptr, false);
+    return gate_keys(request, false);
+}
+// Keys may be blocked by putting something in their place, for which sound is made.
+Result<> Relay::gate_keys(const Request& request, bool on) {
+    const auto call = call_of(request);
+    if (!call) return std::unexpected(call.error());
+    const auto named = gated(**call, request);
+    if (!named) return std::unexpected(named.error());
+    const auto place = keys_in_place(request);
+    for (const auto& party : (*call)->parties) {
+        if (*named && party.get() != *named) continue;
+        if (on && (*named || request.all)) party->blocked_keys = place;
+        if (request.key_delay) party->key_delay = std::chrono::milliseconds(*request.key_delay);
+    }
+    if (on && !*named) (*call)->blocked_keys = place;
+    auto done = gate(request, &Party::block_dtmf, &Call::block_dtmf, nullptr, on);
+    if (done) (*call)->route();
+    return done;
 }
 Result<> Relay::block_media(const Request& request, ng::Writer&) {
     return gate(request, &Party::block_media, &Call::block_media, &Subscription::block_media, true);

@@ -111,6 +111,8 @@ private:
     Result<> query(const Request&, ng::Writer& out);
     Result<> list(const Request&, ng::Writer& out);
     Result<> statistics(const Request&, ng::Writer& out);
+    Result<Party*> gated(Call& call, const Request& request);
+    Result<> gate_keys(const Request& request, bool on);
     Result<> block_dtmf(const Request&, ng::Writer& out);
     Result<> unblock_dtmf(const Request&, ng::Writer& out);
     Result<> block_media(const Request&, ng::Writer& out);

@@ -43,6 +43,12 @@ void delay_buffer(Request& request, Text value, Text plain) {
     if (parsed) request.delay_buffer = std::min(*parsed, max_delay_buffer);
 }
 
+void key_delay(Request& request, Text value, Text plain) {
+    constexpr unsigned longest = 5000;  // media::Recoder::Keys::longest_delay
+    const auto parsed = means_off(plain) ? 0 : parse_number<unsigned>(value);
+    if (parsed) request.key_delay = std::min(*parsed, longest);
+}
+
 template <typename List, typename Value>
 void add(List& list, Value value) {
     if (list.size() < max_items) list.push_back(std::move(value));
@@ -57,6 +63,26 @@ void unknown(Request& request, Text key, Text value) {
     std::string said(key);
     if (!value.empty()) said += "=" + std::string(value);
     add(request.unknown, std::move(said));
+}
+
+void key_security(Request& request, Text value, Text plain) {
+    using enum KeySecurity;
+    if (means_off(plain))
+        request.key_security = off;
+    else if (plain == "drop")
+        request.key_security = drop;
+    else if (plain == "silence")
+        request.key_security = silence;
+    else if (plain == "tone")
+        request.key_security = tone;
+    else if (plain == "random")
+        request.key_security = random;
+    else if (plain == "zero")
+        request.key_security = zero;
+    else if (plain == "dtmf")
+        request.key_security = digit;
+    else
+        unknown(request, "dtmf-security", value);
 }
 
 void label(Request& request, Text value, Text) { request.label = value; }
@@ -437,6 +463,9 @@ const std::unordered_map<std::string_view, Item>& keys() {
         {"recording-pattern", text<&Request::recording_pattern>},
         {"code", text<&Request::code>},
         {"digit", text<&Request::code>},
+        {"dtmf-security", key_security},
+        {"dtmf-delay", key_delay},
+        {"frequency", number<&Request::frequency>},
         {"duration", number<&Request::duration>},
         {"volume", number<&Request::volume>},
         {"pause", number<&Request::pause>},

@@ -33,6 +33,9 @@ enum class MediaEcho : std::uint8_t {
     both,
 };
 
+/// What is heard in place of a key that is blocked (`DTMF-security`).
+enum class KeySecurity : std::uint8_t { off, drop, silence, tone, random, zero, digit };
+
 /// How codecs of an offer are filtered and recoded (relay/codecs.hpp); names as `PCMA`,
 /// `opus/48000`, `all`.
 struct CodecRules {
@@ -140,8 +143,10 @@ struct Request {
     bool pause_recording = false, skip_recording_db = false, discard_recording = false,
          exclude_recording = false;
     std::string_view recording_file, recording_path, recording_pattern;
+    std::optional<KeySecurity> key_security;
+    std::optional<unsigned> key_delay;  ///< milliseconds
     std::string_view code;
-    long duration = 0, volume = 0, pause = 0, repeat_times = 1, start_position = 0,
+    long frequency = 0, duration = 0, volume = 0, pause = 0, repeat_times = 1, start_position = 0,
          repeat_duration = 0;
 
     /// What was said that nobody here understands, or that has no effect: for the log.

@@ -175,6 +175,7 @@ void Server::reload(const Settings& settings) {
     now.measure_rtp = settings.measure_rtp;  // of calls that begin from now on, as the next
     now.rtcp_interval = settings.rtcp_interval;
     now.jitter_buffer = settings.jitter_buffer;
+    now.pauses = settings.pauses;
     now.dtls_passive = settings.dtls_passive;
     now.save_interface_ports = settings.save_interface_ports;
     now.dtls_mtu = settings.dtls_mtu;

@@ -8,6 +8,7 @@
 #include "base/address.hpp"
 #include "base/log.hpp"
 #include "base/time.hpp"
+#include "media/comfort_noise.hpp"
 #include "relay/interfaces.hpp"
 #include "relay/load.hpp"
 #include "relay/request.hpp"
@@ -57,6 +58,7 @@ struct Settings {
     /// Where `query` and `delete` tell how streams fared: under `SSRC`, and at each media section.
     bool quality_global = true, quality_inline = true;
     unsigned jitter_buffer = 0;                        ///< packets of 20 ms; 0: none is held back
+    media::Pauses pauses;                              ///< of sound that is recoded
     bool measure_rtp = false;                          ///< where nobody reports
     Duration rtcp_interval = std::chrono::seconds{5};  ///< between reports of our own
     Record record;

@@ -39,6 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         .ways = {{{96, chosen(data[0])}, Kind::recode, 98},
                  {{97, chosen(data[1])}, Kind::recode, 98},
                  {keys_in, data[3] & 4 ? Kind::tone : Kind::event, 102},
+                 {{13, {"CN", 8000, 1, {}}}, Kind::noise, 0},
                  {{8, {"PCMA", 8000, 1, {}}}, data[3] & 8 ? Kind::translate : Kind::pass, 0}},
         .out = {98, chosen(data[2])},
         .packet_ms = 10U + data[4] % 51,
@@ -49,6 +50,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     } else if (!(data[3] & 4)) {
         plan.event = keys_out;
     }
+    if (data[5] & 1) plan.noise = {99, {"CN", 8000, 1, {}}};
+    plan.pauses.silent_below = data[5];
+    plan.pauses.delay = std::chrono::milliseconds{data[5] & 2 ? 30 : 0};
+    plan.pauses.longest = std::chrono::milliseconds{200};
     Random random(data[5]);
     media::Recoder recoder(plan, random);
     Out out;
@@ -59,7 +64,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::ranges::copy(rest.subspan(2, length), packet.begin());
         rest = rest.subspan(2 + length);
         now += std::chrono::milliseconds{20};
-        if (rtp::kind_of(Bytes(packet).first(length)) == rtp::Kind::rtcp)
+        if (length == 0)
+            recoder.tick(now, out);
+        else if (rtp::kind_of(Bytes(packet).first(length)) == rtp::Kind::rtcp)
             media::Recoder::rewrite_rtcp(MutableBytes(packet).first(length), &recoder.figures(),
                                          &recoder.figures());
         else

@@ -124,3 +124,52 @@ def test_a_subscriber_may_take_what_it_was_not_offered(flags, answer, lines, hea
         a.send(at, a.packet(b"\xff" * 160))
         data = b.receive()[0]
         assert data[1] & 0x7f == heard and len(data) == size if size else len(data) < 172
+
+
+@pytest.mark.parametrize("accept, chosen", [([], "8"), (["PCMU"], "0"), (["G722", "PCMU"], "0"), (["opus", "GSM"], "8"), (["any"], "97"),
+                                            (["EVS"], "97"), (["101", "0"], "0")], ids=str)
+def test_of_what_is_published_the_codec_is_taken_that_is_accepted(accept, chosen, relay, a):
+    """EVS, which nobody here decodes, only when it is asked for."""
+    call = fresh()
+    offer = a.sdp("97 101 8 0", lines=["a=rtpmap:97 EVS/16000", "a=sendonly"])
+    published = relay.ng.call("publish", call_id=call, from_tag="pub", sdp=offer, codec={"accept": accept})
+    assert sections(published["sdp"])[0].formats == [chosen]
+    offer = relay.ng.call("subscribe request", call_id=call, from_tag="pub", codec={"transcode": ["PCMU"]})
+    # Nothing can be made of EVS.
+    assert sections(offer["sdp"])[0].formats == [chosen] + ["0"] * (chosen == "8")
+
+
+def test_what_is_published_reaches_each_subscriber_in_the_codec_of_its_answer(relay, a, b):
+    call = fresh()
+    published = relay.ng.call("publish", call_id=call, from_tag="pub", sdp=a.sdp("8 0 101", lines=["a=sendonly"]),
+                              codec={"accept": ["PCMU"], "transcode": ["PCMA", "L16/16000", "opus/48000/2/16000"]})
+    section = sections(published["sdp"])[0]
+    assert section.formats == ["0"]
+    with End() as c, End() as d:
+        for end, answer, lines in ((b, "8", []), (c, "96", ["a=rtpmap:96 L16/16000"]), (d, "0", [])):
+            offer = relay.ng.call("subscribe request", call_id=call, from_tag="pub", flags=["directional"])
+            offered = sections(offer["sdp"])[0]
+            assert offered.attributes("rtpmap") == ["0 PCMU/8000", "8 PCMA/8000", "96 L16/16000", "97 opus/48000/2"]
+            relay.ng.call("subscribe answer", call_id=call, to_tag=offer["to-tag"], sdp=end.sdp(answer, lines=[*lines, "a=recvonly"]))
+        for _ in range(5):  # the resampler's first output waits for what is behind
+            a.send(section.at, a.packet(b"\xff" * 160, 0))
+        for end, kind, payload in ((b, 8, b"\xd5" * 160), (c, 96, bytes(640)), (d, 0, b"\xff" * 160)):
+            data = end.receive()[0]
+            assert data[1] & 0x7f == kind and data[12:] == payload
+        flags = relay.ng.call("query", call_id=call)["tags"]["pub"]["medias"][0]["flags"]
+        assert "transcoding" in flags
+
+
+def test_bit_rate_and_packets_are_those_that_the_publisher_was_asked_for(relay, a, b):
+    call = fresh()
+    published = relay.ng.call("publish", call_id=call, from_tag="pub", sdp=a.sdp("0", lines=["a=sendonly"]),
+                              codec={"transcode": ["opus/48000/2/12000/40/cbr=1"]})
+    at = sections(published["sdp"])[0].at
+    offer = relay.ng.call("subscribe request", call_id=call, from_tag="pub")
+    relay.ng.call("subscribe answer", call_id=call, to_tag=offer["to-tag"],
+                  sdp=b.sdp("96", lines=["a=rtpmap:96 opus/48000/2", "a=recvonly"]))
+    for _ in range(12):
+        a.send(at, a.packet(os.urandom(160), 0))
+    first, second = b.receive()[0], b.receive()[0]
+    assert int.from_bytes(second[4:8], "big") - int.from_bytes(first[4:8], "big") == 40 * 48
+    assert len(first) == len(second) == 12 + 12000 // 8 * 40 // 1000
