@@ -140,5 +140,22 @@ TEST_F(JitterBuffers, WhatIsNoSpeechKeepsItsPlaceInTheOrder) {
     EXPECT_EQ(out[2].at, 120ms);
 }
 
+// 500 millionths are more than any clock of a phone is off by: 300 ms in ten minutes.
+TEST_F(JitterBuffers, AClockThatDriftsIsFollowed) {
+    for (const bool fast : {true, false}) {
+        JitterBuffer buffer({.kind = Kind::fixed, .max = 60ms});
+        const Duration step = fast ? 19990us : 20010us;
+        out.clear();
+        const Duration begin = reached - start;
+        for (int i = 0; i < 30000; ++i) EXPECT_EQ(put(buffer, i, begin + i * step), Verdict::kept);
+        run(buffer, begin + 30001 * step);
+        ASSERT_GT(out.size(), 29990U);
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            const Duration late = out[i].at - begin - static_cast<int>(i) * step;
+            ASSERT_NEAR(std::chrono::duration<double>(late).count(), 0.06, 0.006) << fast << i;
+        }
+    }
+}
+
 }  // namespace
 }  // namespace strowger::media

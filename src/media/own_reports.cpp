@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "wire/rtcp/compound_writer.hpp"
-
 namespace strowger::media {
 namespace {
 
@@ -109,9 +107,9 @@ std::uint32_t OwnReports::clock_rate(std::uint32_t ssrc) const {
     return settings_.heard.clock_rate;
 }
 
-Bytes OwnReports::write(MutableBytes out, std::span<const rtcp::ReportBlock> blocks, Time now,
-                        std::uint64_t ntp, std::string_view cname) {
-    rtcp::CompoundWriter compound(out);
+// False: there is nobody to report as.
+bool OwnReports::report(rtcp::CompoundWriter& compound, std::span<const rtcp::ReportBlock> blocks,
+                        Time now, std::uint64_t ntp, std::string_view cname) {
     bool any = false, sender = false;
     for (Sent& source : sent_) {
         if (!source.used) continue;
@@ -128,8 +126,29 @@ Bytes OwnReports::write(MutableBytes out, std::span<const rtcp::ReportBlock> blo
         sender = true;
     }
     any = any || std::ranges::any_of(heard_, &Heard::used);
-    if (!any) return {};
-    if (!sender) compound.receiver_report(own_ssrc_, blocks).cname(own_ssrc_, cname);
+    if (!any) return false;
+    if (!sender) {
+        compound.receiver_report(own_ssrc_, blocks).cname(own_ssrc_, cname);
+        own_told_ = true;
+    }
+    return true;
+}
+
+Bytes OwnReports::write(MutableBytes out, std::span<const rtcp::ReportBlock> blocks, Time now,
+                        std::uint64_t ntp, std::string_view cname) {
+    rtcp::CompoundWriter compound(out);
+    return report(compound, blocks, now, ntp, cname) ? compound.finish() : Bytes{};
+}
+
+Bytes OwnReports::write_goodbye(MutableBytes out, std::span<const rtcp::ReportBlock> blocks,
+                                Time now, std::uint64_t ntp, std::string_view cname) {
+    const bool sent = std::ranges::any_of(sent_, &Sent::used);
+    if (!sent && !own_told_) return {};
+    rtcp::CompoundWriter compound(out);
+    if (!report(compound, blocks, now, ntp, cname)) return {};
+    for (const Sent& source : sent_)
+        if (source.used) compound.bye(source.ssrc);
+    if (own_told_) compound.bye(own_ssrc_);
     return compound.finish();
 }
 

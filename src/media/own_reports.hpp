@@ -11,6 +11,7 @@
 #include "base/time.hpp"
 #include "media/report_watch.hpp"
 #include "media/stream_figures.hpp"
+#include "wire/rtcp/compound_writer.hpp"
 #include "wire/rtcp/packet.hpp"
 #include "wire/rtp/receiver_statistics.hpp"
 
@@ -72,6 +73,10 @@ public:
     /// first has the blocks. Empty: nothing was ever heard or sent, or `out` is too short.
     Bytes write(MutableBytes out, std::span<const rtcp::ReportBlock> blocks, Time now,
                 std::uint64_t ntp, std::string_view cname);
+    /// The last compound: a report, and a BYE for each SSRC that was sent to the party or reported
+    /// under (section 6.6). Empty: there was none (section 6.3.7), or `out` is too short.
+    Bytes write_goodbye(MutableBytes out, std::span<const rtcp::ReportBlock> blocks, Time now,
+                        std::uint64_t ntp, std::string_view cname);
 
 private:
     struct Heard {
@@ -89,11 +94,14 @@ private:
         Time last{}, stamped{};
     };
     void schedule(Time now, Random& random);
+    bool report(rtcp::CompoundWriter& compound, std::span<const rtcp::ReportBlock> blocks, Time now,
+                std::uint64_t ntp, std::string_view cname);
     template <typename Source>
     static Source& place_of(std::array<Source, max_sources>& sources, std::uint32_t ssrc);
 
     Settings settings_;
     std::uint32_t own_ssrc_;
+    bool own_told_ = false;  ///< a report went out under it
     Time deadline_;
     std::array<Heard, max_sources> heard_;
     std::array<Sent, max_sources> sent_;

@@ -112,6 +112,40 @@ TEST(OwnReports, WhoSendsNothingReportsAsAReceiverAndWithoutNewsHasNoBlock) {
     EXPECT_NE(report->ssrc, theirs);
 }
 
+std::vector<rtcp::Packet> goodbye(Reporting& one, Time now) {
+    const auto blocks = one.reports.collect(now, one.random);
+    const Bytes bytes = one.reports.write_goodbye(one.buffer, blocks, now, ntp, "name");
+    std::vector<rtcp::Packet> parts;
+    if (bytes.empty()) return parts;
+    const auto compound = rtcp::Compound::parse(bytes);
+    EXPECT_TRUE(compound);
+    if (compound)
+        for (const auto& part : *compound) parts.push_back(part);
+    return parts;
+}
+
+TEST(OwnReports, TheLastTakesLeaveOfEachSourceThatTheyKnow) {
+    Reporting one;
+    one.hear(1, Time{1s});
+    one.hear(2, Time{1020ms});
+    // Nobody knows of us (RFC 3550 section 6.3.7).
+    EXPECT_TRUE(goodbye(one, Time{2s}).empty());
+    const std::uint32_t receiver = one.write(Time{5s})[0].ssrc();
+    auto parts = goodbye(one, Time{6s});
+    ASSERT_EQ(parts.size(), 3U);
+    EXPECT_EQ(parts[0].type, rtcp::Type::receiver_report);
+    EXPECT_EQ(parts[2].type, rtcp::Type::bye);
+    EXPECT_EQ(parts[2].ssrc(), receiver);
+
+    one.send(1, Time{7s});
+    parts = goodbye(one, Time{8s});
+    ASSERT_EQ(parts.size(), 4U);
+    EXPECT_EQ(parts[0].type, rtcp::Type::sender_report);
+    EXPECT_EQ(parts[2].ssrc(), ours);
+    EXPECT_EQ(parts[2].count, 1);
+    EXPECT_EQ(parts[3].ssrc(), receiver);
+}
+
 TEST(OwnReports, ComeAfterTheIntervalAndUpToASecondMore) {
     Reporting one;
     Time now{};

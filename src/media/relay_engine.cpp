@@ -37,7 +37,8 @@ RelaySide::~RelaySide() {
             engine.take_back(std::move(kept), ports);
         });
     });
-    if (has_path_) shard.hurry();  // a browser is told
+    // A browser is told, and who is in our own RTCP sessions.
+    if (has_path_ || (reporting_ && reporting_->generate)) shard.hurry();
 }
 
 void RelaySide::hurry(Work work) {

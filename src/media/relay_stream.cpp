@@ -43,6 +43,7 @@ std::size_t without_feedback(MutableBytes packet) {
 RelayStream::~RelayStream() { close(); }
 
 void RelayStream::close() {
+    say_goodbye();
     if (path_) path_->close();
     detach();
     path_.reset();
@@ -97,7 +98,10 @@ void RelayStream::inherit(RelayStream& before) {
     encrypt_ = std::move(before.encrypt_);
     gate_ = std::move(before.gate_);
     own_ = before.own_;
-    if (before.reporter_) take_over(before.reporter_->reports);
+    if (before.reporter_) {
+        take_over(before.reporter_->reports);
+        before.reporter_.reset();  // which has not taken leave, then
+    }
     last_ = before.last_;
     last_at_ = before.last_at_;
 }

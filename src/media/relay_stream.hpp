@@ -182,6 +182,7 @@ private:
     RelayPath* carrying() const { return carrier_ ? carrier_->path_.get() : path_.get(); }
     void rtcp_packet(MutableBytes packet, Time now);
     void report_due(Time now);
+    void say_goodbye();
     bool held_back(const rtp::Header& header, Bytes packet, Time now);
     void hold_due(Time now);
     void arm_hold();
@@ -227,6 +228,7 @@ private:
     std::unique_ptr<Tap> tap_;
     std::unique_ptr<RelayPath> path_;
     std::vector<Rider> riders_;          // of our path; empty: none but ourselves
+    bool rode_ = false;                  // on another's path, once
     RelayStream* carrier_ = nullptr;     // whose path we ride on, where it is not our own
     std::vector<RelayStream*> lenders_;  // null: gone
     RelayStream* borrower_ = nullptr;    // to whose path our ports belong

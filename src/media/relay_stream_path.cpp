@@ -23,6 +23,7 @@ void RelayStream::carry(std::vector<Rider> riders) {
     riders_ = std::move(riders);
     for (const Rider& rider : riders_) {
         if (rider.stream == this) continue;
+        rider.stream->rode_ = true;
         if (auto* before = std::exchange(rider.stream->carrier_, this); before && before != this)
             std::erase_if(before->riders_, [&](const auto& r) { return r.stream == rider.stream; });
     }

@@ -36,6 +36,21 @@ void RelayStream::report_due(Time now) {
     if (!compound.empty()) send_rtcp(buffer, compound.size());
 }
 
+// The call is over; or the party is, for us.
+void RelayStream::say_goodbye() {
+    if (!reporter_) return;
+    const auto reporter = std::move(reporter_);
+    // Without the path that it rode on there are no keys either.
+    if (!reporter->reports.settings().generate || !readable() || (rode_ && !carrying())) return;
+    auto& reports = reporter->reports;
+    const auto blocks = reports.collect(shard_->now(), shard_->random());
+    const MutableBytes buffer = shard_->second_buffer();
+    const auto compound =
+        reports.write_goodbye(buffer.first(OwnReports::max_size), blocks, shard_->now(),
+                              rtcp::ntp_time(io::wall_now()), shard_->cname());
+    if (!compound.empty()) send_rtcp(buffer, compound.size());
+}
+
 void RelayStream::count_sent(Bytes packet) {
     const auto parsed = rtp::Packet::parse(packet);
     if (!parsed) return;

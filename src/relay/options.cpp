@@ -92,6 +92,8 @@ Result<> text(Settings& settings, Text value) {
     return {};
 }
 
+Result<> followed_anyway(Settings&, Text) { return {}; }
+
 Result<> codec_threads(Settings& settings, Text value) {
     settings.codec_threads = parse_number<unsigned>(value);
     if (!settings.codec_threads) return fail("'{}' is not a whole number that fits", value);
@@ -347,6 +349,8 @@ constexpr Option table[] = {
      "where query and delete tell how streams fared: full, global, inline or none (full)"},
     {"jitter-buffer", 0, false, jitter_buffer,
      "packets of a party that wait at most, so that they go on in order and evenly; 0: none (0)"},
+    {"jb-clock-drift", 0, true, followed_anyway,
+     "follows a party's clock that drifts, as the jitter buffer always does"},
     {"silence-detect", 0, false, silence_detect,
      "percent of full scale below which recoded sound is silence, told as CN; 0: none is (0)"},
     {"cn-payload", 0, false, cn_payload,
@@ -436,7 +440,6 @@ constexpr Option accepted[] = {
     {"no-redis-required", 'q', true},
     {"active-switchover", 0, true},
     {"iptables-chain"},
-    {"jb-clock-drift", 0, true},
     {"reject-invalid-sdp", 0, true},
     {"software-id"},
     {"graphite", 'g'},

@@ -6,7 +6,7 @@ import time
 import urllib.request
 
 import pytest
-from aiortc.rtp import RtcpPacket, RtcpPsfbPacket, RtcpRrPacket, RtcpSdesPacket, RtcpSrPacket
+from aiortc.rtp import RtcpByePacket, RtcpPacket, RtcpPsfbPacket, RtcpRrPacket, RtcpSdesPacket, RtcpSrPacket
 from exchange import wait_for
 from relaying import a, b  # noqa: F401
 from relaying import Call, Relay, sections
@@ -188,6 +188,53 @@ def test_feedback_goes_on_after_a_report_without_blocks(relay, a, b):  # noqa: F
     assert [type(part) for part in last] == [RtcpRrPacket, RtcpPsfbPacket] and not last[0].reports
     assert (last[0].ssrc, last[1].ssrc, last[1].media_ssrc) == (a.ssrc, a.ssrc, b.ssrc)
     call.delete()
+
+
+def goodbyes(compounds):
+    return [set(part.sources) for one in compounds for part in one if isinstance(part, RtcpByePacket)]
+
+
+def test_when_the_call_ends_the_relay_takes_leave(relay, a, b):  # noqa: F811
+    call = Call(relay, a, b, offer=GENERATE)
+    speak(a, call.at_a[0].at, 20)
+    b.send(call.at_b[0].rtcp_at, b.report(), rtcp=True)
+    heard, last = collect(a, lambda one: isinstance(one[0], RtcpRrPacket))
+    receiver = last[0].ssrc
+    speak(a, call.at_a[0].at, 5)
+    assert not goodbyes(heard + reports(b))
+    call.delete()
+    # The callee has heard the caller's stream, and the caller reports of ours; the callee perhaps, too.
+    heard, last = collect(b, lambda one: goodbyes([one]), timeout=2)
+    assert [type(part) for part in last][:3] == [RtcpSrPacket, RtcpSdesPacket, RtcpByePacket]
+    assert last[0].ssrc == a.ssrc and goodbyes([last])[0] == {a.ssrc} and last[0].sender_info.packet_count == 25
+    _, last = collect(a, lambda one: goodbyes([one]), timeout=2)
+    assert [type(part) for part in last] == [RtcpRrPacket, RtcpSdesPacket, RtcpByePacket]
+    assert goodbyes([last]) == [{receiver}]
+
+
+def test_leave_is_taken_under_the_partys_key_and_once(relay, a, b):  # noqa: F811
+    there = Secure(STANDARD)
+
+    def answer(offered):
+        line = line_of(sections(offered)[0], STANDARD)
+        there.tag = line.split()[0]
+        there.hear(line)
+        return b.sdp(formats="0", protocol="RTP/SAVP", lines=[there.line])
+    call = Call(relay, a, b, offer={**GENERATE, "transport_protocol": "RTP/SAVP"}, offer_sdp=a.sdp(formats="0"), answer_sdp=answer)
+    speak(a, call.at_a[0].at, 10)
+    b.drain()
+    call.delete()
+    heard, last = collect(b, lambda one: goodbyes([one]), unseal=there.receiving.unprotect_rtcp, timeout=2)
+    time.sleep(0.2)
+    assert goodbyes(heard + reports(b, there.receiving.unprotect_rtcp)) == [{a.ssrc}]
+
+
+def test_where_the_parties_report_themselves_the_relay_takes_no_leave(relay, a, b):  # noqa: F811
+    call = Call(relay, a, b)
+    speak(a, call.at_a[0].at, 5)
+    call.delete()
+    time.sleep(0.3)
+    assert not reports(a) and not reports(b)
 
 
 def test_the_flag_is_taken_back(relay, a, b):  # noqa: F811
