@@ -65,6 +65,11 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
     command_->add_flag("--open", o.open, "without tokens, serve other machines too")
         ->envname("WASIMOFF_OPEN");
     command_->add_flag("--metrics", o.metrics, "serve /metrics")->envname("WASIMOFF_METRICS");
+    command_->add_flag("--debug", o.debug, "serve /debug/pprof/ to admins")
+        ->envname("WASIMOFF_DEBUG");
+    add("--benchmode", o.benchmode, "BENCHMODE",
+        "tasks of its own that run at all times, once a tsp.wasm is stored")
+        ->check(CLI::Range(std::size_t{0}, broker::OwnLoad::most));
     add("--queue", o.scheduler.max_waiting, "QUEUE", "tasks that may wait");
     add("--attempts", o.scheduler.max_attempts, "ATTEMPTS", "of a task whose call fails")
         ->check(CLI::Range(1, 100));
@@ -94,6 +99,12 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
         "PEM of who signs the certificate of a rediss:// server; without it those the system "
         "trusts");
     add("--max-shared", megabytes_shared_, "MAX_SHARED", "MiB of all files in Redis");
+    add("--cloud-function", o.cloud_function, "CLOUD_FUNCTION",
+        "URL that gets the WASI tasks which no provider has room for");
+    add("--cloud-credentials", o.cloud_credentials, "CLOUD_CREDENTIALS",
+        "JSON file with the key of the account that may call it");
+    add("--cloud-concurrency", o.cloud_concurrency, "CLOUD_CONCURRENCY", "tasks there at once")
+        ->check(CLI::Range(1, 4096));
     add("--max-providers", o.max_providers, "MAX_PROVIDERS", "providers at once");
     add("--max-clients", o.max_clients, "MAX_CLIENTS", "client WebSockets at once");
     add("--quic-listen", o.quic_listen, "QUIC_LISTEN",
@@ -109,16 +120,6 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
         "seconds that a certificate made here is valid")
         ->check(CLI::Range(1.0, 1209600.0));
     log_.add_to(*command_);
-}
-
-// What Wasimoff reads and this broker has no use for: said once, so that nobody waits for it.
-void BrokerCommand::name_unused() {
-    std::string set;
-    for (const auto* name : {"WASIMOFF_CLOUD_CREDENTIALS", "WASIMOFF_CLOUD_FUNCTION",
-                             "WASIMOFF_CLOUD_CONCURRENCY", "WASIMOFF_BENCHMODE", "WASIMOFF_DEBUG"})
-        if (const auto* value = std::getenv(name); value && *value)
-            set += fmt::format("{}{}", set.empty() ? "" : ", ", name);
-    if (!set.empty()) LOG_NOTICE(about, "set, but without effect here: {}", set);
 }
 
 bool BrokerCommand::chosen() const { return command_->parsed(); }
@@ -145,7 +146,6 @@ int BrokerCommand::run() {
         }
         options_.trusted_proxies.push_back(*range);
     }
-    name_unused();
     io::Loop loop;
     auto broker = broker::Broker::start(loop, options_);
     if (!broker) {

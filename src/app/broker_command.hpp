@@ -23,8 +23,6 @@ public:
     int run();
 
 private:
-    static void name_unused();
-
     CLI::App* command_;
     broker::Options options_;
     std::vector<std::string> origins_, proxies_{"127.0.0.0/8", "::1"};

@@ -72,6 +72,9 @@ Result<std::unique_ptr<Broker>> Broker::start(io::Loop& loop, Options options) {
         new Broker(loop, std::move(options), std::move(*storage), std::move(*access)));
     broker->keep_submissions(std::move(redis));
     broker->add_routes();
+    if (const auto load = broker->options_.benchmode)
+        broker->own_load_ = std::make_unique<OwnLoad>(loop, broker->jobs_, load);
+    if (auto opened = broker->open_cloud(); !opened) return std::unexpected(opened.error());
     if (auto listening = broker->listen(); !listening) return std::unexpected(listening.error());
     if (auto opened = broker->open_door(); !opened) return std::unexpected(opened.error());
     return broker;
@@ -109,6 +112,23 @@ void Broker::keep_submissions(std::optional<io::Redis::Endpoint> redis) {
         submissions_ = kept_.get();
     }
     submissions_->on_done([this](const std::string& id) { events_.ended(id); });
+}
+
+Result<> Broker::open_cloud() {
+    if (options_.cloud_function.empty()) {
+        if (!options_.cloud_credentials.empty())
+            LOG_NOTICE(about, "cloud credentials without a function have no effect");
+        return {};
+    }
+    auto made = Cloud::start(loop_, jobs_,
+                             {.url = options_.cloud_function,
+                              .credentials = options_.cloud_credentials,
+                              .concurrency = options_.cloud_concurrency,
+                              .max_body = message_limit(options_.max_file),
+                              .timeout = options_.scheduler.longest_task});
+    if (!made) return std::unexpected(made.error());
+    cloud_ = std::move(*made);
+    return {};
 }
 
 // Redis may be away, and nobody wants to wait for it then.
@@ -183,6 +203,7 @@ void Broker::reload() {
 
 void Broker::add_routes() {
     add_status_routes();
+    if (options_.debug) add_debug_routes();
     add_rpc_routes();
     add_run_route();
     add_storage_routes();

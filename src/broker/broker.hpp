@@ -6,11 +6,13 @@
 
 #include "broker/access.hpp"
 #include "broker/client_link.hpp"
+#include "broker/cloud.hpp"
 #include "broker/cluster.hpp"
 #include "broker/jobs.hpp"
 #include "broker/kept_submissions.hpp"
 #include "broker/live_tasks.hpp"
 #include "broker/options.hpp"
+#include "broker/own_load.hpp"
 #include "broker/provider_link.hpp"
 #include "broker/shared_files.hpp"
 #include "broker/starless_link.hpp"
@@ -46,6 +48,7 @@ private:
 
     void add_routes();
     void add_status_routes();
+    void add_debug_routes();
     void add_rpc_routes();
     void add_run_route();
     void add_storage_routes();
@@ -55,6 +58,7 @@ private:
     Result<> listen();
     void keep_submissions(std::optional<io::Redis::Endpoint> redis);
     Result<> open_door();
+    Result<> open_cloud();
     unsigned admit_session(const io::HttpRequest& request) const;
     void session_entered(std::unique_ptr<TransportSession> session);
     void publish_transport_metrics();
@@ -78,6 +82,8 @@ private:
     std::unique_ptr<SharedStore> store_;  // with the next two: none when there is no Redis
     std::unique_ptr<SharedFiles> shared_files_;
     std::unique_ptr<Cluster> cluster_;
+    std::unique_ptr<Cloud> cloud_;  // when there is a function
+    std::unique_ptr<OwnLoad> own_load_;
     std::unique_ptr<KeptSubmissions> kept_;  // when there is no cluster
     Submissions* submissions_ = nullptr;     // either of the two
     io::Timer leaving_;

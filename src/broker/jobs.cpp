@@ -69,21 +69,29 @@ Code code_of(const Error& error) {
 struct Jobs::Figures {
     std::vector<double> bounds{.01, .1, .25, 1, 5, 10, 60, 120, 300};
     metrics::Registry& all = metrics::Registry::global();
-    metrics::Histogram& histogram(std::string_view name, std::string_view help, bool ok) {
-        return all.histogram(name, help, bounds,
-                             {{"status", ok ? "ok" : "err"}, {"target", "provider"}});
-    }
     static constexpr std::string_view completed_help = "Seconds from a task's arrival to its end";
     static constexpr std::string_view execution_help = "Seconds that a task was at its provider";
-    std::array<metrics::Histogram*, 2> completed{
-        &histogram("wasimoff_tasks_completed", completed_help, false),
-        &histogram("wasimoff_tasks_completed", completed_help, true)};
-    std::array<metrics::Histogram*, 2> execution{
-        &histogram("wasimoff_tasks_execution", execution_help, false),
-        &histogram("wasimoff_tasks_execution", execution_help, true)};
-    metrics::Histogram& scheduled =
-        all.histogram("wasimoff_tasks_scheduled", "Seconds that a task waited for a provider",
-                      bounds, {{"target", "provider"}});
+    /// Where tasks run: at a provider, or in the cloud.
+    struct Target {
+        std::array<metrics::Histogram*, 2> completed, execution;  // err, ok
+        metrics::Histogram* scheduled;
+    };
+    Target target(const std::string& name) {
+        const auto histogram = [&](std::string_view what, std::string_view help, bool ok) {
+            return &all.histogram(what, help, bounds,
+                                  {{"status", ok ? "ok" : "err"}, {"target", name}});
+        };
+        constexpr std::string_view completed = "wasimoff_tasks_completed";
+        constexpr std::string_view execution = "wasimoff_tasks_execution";
+        return {
+            {histogram(completed, completed_help, false),
+             histogram(completed, completed_help, true)},
+            {histogram(execution, execution_help, false),
+             histogram(execution, execution_help, true)},
+            &all.histogram("wasimoff_tasks_scheduled", "Seconds that a task waited for a provider",
+                           bounds, {{"target", name}})};
+    }
+    std::array<Target, 2> targets{target("provider"), target("cloud")};
     metrics::Counter& retries = all.counter("wasimoff_task_retries_count",
                                             "Attempts after a failed one", {{"attempt", "any"}});
     metrics::Counter& kept =
@@ -98,6 +106,8 @@ struct Jobs::Figures {
         all.gauge("wasimoff_connected_providers", "Providers that take tasks");
     metrics::Gauge& workers =
         all.gauge("wasimoff_available_workers", "Slots of all providers", {{"type", "providers"}});
+    metrics::Gauge& in_cloud =
+        all.gauge("wasimoff_available_workers", "Slots of all providers", {{"type", "cloud"}});
     metrics::Gauge& stored = all.gauge("wasimoff_stored_bytes", "Bytes of all stored files");
 };
 
@@ -189,6 +199,7 @@ Result<TaskId> Jobs::enter(TaskRequest request, Scheduler::Submission submission
     submission.immediate = qos.immediate() && !submission.stays;
     submission.deadline = deadline_of(qos, now);
     submission.files = files_of(request);
+    submission.portable = std::holds_alternative<pb::Task_Wasip1_Request>(request);
     const auto key = cache_->key_of(request, tenant);
     auto opinions =
         agreement_ > 1 && qos.deterministic() ? std::make_shared<Opinions>(agreement_) : nullptr;
@@ -257,8 +268,9 @@ void Jobs::finish(TaskId task, Result<TaskResponse> result) {
     const bool ok =
         result && std::visit([](const auto& response) { return response.has_ok(); }, *result);
     const auto now = loop_.now();
-    figures_->completed[ok]->observe(seconds(now - job.submitted));
-    if (job.dispatched != Time{}) figures_->execution[ok]->observe(seconds(now - job.dispatched));
+    const auto& figures = figures_->targets[job.in_cloud];
+    figures.completed[ok]->observe(seconds(now - job.submitted));
+    if (job.dispatched != Time{}) figures.execution[ok]->observe(seconds(now - job.dispatched));
     if (ok) cache_->put(job.cache_key, *result);
     ++ended_now_;
     expect_news();
@@ -300,8 +312,10 @@ void Jobs::handle(Scheduler::Event& event) {
         info.set_provider(provider->second->name());
         trace(info, Event::BrokerTransmitProviderTask);
         const auto now = loop_.now();
+        job->second.in_cloud = scheduler_.cloud(dispatch->provider);
         if (job->second.dispatched == Time{})
-            figures_->scheduled.observe(seconds(now - job->second.submitted));
+            figures_->targets[job->second.in_cloud].scheduled->observe(
+                seconds(now - job->second.submitted));
         job->second.dispatched = now;
         const auto run = [&](auto& request) {
             if (dispatch->first)
@@ -353,6 +367,13 @@ void Jobs::joined(ProviderId id, Provider& provider) {
 void Jobs::joined_elsewhere(ProviderId id, Provider& provider) {
     providers_[id] = &provider;
     scheduler_.joined_elsewhere(id, loop_.now());
+    scheduler_.ready(id, loop_.now());
+    pump();
+}
+
+void Jobs::joined_cloud(ProviderId id, Provider& provider) {
+    providers_[id] = &provider;
+    scheduler_.joined_cloud(id, loop_.now());
     scheduler_.ready(id, loop_.now());
     pump();
 }
@@ -443,7 +464,7 @@ void Jobs::answered(ProviderId id, TaskId task, const wasimoff::Envelope& envelo
             pb::Task_Metadata info = request.info();
             if (response.info().has_trace()) *info.mutable_trace() = response.info().trace();
             // Of another broker's providers only that one knows the name.
-            if (scheduler_.elsewhere(id))
+            if (scheduler_.elsewhere(id) && !scheduler_.cloud(id))
                 info.set_provider(response.info().provider());
             else if (const auto by = providers_.find(id); by != providers_.end())
                 info.set_provider(by->second->name());
@@ -553,6 +574,7 @@ void Jobs::publish_metrics() {
     figures_->dispatching.set(static_cast<double>(scheduler_.running()));
     figures_->providers.set(static_cast<double>(scheduler_.providers()));
     figures_->workers.set(static_cast<double>(scheduler_.total_slots()));
+    figures_->in_cloud.set(static_cast<double>(scheduler_.cloud_slots()));
     figures_->stored.set(static_cast<double>(storage_.bytes()));
 }
 

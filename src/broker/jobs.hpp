@@ -81,6 +81,8 @@ public:
     void joined(ProviderId id, Provider& provider);
     /// The other brokers, see Scheduler.
     void joined_elsewhere(ProviderId id, Provider& provider);
+    /// A cloud's functions, see Scheduler.
+    void joined_cloud(ProviderId id, Provider& provider);
     void ready(ProviderId id);
     void left(ProviderId id);
     void slots(ProviderId id, std::uint32_t count, std::uint32_t ahead = 0);
@@ -119,6 +121,7 @@ private:
         Output output = nullptr;
         ProviderId writer = 0;    // whose output was told
         std::size_t written = 0;  // of it
+        bool in_cloud = false;    // where it was sent last
         Time submitted{}, dispatched{};
         std::vector<std::string> failures;
     };

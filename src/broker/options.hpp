@@ -20,6 +20,8 @@ struct Options {
     std::string tokens;  ///< file of tokens; empty: everybody may do everything
     bool open = false;   ///< without tokens, serve others than this machine too
     bool metrics = false;
+    bool debug = false;         ///< serve /debug/pprof/ to admins
+    std::size_t benchmode = 0;  ///< tasks of its own that run at all times
 
     /// HOST:PORT for WebTransport; "none": without it. Empty: localhost:4443, if that is free.
     std::string quic_listen;
@@ -37,6 +39,9 @@ struct Options {
     std::size_t max_shared = 1ULL << 30;    ///< all stored files in Redis
     std::size_t max_cached = 64 << 20;      ///< results of deterministic tasks
     std::size_t agreement = 1;              ///< providers that must agree on one
+    std::string cloud_function;     ///< URL that runs what no provider has room for; empty: none
+    std::string cloud_credentials;  ///< file of an account's key, JSON; empty: none are needed
+    std::uint32_t cloud_concurrency = 32;
     std::size_t max_providers = 4096;
     std::size_t max_clients = 1024;  ///< client WebSockets
 };

@@ -81,8 +81,7 @@ void ProviderLink::receive(Bytes bytes, bool text) {
 void ProviderLink::event(const wasimoff::Envelope& envelope) {
     if (envelope.is<pb::Event_ProviderResources>()) {
         pb::Event_ProviderResources resources;
-        if (envelope.read(resources))
-            jobs_.slots(id_, resources.concurrency(), resources.ahead());
+        if (envelope.read(resources)) jobs_.slots(id_, resources.concurrency(), resources.ahead());
     } else if (envelope.is<pb::Event_FileSystemUpdate>()) {
         pb::Event_FileSystemUpdate update;
         if (!envelope.read(update)) return;

@@ -49,6 +49,7 @@ Result<> Scheduler::submit(Submission submission, Time now) {
                 .priority = submission.priority,
                 .immediate = submission.immediate,
                 .stays = submission.stays,
+                .portable = submission.portable,
                 .deadline = deadline};
     for (const auto& file : submission.files) task.files.push_back(hash_of(file));
     ++tenant.waiting;
@@ -127,7 +128,7 @@ void Scheduler::failed(TaskId id, ProviderId provider, Code code, std::string te
     if (found != tasks_.end() && found->second.runs_at(provider)) {
         if (lose_copy(found->second, provider)) {
             // The other one may still do it.
-        } else if (elsewhere(provider)) {
+        } else if (elsewhere(provider) && !cloud(provider)) {
             put_back(found->second);
             enqueue(found->second, true);
         } else {
@@ -299,11 +300,18 @@ bool Scheduler::place_one(Tenant& tenant, Time now) {
 }
 
 Scheduler::Provider* Scheduler::place(const Task& task) {
-    if (auto* provider = choose(task, free_); provider || task.immediate) return provider;
+    if (auto* provider = choose(task, free_)) return provider;
+    if (task.immediate) return choose(task, elsewhere_);
     const bool alone = task.tenant->running == 0;
     if (auto* provider = alone ? choose(task, crowded_) : nullptr) return provider;
     if (auto* provider = choose(task, ahead_)) return provider;
-    return task.stays ? nullptr : choose(task, elsewhere_);
+    return choose(task, elsewhere_);
+}
+
+bool Scheduler::may_run(const Task& task, const Provider& provider) {
+    if (provider.cloud) return task.portable;
+    if (provider.elsewhere) return !task.stays && !task.immediate;
+    return true;
 }
 
 bool Scheduler::all_tried(const Task& task) const {
@@ -318,7 +326,8 @@ Scheduler::Provider* Scheduler::choose(const Task& task, std::vector<Provider*>&
     const auto first = among.empty() ? 0 : random_.below(among.size());
     for (std::size_t i = 0; i < count; ++i) {
         auto* candidate = among[(first + i) % among.size()];
-        if (std::ranges::find(task.tried, candidate->id) != task.tried.end() ||
+        if (!may_run(task, *candidate) ||
+            std::ranges::find(task.tried, candidate->id) != task.tried.end() ||
             std::ranges::find(task.heard, candidate->id) != task.heard.end())
             continue;
         const auto price = cost(task, *candidate);
@@ -418,6 +427,16 @@ void Scheduler::joined_elsewhere(ProviderId id, Time now) {
     provider.timer = Time::max();
 }
 
+void Scheduler::joined_cloud(ProviderId id, Time now) {
+    joined_elsewhere(id, now);
+    providers_[id].cloud = true;
+}
+
+bool Scheduler::cloud(ProviderId id) const {
+    const auto found = providers_.find(id);
+    return found != providers_.end() && found->second.cloud;
+}
+
 bool Scheduler::elsewhere(ProviderId id) const {
     const auto found = providers_.find(id);
     return found != providers_.end() && found->second.elsewhere;
@@ -459,6 +478,7 @@ void Scheduler::slots(ProviderId id, std::uint32_t count, Time now, std::uint32_
     ahead = std::min(ahead, count * max_ahead);
     if (provider.slots == count && provider.ahead == ahead) return;
     if (provider.ready && !provider.elsewhere) total_slots_ = total_slots_ - provider.slots + count;
+    if (provider.cloud) cloud_slots_ = count;
     provider.slots = count;
     provider.ahead = ahead;
     relist(provider);

@@ -85,6 +85,7 @@ public:
         bool priority = false;
         bool immediate = false;  ///< fail rather than wait
         bool stays = false;      ///< came from another broker: not passed on again
+        bool portable = false;   ///< may run in a cloud's function
         std::optional<Time> deadline = {};
         std::vector<std::string> files = {};  ///< refs that its provider needs, the program first
     };
@@ -125,6 +126,9 @@ public:
     /// The other brokers, as one provider: gets what no provider of ours has room for, is not
     /// pinged or counted, and its leaving is no fault of the tasks.
     void joined_elsewhere(ProviderId provider, Time now);
+    /// A cloud's functions, as one provider: gets what neither providers nor brokers have room for,
+    /// is not pinged or counted, but may fail a task like any provider.
+    void joined_cloud(ProviderId provider, Time now);
     void ready(ProviderId provider, Time now);
     /// `ahead`: tasks beyond its slots that it wants to have, because they are short.
     void slots(ProviderId provider, std::uint32_t count, Time now, std::uint32_t ahead = 0);
@@ -157,6 +161,8 @@ public:
     std::uint64_t copies() const { return copies_; }  ///< second ones that were begun
     std::size_t spare() const;                        ///< slots that are free now
     bool elsewhere(ProviderId provider) const;        ///< whether it is the other brokers
+    bool cloud(ProviderId provider) const;
+    std::size_t cloud_slots() const { return cloud_slots_; }
     bool known(TaskId task) const { return tasks_.contains(task); }
     std::uint64_t retries() const { return retries_; }
 
@@ -166,7 +172,7 @@ private:
     struct Task {
         TaskId id;
         Tenant* tenant;
-        bool priority = false, immediate = false, stays = false;
+        bool priority = false, immediate = false, stays = false, portable = false;
         Time deadline;
         std::vector<std::uint64_t> files;  // hashes of refs
         enum class State { queued, paused, running } state = State::queued;
@@ -197,7 +203,8 @@ private:
     };
     struct Provider {
         ProviderId id = 0;
-        bool ready = false, elsewhere = false;
+        bool ready = false, elsewhere = false;  // not ours, for two kinds of reasons
+        bool cloud = false;
         std::uint32_t slots = 0, ahead = 0;
         std::map<TaskId, Time> running;  // with those cancelled: when that was
         double mean = 0;                 // seconds a task, moving
@@ -212,6 +219,7 @@ private:
     void enqueue(Task& task, bool at_front);
     void dequeue(Task& task);
     void dispatch(Time now);
+    static bool may_run(const Task& task, const Provider& provider);
     bool place_one(Tenant& tenant, Time now);
     Provider* place(const Task& task);
     Provider* choose(const Task& task, std::vector<Provider*>& among);
@@ -248,7 +256,7 @@ private:
     std::set<std::pair<Time, TaskId>> task_timers_;
     std::set<std::pair<Time, ProviderId>> provider_timers_;
     std::deque<Event> events_;
-    std::size_t waiting_ = 0, ready_count_ = 0, total_slots_ = 0;
+    std::size_t waiting_ = 0, ready_count_ = 0, total_slots_ = 0, cloud_slots_ = 0;
     std::uint64_t retries_ = 0, copies_ = 0;
     std::unordered_map<std::uint64_t, Program> programs_;  // by the hash of the ref
 };
