@@ -221,6 +221,7 @@ Result<> Relay::offer(const Request& request, ng::Writer& out) {
         auto sdp = negotiation.offer(**caller, **callee);
         if (!sdp) return std::unexpected(sdp.error());
         recordings_.negotiated(**call, **caller, request, *sdp, true);
+        music_on_hold(**caller, **callee);
         out.pair("sdp", *sdp);
         return {};
     }();
