@@ -65,6 +65,7 @@ struct Section {
     std::bitset<128> events;  ///< payload types of telephone-event that the party sends
     std::vector<sdp::Payload> payloads;
     SectionCodecs codecs;
+    bool keys_bare = false;   ///< to somebody nothing can be put in the place of keys
     bool recoded = false;     ///< what the party sends reaches somebody in another form
     std::string transcoding;  ///< as `PCMA/8000 -> opus/48000`; empty: no codec becomes another
 
