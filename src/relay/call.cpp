@@ -211,6 +211,7 @@ void Call::route() {
         for (std::size_t i = 0; i < source->sections.size(); ++i) {
             auto& section = source->sections[i];
             if (!section.side) continue;
+            section.keys_bare = false;
             if (source->hears == Party::Hears::itself)
                 sinks.push_back(
                     {section.side.get(), std::nullopt, terms_towards(section, std::nullopt)});
@@ -239,6 +240,7 @@ void Call::route() {
                         (!from.engaged || !to.engaged || from.sends.empty() || to.takes.empty()))
                         agree_in_common(from, to, section, target);
                     auto plan = recoding(from, to, pauses, keys);
+                    if (!plan) section.keys_bare = true;
                     const auto terms = terms_towards(target, plan);
                     sinks.push_back({target.side.get(), std::move(plan), terms, flow->silence});
                 }
@@ -261,10 +263,11 @@ void Call::gate(Party& party) {
     const bool stops_media = block_media || party.block_media || dropped;
     const bool blocks = block_dtmf || party.block_dtmf;
     const bool drops = keys_of(party).mode == media::Recoder::Keys::Mode::pass;
-    const bool stops_some = blocks && std::ranges::any_of(party.sections, [](const auto& section) {
-                                return section.opaque || section.passthrough;
-                            });
-    const bool stops_dtmf = blocks && (drops || stops_some);
+    // Where nothing can be put in their place they are dropped: under keys not ours, say.
+    const auto stops_dtmf_of = [&](const Section& section) {
+        return blocks && (drops || section.opaque || section.passthrough || section.keys_bare);
+    };
+    const bool stops_dtmf = std::ranges::any_of(party.sections, stops_dtmf_of);
     const bool silences = silence || party.silence;
     const bool silences_some = std::ranges::any_of(parties, [&](const auto& listener) {
         const auto flow = std::ranges::find(listener->sources, &party, &Subscription::source);
@@ -276,12 +279,10 @@ void Call::gate(Party& party) {
             section.side->gate(std::nullopt);
             continue;
         }
-        media::RelayStream::Gate gate{
-            .media = stops_media,
-            .silence = silences,
-            // Nothing else can be put there under keys not ours.
-            .dtmf = blocks && (drops || section.opaque || section.passthrough),
-            .events = section.events};
+        media::RelayStream::Gate gate{.media = stops_media,
+                                      .silence = silences,
+                                      .dtmf = stops_dtmf_of(section),
+                                      .events = section.events};
         for (const auto& payload : section.payloads)
             if (payload.type < 128) gate.silent_codes[payload.type] = silent_code(payload.codec);
         section.side->gate(gate);

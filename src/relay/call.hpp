@@ -65,6 +65,7 @@ struct Section {
     std::bitset<128> events;  ///< payload types of telephone-event that the party sends
     std::vector<sdp::Payload> payloads;
     SectionCodecs codecs;
+    bool keys_bare = false;   ///< to somebody nothing can be put in the place of keys
     bool recoded = false;     ///< what the party sends reaches somebody in another form
     std::string transcoding;  ///< as `PCMA/8000 -> opus/48000`; empty: no codec becomes another
 
@@ -117,7 +118,10 @@ struct Party {
 
     /// Codecs that those who subscribe to it are offered besides its own: items of `codec`.
     std::vector<std::string> transcode;
-    Duration delay_buffer{};  ///< that its speech is late by, in place of a jitter buffer
+    std::string hold_file;            ///< that is heard while it holds; empty: nothing is
+    bool hold_mode_sendrecv = false;  ///< so a description says then; else sendonly
+    bool holds = false;               ///< its last offer does, and that file is heard
+    Duration delay_buffer{};          ///< that its speech is late by, in place of a jitter buffer
     bool block_media = false, block_dtmf = false, silence = false;
     media::Recoder::Keys blocked_keys;  ///< what stands in place of those that are blocked
     Duration key_delay{};               ///< `DTMF-delay`

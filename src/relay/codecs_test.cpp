@@ -207,5 +207,70 @@ TEST(Codecs, SettingsConcernTheEncoderAlone) {
     EXPECT_EQ(sdp::fmtp_value(plan->out.codec.fmtp, "maxaveragebitrate"), "16000");
 }
 
+media::Recoder::Plan plan_of(const SectionCodecs& from, const SectionCodecs& to,
+                             const media::Pauses& pauses = {},
+                             const media::Recoder::Keys& keys = {}) {
+    return recoding(from, to, pauses, keys).value_or(media::Recoder::Plan{});
+}
+
+Kind kind_of(const media::Recoder::Plan& plan, std::uint8_t type) {
+    for (const auto& way : plan.ways)
+        if (way.in.type == type) return way.kind;
+    return Kind::drop;
+}
+
+TEST(Codecs, NoiseIsMadeForWhoHasNoneWhereSoundIsMadeAnyway) {
+    Talk talk;
+    talk.request.codec.transcode = {"L16/16000", "PCMA"};
+    EXPECT_EQ(talk.offer("0 13"), "0 PCMU/8000, 96 L16/16000, 8 PCMA/8000, 13 CN/8000");
+    EXPECT_EQ(talk.answer("96", "a=rtpmap:96 L16/16000\r\n"), "0 PCMU/8000, 13 CN/8000");
+    EXPECT_EQ(talk.way(talk.caller, talk.callee, 13), Kind::noise);
+    // One law becomes the other byte by byte, with noise nobody has.
+    talk.offer("0 13");
+    EXPECT_EQ(talk.answer("8"), "0 PCMU/8000");
+    EXPECT_EQ(talk.way(talk.caller, talk.callee, 0), Kind::translate);
+    talk.offer("0 13");
+    EXPECT_EQ(talk.answer("8 13"), "0 PCMU/8000, 13 CN/8000");
+    EXPECT_EQ(talk.way(talk.caller, talk.callee, 0), Kind::translate);
+    EXPECT_EQ(talk.way(talk.caller, talk.callee, 13), Kind::pass);
+    // Where silence is to be told, there must be samples to look at.
+    const auto plan = plan_of(talk.caller, talk.callee, {.silent_below = 10});
+    EXPECT_EQ(kind_of(plan, 0), Kind::recode);
+    ASSERT_TRUE(plan.noise);
+    EXPECT_EQ(plan.noise->type, 13);
+}
+
+TEST(Codecs, NoiseThatIsAskedForIsMadeBetweenTwoOfOneCodec) {
+    Talk talk;
+    talk.request.codec.transcode = {"CN"};
+    EXPECT_EQ(talk.offer("0"), "0 PCMU/8000, 13 CN/8000");
+    EXPECT_EQ(talk.answer("0 13"), "0 PCMU/8000");
+    EXPECT_EQ(talk.way(talk.callee, talk.caller, 13), Kind::noise);
+    EXPECT_EQ(talk.way(talk.callee, talk.caller, 0), Kind::recode);
+    EXPECT_FALSE(recoding(talk.caller, talk.callee));  // nothing looks for silence
+    EXPECT_TRUE(plan_of(talk.caller, talk.callee, {.silent_below = 10}).noise);
+}
+
+TEST(Codecs, KeysThatAreReplacedAreMadeAnewAndSoIsSoundInTheirPlace) {
+    using Mode = media::Recoder::Keys::Mode;
+    const std::vector<sdp::Payload> both{{0, {"PCMU"}}, {101, {"telephone-event"}}},
+        voice{{0, {"PCMU"}}}, unknown{{96, {"EVS", 16000}}, {101, {"telephone-event"}}};
+    SectionCodecs one{.engaged = true, .sends = both, .takes = both};
+    EXPECT_FALSE(recoding(one, one));
+    auto plan = plan_of(one, one, {}, {.mode = Mode::event});
+    EXPECT_EQ(kind_of(plan, 101), Kind::event);
+    EXPECT_EQ(kind_of(plan, 0), Kind::pass);
+    plan = plan_of(one, one, {}, {.mode = Mode::silence});
+    EXPECT_EQ(kind_of(plan, 101), Kind::tone);
+    EXPECT_EQ(kind_of(plan, 0), Kind::recode);
+    // Tones of who has no events are looked for.
+    const SectionCodecs plain{.engaged = true, .sends = voice, .takes = voice};
+    EXPECT_TRUE(plan_of(plain, plain, {}, {.mode = Mode::random}).detects);
+    // Where nothing can be made, a key is dropped rather than told.
+    const SectionCodecs other{.engaged = true, .sends = unknown, .takes = unknown};
+    EXPECT_EQ(kind_of(plan_of(other, other, {}, {.mode = Mode::tone}), 101), Kind::drop);
+    EXPECT_EQ(kind_of(plan_of(other, other, {}, {.mode = Mode::tone}), 96), Kind::pass);
+}
+
 }  // namespace
 }  // namespace strowger::relay

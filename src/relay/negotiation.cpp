@@ -135,6 +135,8 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
         call_.blocked_keys = keys_in_place(request_);
     }
     if (request_.key_delay) from.key_delay = std::chrono::milliseconds(*request_.key_delay);
+    if (!request_.hold_file.empty()) from.hold_file = request_.hold_file;
+    if (request_.hold_mode_sendrecv) from.hold_mode_sendrecv = *request_.hold_mode_sendrecv;
     if (request_.nat_wait) from.nat_wait = true;
     if (request_.drop_traffic) call_.dropped = *request_.drop_traffic;
     if (request_.loop_protect) call_.loop_check = true;
@@ -382,7 +384,7 @@ SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
         if (ours.carrier) out.port = to.sections[*ours.carrier].side->port();
     }
     out.feedback = ours.place.feedback;
-    if (!request_.original_sendrecv) out.direction = theirs.direction;
+    if (!request_.original_sendrecv) out.direction = direction_towards(to, theirs, ours, is_offer);
     if (media.is_rtp()) {
         out.mux = is_offer ? ours.mux_offered : ours.mux;
         const bool one_port = ours.mux;
@@ -394,6 +396,19 @@ SectionOutput Negotiation::output(Party& to, Section& theirs, Section& ours,
         out.ptime = wanted ? wanted : ours.codecs.packet_ms ? ours.codecs.packet_ms : media.ptime;
     }
     return out;
+}
+
+// Who is held hears something from us, and is told so; who holds is not.
+sdp::Direction Negotiation::direction_towards(const Party& to, const Section& theirs,
+                                              const Section& ours, bool is_offer) const {
+    const auto said = theirs.direction;
+    if (theirs.kind != "audio" || !to.dialogue) return said;
+    const Party& other = *to.dialogue;
+    if (is_offer && !other.hold_file.empty() && !sdp::receives(said))
+        return other.hold_mode_sendrecv ? sdp::Direction::sendrecv : sdp::Direction::sendonly;
+    if (!is_offer && to.holds && said != sdp::Direction::inactive && !sdp::receives(ours.direction))
+        return sdp::reversed(ours.direction);
+    return said;
 }
 
 bool Negotiation::removes(const sdp::Media& media) const {

@@ -76,6 +76,8 @@ private:
     void aim(Party& party, Section& section);
     SectionOutput output(Party& to, Section& theirs, Section& ours, const sdp::Media& media,
                          std::size_t index, bool is_offer);
+    sdp::Direction direction_towards(const Party& to, const Section& theirs, const Section& ours,
+                                     bool is_offer) const;
     bool removes(const sdp::Media& media) const;
     SessionOutput session(Party& to, const sdp::Session& sdp, const IpAddress& address);
     std::string versioned(Party& to, std::string text);

@@ -248,6 +248,24 @@ Result<> max_dtx(Settings& settings, Text value) {
     return {};
 }
 
+Result<> hold_duration(Settings& settings, Text value) {
+    constexpr long longest = 86'400'000;
+    const auto parsed = parse_number<long>(value);
+    if (!parsed || *parsed < 1 || *parsed > longest)
+        return fail("expected 1 to {} milliseconds, not '{}'", longest, value);
+    settings.hold_duration = std::chrono::milliseconds(*parsed);
+    return {};
+}
+
+Result<> hold_repeats(Settings& settings, Text value) {
+    constexpr unsigned most = 1000;
+    const auto parsed = parse_number<unsigned>(value);
+    if (!parsed || *parsed < 1 || *parsed > most)
+        return fail("expected 1 to {}, not '{}'", most, value);
+    settings.hold_repeats = *parsed;
+    return {};
+}
+
 Result<> ssrc_reporting(Settings& settings, Text value) {
     if (value != "full" && value != "global" && value != "inline" && value != "none")
         return fail("expected full, global, inline or none, not '{}'", value);
@@ -349,6 +367,9 @@ constexpr Option table[] = {
      "where query and delete tell how streams fared: full, global, inline or none (full)"},
     {"jitter-buffer", 0, false, jitter_buffer,
      "packets of a party that wait at most, so that they go on in order and evenly; 0: none (0)"},
+    {"moh-max-duration", 0, false, hold_duration,
+     "milliseconds of music on hold: it is not begun again after so long (1800000)"},
+    {"moh-max-repeats", 0, false, hold_repeats, "how often its file is played at most (999)"},
     {"jb-clock-drift", 0, true, followed_anyway,
      "follows a party's clock that drifts, as the jitter buffer always does"},
     {"silence-detect", 0, false, silence_detect,
@@ -514,8 +535,6 @@ constexpr Option accepted[] = {
     {"vsc-start-stop-rec"},
     {"vsc-pause-resume-rec"},
     {"vsc-start-pause-resume-rec"},
-    {"moh-max-duration"},
-    {"moh-max-repeats"},
     {"moh-attr-name"},
     {"moh-prevent-double-hold", 0, true},
     {"rtcp-mux"},

@@ -95,6 +95,38 @@ Result<> Relay::play_media(const Request& request, ng::Writer& out) {
     return {};
 }
 
+// With an offer in which it no longer hears the other, the party holds; with one in which it does
+// again, the other hears it again.
+void Relay::music_on_hold(Party& holder, Party& held) {
+    const bool holds =
+        !holder.hold_file.empty() && std::ranges::any_of(holder.sections, [](const auto& section) {
+            return section.kind == "audio" && !section.refused && !sdp::receives(section.direction);
+        });
+    if (holds == holder.holds) return;
+    holder.holds = holds;
+    if (!holds) {
+        for (auto& section : held.sections)
+            if (section.side && section.kind == "audio") section.side->stop_playing();
+        return;
+    }
+    const auto file = media::AudioFile::open(holder.hold_file);
+    if (!file || file->length() <= Duration{}) {
+        LOG_WARNING((log::About{"relay"}), "no music on hold: {}",
+                    file ? "the file is empty" : file.error().text());
+        return;
+    }
+    const auto fitting = settings_.hold_duration / file->length() + 1;
+    const auto times = std::min<std::int64_t>(settings_.hold_repeats, fitting);
+    for (std::size_t i = 0; i < held.sections.size(); ++i) {
+        auto& section = held.sections[i];
+        const auto voice = can_hear(section) ? voice_for(held, i) : std::nullopt;
+        if (!voice) continue;
+        section.side->play(
+            {}, std::vector<std::string>(static_cast<std::size_t>(times), holder.hold_file),
+            *voice);
+    }
+}
+
 Result<> Relay::stop_media(const Request& request, ng::Writer& out) {
     const auto call = call_of(request);
     if (!call) return std::unexpected(call.error());

@@ -221,6 +221,7 @@ Result<> Relay::offer(const Request& request, ng::Writer& out) {
         auto sdp = negotiation.offer(**caller, **callee);
         if (!sdp) return std::unexpected(sdp.error());
         recordings_.negotiated(**call, **caller, request, *sdp, true);
+        music_on_hold(**caller, **callee);
         out.pair("sdp", *sdp);
         return {};
     }();
@@ -468,9 +469,11 @@ Result<> Relay::gate_keys(const Request& request, bool on) {
         if (request.key_delay) party->key_delay = std::chrono::milliseconds(*request.key_delay);
     }
     if (on && !*named) (*call)->blocked_keys = place;
-    auto done = gate(request, &Party::block_dtmf, &Call::block_dtmf, nullptr, on);
-    if (done) (*call)->route();
-    return done;
+    if (auto done = gate(request, &Party::block_dtmf, &Call::block_dtmf, nullptr, on); !done)
+        return done;
+    (*call)->route();
+    for (const auto& party : (*call)->parties) (*call)->gate(*party);
+    return {};
 }
 Result<> Relay::block_media(const Request& request, ng::Writer&) {
     return gate(request, &Party::block_media, &Call::block_media, &Subscription::block_media, true);

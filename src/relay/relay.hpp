@@ -113,6 +113,7 @@ private:
     Result<> statistics(const Request&, ng::Writer& out);
     Result<Party*> gated(Call& call, const Request& request);
     Result<> gate_keys(const Request& request, bool on);
+    void music_on_hold(Party& holder, Party& held);
     Result<> block_dtmf(const Request&, ng::Writer& out);
     Result<> unblock_dtmf(const Request&, ng::Writer& out);
     Result<> block_media(const Request&, ng::Writer& out);
@@ -148,10 +149,10 @@ private:
     Result<Party*> callee_of(Call& call, Party& caller, const Request& request);
     Result<Party*> answerer_of(Call& call, Party& caller, const Request& request);
     Result<Party*> selected(Call& call, const Request& request);
-    Result<> gate(const Request& request, bool Party::* party, bool Call::* call,
-                  bool Subscription::* flow, bool on);
+    Result<> gate(const Request& request, bool Party::*party, bool Call::*call,
+                  bool Subscription::*flow, bool on);
     Result<> gate_flows(Call& call, Party* source, const Request& request,
-                        bool Subscription::* which, bool on);
+                        bool Subscription::*which, bool on);
     void timed_out(const Call& call);
     void end(Call& call);
     void measure_load();

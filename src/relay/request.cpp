@@ -85,6 +85,17 @@ void key_security(Request& request, Text value, Text plain) {
         unknown(request, "dtmf-security", value);
 }
 
+void music_on_hold(Request& request, Text key, Text value) {
+    const auto name = plain_word(key);
+    const auto plain = plain_word(value);
+    if (name == "file")
+        request.hold_file = value;
+    else if (name == "mode" && (plain == "sendonly" || plain == "sendrecv"))
+        request.hold_mode_sendrecv = plain == "sendrecv";
+    else
+        unknown(request, "moh-" + name, value);
+}
+
 void label(Request& request, Text value, Text) { request.label = value; }
 
 void set_family(Request& request, Text, Text plain) {
@@ -576,6 +587,10 @@ private:
             });
         }
         if (key == "received-from") return source(value);
+        if (key == "moh")
+            return value.each_pair([&](Text name, const ng::Value& one) {
+                music_on_hold(request_, name, one.text().value_or(""));
+            });
         const auto known = keys().find(key);
         if (known != keys().end()) {
             // A new pair; but it may also come as two keys of that name.

@@ -143,6 +143,8 @@ struct Request {
     bool pause_recording = false, skip_recording_db = false, discard_recording = false,
          exclude_recording = false;
     std::string_view recording_file, recording_path, recording_pattern;
+    std::string_view hold_file;              ///< `moh`: what is heard while the sender holds
+    std::optional<bool> hold_mode_sendrecv;  ///< what a description then says; else sendonly
     std::optional<KeySecurity> key_security;
     std::optional<unsigned> key_delay;  ///< milliseconds
     std::string_view code;

@@ -176,6 +176,8 @@ void Server::reload(const Settings& settings) {
     now.rtcp_interval = settings.rtcp_interval;
     now.jitter_buffer = settings.jitter_buffer;
     now.pauses = settings.pauses;
+    now.hold_duration = settings.hold_duration;
+    now.hold_repeats = settings.hold_repeats;
     now.dtls_passive = settings.dtls_passive;
     now.save_interface_ports = settings.save_interface_ports;
     now.dtls_mtu = settings.dtls_mtu;

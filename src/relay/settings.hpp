@@ -57,8 +57,10 @@ struct Settings {
     bool mos_listening = false;  ///< LQ; else CQ
     /// Where `query` and `delete` tell how streams fared: under `SSRC`, and at each media section.
     bool quality_global = true, quality_inline = true;
-    unsigned jitter_buffer = 0;                        ///< packets of 20 ms; 0: none is held back
-    media::Pauses pauses;                              ///< of sound that is recoded
+    unsigned jitter_buffer = 0;                         ///< packets of 20 ms; 0: none is held back
+    media::Pauses pauses;                               ///< of sound that is recoded
+    Duration hold_duration = std::chrono::minutes{30};  ///< of music on hold, about
+    unsigned hold_repeats = 999;
     bool measure_rtp = false;                          ///< where nobody reports
     Duration rtcp_interval = std::chrono::seconds{5};  ///< between reports of our own
     Record record;

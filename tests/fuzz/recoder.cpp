@@ -54,6 +54,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     plan.pauses.silent_below = data[5];
     plan.pauses.delay = std::chrono::milliseconds{data[5] & 2 ? 30 : 0};
     plan.pauses.longest = std::chrono::milliseconds{200};
+    using Mode = media::Recoder::Keys::Mode;
+    plan.keys = {.mode = static_cast<Mode>(data[4] / 51 % (int(Mode::event) + 1)),
+                 .event = 11,
+                 .delay = std::chrono::milliseconds{data[5] & 4 ? 100 : 0}};
     Random random(data[5]);
     media::Recoder recoder(plan, random);
     Out out;

@@ -174,3 +174,13 @@ def test_delayed_keys_are_dropped_where_they_are_blocked(relay, a, b):
     press(a, call.at_a[0].at, 5)
     assert not came(b, 0.5)
     call.delete()
+
+
+def test_where_nothing_can_stand_in_its_place_a_key_is_dropped(relay, a, b):
+    """In a codec that nobody here knows."""
+    call = Call(relay, a, b, offer_sdp=a.sdp("97 101", lines=["a=rtpmap:97 EVS/16000"]), answer_sdp=b.sdp("97 101", lines=["a=rtpmap:97 EVS/16000"]),
+                offer={"flags": ["block DTMF"], "DTMF-security": "tone"})
+    press(a, call.at_a[0].at, 5)
+    a.send(call.at_a[0].at, a.packet(b"evs", 97))
+    assert [p[12:] for p in came(b)] == [b"evs"]
+    call.delete()
