@@ -94,8 +94,9 @@ struct Party {
     std::vector<Subscription> sources;  ///< whom it hears
     Party* dialogue = nullptr;          ///< with whom the last offer and answer were
 
-    std::string interface;   ///< that it is reached by; empty: the default
-    std::optional<bool> v6;  ///< which family it was asked to have
+    std::string interface;                   ///< that it is reached by; empty: the default
+    std::optional<IpAddress> route_address;  ///< of that interface, the one that a route begins at
+    std::optional<bool> v6;                  ///< which family it was asked to have
     std::optional<IpAddress> received_from;
     std::optional<Learning> learning;
     bool asymmetric = false, strict_source = false, media_handover = false, sip_source = false;

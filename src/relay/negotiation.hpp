@@ -49,6 +49,8 @@ public:
 private:
     Result<std::string> run(Party& from, Party& to, bool is_offer);
     void remember(Party& from, Party& to, bool is_offer);
+    std::optional<IpAddress> media_address_of(const Party& from) const;
+    void choose_by_route(Party& party, const std::optional<IpAddress>& towards);
     Result<> learn(Party& from, Section& section, const sdp::Media& media);
     Result<> prepare(Party& from, Party& to, Section& theirs, Section& ours,
                      const sdp::Media& media, bool is_offer);

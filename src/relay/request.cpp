@@ -85,6 +85,10 @@ void to_interface(Request& request, Text value, Text) {
 }
 void both_interfaces(Request& request, Text value, Text) { request.direction = {value, value}; }
 
+void both_peers(Request& request, Text, Text) {
+    request.inbound_peer = request.outbound_peer = true;
+}
+
 void tos(Request& request, Text value, Text) {
     if (const auto parsed = parse_number<int>(value); parsed && *parsed >= 0)
         request.tos = *parsed < 256 ? *parsed : 0;
@@ -448,6 +452,9 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"sip-source-address", yes<&Request::sip_source>},
         {"trust-address", yes<&Request::trust_address>},
         {"port-latching", yes<&Request::port_latching>},
+        {"inbound-peer", yes<&Request::inbound_peer>},
+        {"outbound-peer", yes<&Request::outbound_peer>},
+        {"peer", both_peers},
         {"asymmetric", yes<&Request::asymmetric>},
         {"symmetric", yes<&Request::symmetric>},
         {"strict-source", yes<&Request::strict_source>},

@@ -72,6 +72,8 @@ struct Request {
     std::vector<std::string_view> direction;  ///< names of interfaces: towards sender, receiver
     std::optional<int> tos;
     bool sip_source = false, trust_address = false, port_latching = false;
+    /// Interfaces that a look-up of routes chooses: towards the sender, the receiver.
+    bool inbound_peer = false, outbound_peer = false;
 
     // Endpoints.
     std::optional<Learning> learning;
