@@ -110,6 +110,7 @@ void RelayStream::feed(std::vector<Sink> sinks) {
     some_silent_ = std::ranges::any_of(sinks_, &Sink::silent);
     for (const Sink& sink : sinks_) {
         sink.stream->feeders_.push_back(this);
+        if (sink.rtcp_only) continue;
         RelayStream& to = *sink.stream;
         to.terms_ = sink.terms;
         if (sink.recoding) to.terms_.clock_rate = sink.recoding->figures().clock_out;
@@ -337,6 +338,7 @@ void RelayStream::distribute(MutableBytes packet, Send send, Wanted wanted, bool
     };
     for (const Sink& sink : sinks_) {
         if (!wanted(sink)) continue;
+        if (sink.rtcp_only && send != &RelayStream::send_rtcp) continue;
         if (send == &RelayStream::send_rtcp) {
             // It is to be changed where media of either direction is.
             if (sink.stream->own_ || own_) {

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "io/open_files.hpp"
+#include "relay/request.hpp"
 #include "relay/words.hpp"
 
 namespace strowger::relay {
@@ -30,7 +31,8 @@ constexpr std::string_view usage =
     "terminate CALLID | all | own | foreign\n"
     "params start | current | diff | revert\n"
     "debug CALLID on | off\n"
-    "call CALLID info | terminate | debug on|off | tag TAG info\n"
+    "call CALLID info | terminate | debug on|off | delay MILLISECONDS\n"
+    "     | tag TAG info | tag TAG delay MILLISECONDS\n"
     "usage\n";
 
 /// A setting that can be listed and set, in seconds or as a number.
@@ -228,6 +230,24 @@ std::string tag_info(Relay& relay, std::string_view id, std::string_view tag) {
     return text;
 }
 
+// What `delay-buffer` says in an offer, for one party of a call that is up, or for all.
+std::string delay(Relay& relay, std::string_view id, std::optional<std::string_view> tag,
+                  std::string_view value) {
+    Call* call = relay.find(id);
+    if (!call) return fmt::format("Call Id not found ({}).\n", id);
+    Party* party = tag ? call->find(*tag) : nullptr;
+    if (tag && !party) return fmt::format("Tag not found ({}).\n", *tag);
+    const auto wanted = parse_number<unsigned>(value);
+    if (!wanted || *wanted > max_delay_buffer)
+        return fmt::format("Fail setting delay to {}: 0 to {} milliseconds\n", value.substr(0, 20),
+                           max_delay_buffer);
+    for (const auto& each : call->parties)
+        if (!party || each.get() == party) each->delay_buffer = std::chrono::milliseconds(*wanted);
+    call->route();
+    return fmt::format("Success setting delay of {} to {} ms\n", tag.value_or("all parties"),
+                       *wanted);
+}
+
 std::string list(Relay& relay, std::span<const std::string_view> words) {
     const auto what = words.empty() ? std::string_view() : words[0];
     const auto argument = words.size() > 1 ? words[1] : std::string_view();
@@ -315,6 +335,10 @@ std::string run_command(Relay& relay, std::string_view line) {
     }
     if (words[0] == "call" && rest.size() == 3 && rest[1] == "debug")
         return debug(relay, rest[0], rest[2]);
+    if (words[0] == "call" && rest.size() == 3 && rest[1] == "delay")
+        return delay(relay, rest[0], std::nullopt, rest[2]);
+    if (words[0] == "call" && rest.size() == 5 && rest[1] == "tag" && rest[3] == "delay")
+        return delay(relay, rest[0], rest[2], rest[4]);
     if (words[0] == "call" && rest.size() == 4 && rest[1] == "tag" && rest[3] == "info")
         return tag_info(relay, rest[0], rest[2]);
     return fmt::format("Unknown or incomplete command: {}\n", line.substr(0, 80));

@@ -39,9 +39,8 @@ void milliseconds(Request& request, Text value, Text) {
 
 // Of what is held back: none is a value, too.
 void delay_buffer(Request& request, Text value, Text plain) {
-    constexpr unsigned longest = 1000;
     const auto parsed = means_off(plain) ? 0 : parse_number<unsigned>(value);
-    if (parsed) request.delay_buffer = std::min(*parsed, longest);
+    if (parsed) request.delay_buffer = std::min(*parsed, max_delay_buffer);
 }
 
 template <typename List, typename Value>
@@ -464,6 +463,7 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"no-rtcp-attribute", yes<&Request::no_rtcp_attribute>},
         {"full-rtcp-attribute", yes<&Request::full_rtcp_attribute>},
         {"generate-rtcp", generate_rtcp},
+        {"rtcp-mirror", yes<&Request::rtcp_mirror>},
         {"recrypt", yes<&Request::recrypt>},
         {"allow-no-codec-media", yes<&Request::allow_no_codec>},
         {"always-transcode", yes<&Request::always_transcode>},

@@ -22,6 +22,9 @@ namespace strowger::relay {
 /// telephone's.
 constexpr std::size_t max_items = 256;
 
+/// Milliseconds of speech that wait on the way through at most (`delay-buffer`).
+constexpr unsigned max_delay_buffer = 1000;
+
 enum class Learning : std::uint8_t { off, immediate, delayed, heuristic };
 
 /// What becomes of media other than that it goes to the other party (`media echo`).
@@ -90,6 +93,7 @@ struct Request {
          mux_reject = false;
     std::optional<bool> generate_rtcp;
     bool no_rtcp_attribute = false, full_rtcp_attribute = false;
+    bool rtcp_mirror = false;  ///< a listener's RTCP goes to whom it listens to
 
     // ICE, DTLS, bundles.
     enum class Ice : std::uint8_t { as_it_came, remove, force, optional };
