@@ -12,7 +12,6 @@
 #include <string_view>
 #include <tuple>
 
-#include "io/descriptor.hpp"
 #include "io/native_address.hpp"
 
 namespace strowger::io {
@@ -79,18 +78,6 @@ std::vector<IpAddress> addresses_of(const std::string& name) {
     for (const addrinfo* each = answers; each; each = each->ai_next)
         if (const auto ip = address_of(each->ai_addr)) add(found, *ip);
     return found;
-}
-
-std::optional<IpAddress> address_towards(const IpAddress& remote) {
-    const Descriptor socket(
-        ::socket(remote.is_v6() ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_storage native;
-    constexpr std::uint16_t discard = 9;
-    const auto length = to_native({remote, discard}, remote.is_v6(), native);
-    if (!socket.valid() ||
-        ::connect(socket.get(), reinterpret_cast<sockaddr*>(&native), length) != 0)
-        return std::nullopt;
-    return bound_address(socket.get()).ip;
 }
 
 }  // namespace strowger::io

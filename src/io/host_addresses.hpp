@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,9 +15,5 @@ std::vector<IpAddress> interface_addresses();
 /// all devices but the loopback; or else what a host name stands for, looked up while we wait: for
 /// start-up.
 std::vector<IpAddress> addresses_of(const std::string& device_or_host);
-
-/// The local address from which the kernel would send to another one, by its routes now; nothing
-/// is sent. None without a route.
-std::optional<IpAddress> address_towards(const IpAddress& remote);
 
 }  // namespace strowger::io

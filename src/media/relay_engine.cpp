@@ -177,8 +177,10 @@ void RelaySide::feed(std::vector<Sink> sinks) {
     std::vector<RelayStream::Sink> streams;
     std::vector<Planned> planned;
     for (auto& sink : sinks) {
-        auto& stream = streams.emplace_back(RelayStream::Sink{
-            .stream = sink.side->stream_, .terms = sink.terms, .silent = sink.silent});
+        auto& stream = streams.emplace_back(RelayStream::Sink{.stream = sink.side->stream_,
+                                                              .terms = sink.terms,
+                                                              .silent = sink.silent,
+                                                              .rtcp_only = sink.rtcp_only});
         stream.terms.listening = engine_.judges_listening_;
         if (!sink.plan) continue;
         const auto before = std::ranges::find_if(planned_, [&](const Planned& one) {

@@ -78,6 +78,7 @@ public:
         std::optional<Recoder::Plan> plan = std::nullopt;  ///< nothing: what comes goes as it is
         ReportWatch::Terms terms = {};                     ///< how what the side gets is judged
         bool silent = false;                               ///< it hears silence (RelayStream::Gate)
+        bool rtcp_only = false;                            ///< it gets RTCP and nothing else
     };
     /// A plan that is as before goes on where it is.
     void feed(std::vector<Sink> sinks);

@@ -121,6 +121,7 @@ void RelayStream::feed(std::vector<Sink> sinks) {
         pausing_.reset(new Pausing{Timer([this](Time now) { pause_due(now); })});
     for (const Sink& sink : sinks_) {
         sink.stream->feeders_.push_back(this);
+        if (sink.rtcp_only) continue;
         RelayStream& to = *sink.stream;
         to.terms_ = sink.terms;
         if (sink.recoding) to.terms_.clock_rate = sink.recoding->figures().clock_out;
@@ -382,6 +383,7 @@ void RelayStream::distribute(MutableBytes packet, Send send, Wanted wanted, bool
     };
     for (const Sink& sink : sinks_) {
         if (!wanted(sink)) continue;
+        if (sink.rtcp_only && send != &RelayStream::send_rtcp) continue;
         if (send == &RelayStream::send_rtcp) {
             // It is to be changed where media of either direction is.
             if (sink.stream->own_ || own_) {

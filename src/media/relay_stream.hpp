@@ -120,7 +120,8 @@ public:
         std::shared_ptr<Recoding> recoding = nullptr;  ///< null: what comes goes as it is
         /// How what it gets is judged; and the clock of what goes as it is.
         ReportWatch::Terms terms = {};
-        bool silent = false;  ///< hears silence, by the codes of the Gate
+        bool silent = false;     ///< hears silence, by the codes of the Gate
+        bool rtcp_only = false;  ///< what it hears comes from others; it gets RTCP alone
     };
     /// Whom it feeds from now on, instead of those before. All are on this thread.
     void feed(std::vector<Sink> sinks);

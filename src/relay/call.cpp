@@ -76,10 +76,28 @@ void Call::join(Party& a, Party& b) {
     }
 }
 
-void Call::subscribe(Party& listener, Party& source) {
+void Call::subscribe(Party& listener, Party& source, bool rtcp_mirror) {
     for (const auto& existing : listener.sources)
         if (existing.source == &source) return;
-    listener.sources.push_back({&source, false});
+    listener.sources.push_back({.source = &source, .rtcp_mirror = rtcp_mirror});
+}
+
+// What the party says in RTCP, in this section, goes to the one whose stream it hears there.
+void Call::mirror(const Party& listener, std::size_t index,
+                  std::vector<media::RelaySide::Sink>& sinks) const {
+    const Section& section = listener.sections[index];
+    for (const auto& flow : listener.sources) {
+        if (!flow.rtcp_mirror || section.refused || flow.source->hears != Party::Hears::others)
+            continue;
+        if (section.source && section.source != flow.source) continue;
+        const std::size_t place = section.source ? section.source_index : index;
+        if (place >= flow.source->sections.size()) continue;
+        const Section& heard = flow.source->sections[place];
+        const bool goes_already = std::ranges::any_of(
+            sinks, [&](const auto& sink) { return sink.side == heard.side.get(); });
+        if (heard.side && !heard.refused && !goes_already)
+            sinks.push_back({.side = heard.side.get(), .rtcp_only = true});
+    }
 }
 
 // Each path carries its own section and those that ride on it.
@@ -245,6 +263,7 @@ void Call::route() {
                     sinks.push_back({target.side.get(), std::move(plan), terms, flow->silence});
                 }
             }
+            mirror(*source, i, sinks);
             section.recoded = false;
             section.transcoding.clear();
             for (const auto& sink : sinks) {

@@ -84,6 +84,7 @@ struct Subscription {
     struct Party* source = nullptr;
     bool offer_answer = false;  ///< by a dialogue; else asked for by `subscribe`
     bool block_media = false, silence = false;
+    bool rtcp_mirror = false;  ///< what the listener says in RTCP goes to the source
 };
 
 /// What a party's SDP began with, for those that want it to stay so.
@@ -101,8 +102,9 @@ struct Party {
     std::vector<Subscription> sources;  ///< whom it hears
     Party* dialogue = nullptr;          ///< with whom the last offer and answer were
 
-    std::string interface;   ///< that it is reached by; empty: the default
-    std::optional<bool> v6;  ///< which family it was asked to have
+    std::string interface;                   ///< that it is reached by; empty: the default
+    std::optional<IpAddress> route_address;  ///< of that interface, the one that a route begins at
+    std::optional<bool> v6;                  ///< which family it was asked to have
     std::optional<IpAddress> received_from;
     std::optional<Learning> learning;
     bool asymmetric = false, strict_source = false, media_handover = false, sip_source = false;
@@ -149,9 +151,12 @@ public:
 
     /// Both hear each other, and of earlier dialogues nobody.
     void join(Party& a, Party& b);
-    void subscribe(Party& listener, Party& source);
+    void subscribe(Party& listener, Party& source, bool rtcp_mirror = false);
     /// What is reported to the party, and measured of what it sends, in this section.
     std::optional<media::OwnReports::Settings> reporting(const Section& section) const;
+    /// Adds where its RTCP goes besides, if it listens with `RTCP mirror`.
+    void mirror(const Party& listener, std::size_t index,
+                std::vector<media::RelaySide::Sink>& sinks) const;
     /// How what the party says in this section is held back.
     std::optional<media::RelayStream::Hold> holding(const Party& party,
                                                     const Section& section) const;

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "io/open_files.hpp"
+#include "relay/request.hpp"
 #include "relay/words.hpp"
 
 namespace strowger::relay {
@@ -30,7 +31,8 @@ constexpr std::string_view usage =
     "terminate CALLID | all | own | foreign\n"
     "params start | current | diff | revert\n"
     "debug CALLID on | off\n"
-    "call CALLID info | terminate | debug on|off | delay MILLISECONDS | tag TAG info\n"
+    "call CALLID info | terminate | debug on|off | delay MILLISECONDS\n"
+    "     | tag TAG info | tag TAG delay MILLISECONDS\n"
     "media list | add | reload | evict files | dbs | caches | players\n"
     "usage\n";
 
@@ -204,19 +206,6 @@ std::string debug(Relay& relay, std::string_view id, std::string_view state) {
     return fmt::format("{} debugging for call '{}'\n", call->debug ? "Enabled" : "Disabled", id);
 }
 
-// Speech of all parties is late by so much from now on.
-std::string delay(Relay& relay, std::string_view id, std::string_view milliseconds) {
-    Call* call = relay.find(id);
-    if (!call) return fmt::format("Call Id not found ({}).\n", id);
-    const auto parsed = parse_number<unsigned>(milliseconds);
-    if (!parsed || *parsed > max_delay_buffer)
-        return fmt::format("Unknown or incomplete command: delay takes 0 to {} milliseconds\n",
-                           max_delay_buffer);
-    for (auto& party : call->parties) party->delay_buffer = std::chrono::milliseconds(*parsed);
-    call->route();
-    return fmt::format("Delay of call '{}' is {} ms\n", id, *parsed);
-}
-
 std::string tag_info(Relay& relay, std::string_view id, std::string_view tag) {
     Call* call = relay.find(id);
     if (!call) return fmt::format("Call Id not found ({}).\n", id);
@@ -240,6 +229,24 @@ std::string tag_info(Relay& relay, std::string_view id, std::string_view tag) {
                        figures.rtp_out.packets.get());
     }
     return text;
+}
+
+// What `delay-buffer` says in an offer, for one party of a call that is up, or for all.
+std::string delay(Relay& relay, std::string_view id, std::optional<std::string_view> tag,
+                  std::string_view value) {
+    Call* call = relay.find(id);
+    if (!call) return fmt::format("Call Id not found ({}).\n", id);
+    Party* party = tag ? call->find(*tag) : nullptr;
+    if (tag && !party) return fmt::format("Tag not found ({}).\n", *tag);
+    const auto wanted = parse_number<unsigned>(value);
+    if (!wanted || *wanted > max_delay_buffer)
+        return fmt::format("Fail setting delay to {}: 0 to {} milliseconds\n", value.substr(0, 20),
+                           max_delay_buffer);
+    for (const auto& each : call->parties)
+        if (!party || each.get() == party) each->delay_buffer = std::chrono::milliseconds(*wanted);
+    call->route();
+    return fmt::format("Success setting delay of {} to {} ms\n", tag.value_or("all parties"),
+                       *wanted);
 }
 
 std::string list(Relay& relay, std::span<const std::string_view> words) {
@@ -330,7 +337,9 @@ std::string run_command(Relay& relay, std::string_view line) {
     if (words[0] == "call" && rest.size() == 3 && rest[1] == "debug")
         return debug(relay, rest[0], rest[2]);
     if (words[0] == "call" && rest.size() == 3 && rest[1] == "delay")
-        return delay(relay, rest[0], rest[2]);
+        return delay(relay, rest[0], std::nullopt, rest[2]);
+    if (words[0] == "call" && rest.size() == 5 && rest[1] == "tag" && rest[3] == "delay")
+        return delay(relay, rest[0], rest[2], rest[4]);
     if (words[0] == "media" && rest.size() >= 2)
         return "Files are read when they are played: none are kept, reloaded or evicted.\n";
     if (words[0] == "call" && rest.size() == 4 && rest[1] == "tag" && rest[3] == "info")

@@ -90,11 +90,6 @@ bool Interfaces::knows(std::string_view name) const {
            std::ranges::any_of(aliases_, [&](const auto& alias) { return alias.first == name; });
 }
 
-LocalInterface* Interfaces::at(const IpAddress& local) {
-    const auto found = std::ranges::find(interfaces_, local, &LocalInterface::bind);
-    return found == interfaces_.end() ? nullptr : &*found;
-}
-
 LocalInterface* Interfaces::find(std::string_view name, bool v6) {
     for (const auto& [alias, target] : aliases_)
         if (alias == name) name = target;
@@ -111,7 +106,16 @@ LocalInterface* Interfaces::find(std::string_view name, bool v6) {
     return group.empty() ? nullptr : group.front();
 }
 
-LocalInterface& Interfaces::pick(std::string_view name, bool v6) {
+const LocalInterface* Interfaces::at(const IpAddress& bind) const {
+    const auto found = std::ranges::find(interfaces_, bind, &LocalInterface::bind);
+    return found == interfaces_.end() ? nullptr : &*found;
+}
+
+LocalInterface& Interfaces::pick(std::string_view name, bool v6,
+                                 const std::optional<IpAddress>& preferred) {
+    if (preferred && preferred->is_v6() == v6)
+        for (auto& entry : interfaces_)
+            if (entry.bind == *preferred && entry.name == name) return entry;
     if (!name.empty())
         for (const bool family : {v6, !v6})
             if (auto* found = find(name, family)) return *found;

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -51,10 +52,12 @@ public:
     /// The one of that name and family: the first address of the name, or of a round robin
     /// (`NAME:1`, `NAME:2`) the next that has ports left. A name that nobody gave, or none, means
     /// the default; a family that the name lacks, its other one.
-    LocalInterface& pick(std::string_view name, bool v6);
+    /// `preferred`: of several addresses of the name and family the one to take, if it has it.
+    LocalInterface& pick(std::string_view name, bool v6,
+                         const std::optional<IpAddress>& preferred = {});
+    /// The first one at that local address; null: nobody gave the address.
+    const LocalInterface* at(const IpAddress& bind) const;
     bool knows(std::string_view name) const;
-    /// The first one that is bound to this address; null when there is none.
-    LocalInterface* at(const IpAddress& local);
     /// So many addresses of a name are candidates; each costs a section two sockets.
     static constexpr std::size_t max_candidate_addresses = 8;
     /// The other addresses of its name, of both families, which are there as further candidates of

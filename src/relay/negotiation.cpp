@@ -6,7 +6,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "io/host_addresses.hpp"
+#include "io/media_socket.hpp"
 
 namespace strowger::relay {
 namespace {
@@ -16,6 +16,10 @@ std::optional<bool> family_named(std::string_view name) {
     if (name == "internal") return false;
     if (name == "external") return true;
     return std::nullopt;
+}
+
+bool is_somewhere(const std::optional<SocketAddress>& place) {
+    return place && !place->ip.is_unspecified();
 }
 
 }  // namespace
@@ -89,18 +93,6 @@ Result<std::string> Negotiation::run(Party& from, Party& to, bool is_offer) {
     return versioned(to, write_sdp(*sdp, head, outputs, request_));
 }
 
-void Negotiation::face(Party& party, const std::optional<IpAddress>& peer) {
-    if (!peer) return;
-    const auto source = io::address_towards(*peer);
-    const auto* local = source ? house_.interfaces.at(*source) : nullptr;
-    if (!local) {
-        LOG_NOTICE((log::About{"relay", call_.id}), "no interface has the way to {}", peer->text());
-        return;
-    }
-    party.interface = local->name;
-    party.v6 = local->bind.is_v6();
-}
-
 // What a request says of the parties holds until another says otherwise.
 void Negotiation::remember(Party& from, Party& to, bool is_offer) {
     if (request_.direction.size() >= 2) {
@@ -112,10 +104,9 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
                 party->v6 = family;
             else
                 party->interface = name;
+            party->route_address.reset();
         }
     }
-    face(from, request_.inbound_peer);
-    face(to, request_.outbound_peer);
     if (request_.wants_v6) to.v6 = request_.wants_v6;
     if (request_.received_from) from.received_from = request_.received_from;
     if (is_offer || request_.learning) {
@@ -127,6 +118,15 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
     if (request_.media_handover) from.media_handover = true;
     from.sip_source =
         request_.sip_source || (house_.settings.sip_source && !request_.trust_address);
+    const auto sender = media_address_of(from);
+    choose_by_route(from, request_.inbound_peer, sender);
+    if (&to != &from) {
+        // Who has not answered yet is looked for where the description came from.
+        const auto known = std::ranges::find_if(
+            to.sections, [](const auto& section) { return is_somewhere(section.signalled); });
+        choose_by_route(to, request_.outbound_peer,
+                        known == to.sections.end() ? sender : known->signalled->ip);
+    }
     if (!request_.label.empty()) from.label = request_.label;
     if (!request_.set_label.empty()) from.label = request_.set_label;
     if (!request_.to_label.empty()) to.label = request_.to_label;
@@ -155,6 +155,34 @@ void Negotiation::remember(Party& from, Party& to, bool is_offer) {
         from.hears = hears(forward);
         to.hears = hears(backwards);
     }
+}
+
+// Where the sender takes media: in its description, or where its signalling came from.
+std::optional<IpAddress> Negotiation::media_address_of(const Party& from) const {
+    if (from.sip_source && from.received_from) return from.received_from;
+    for (const auto& media : sdp_->media)
+        if (const auto address = media.address(); is_somewhere(address)) return address->ip;
+    return std::nullopt;
+}
+
+// The interface at the address that datagrams to there leave from. An address that says nothing (on
+// hold, or before ICE has begun) leaves the choice as it was.
+void Negotiation::choose_by_route(Party& party, const Request::Peer& peer,
+                                  const std::optional<IpAddress>& usual) {
+    const auto& towards = peer.address ? peer.address : usual;
+    if (!peer.asked || !towards) return;
+    const auto begins = io::local_address_towards(*towards);
+    const auto* local = begins ? house_.interfaces.at(*begins) : nullptr;
+    party.interface = local ? local->name : std::string();
+    party.route_address.reset();
+    if (local && peer.address) party.v6 = local->bind.is_v6();
+    if (local)
+        party.route_address = local->bind;
+    else
+        LOG_NOTICE(
+            (log::About{"relay", call_.id}),
+            "the route towards {} begins at {}, which no interface has: the default is taken",
+            towards->text(), begins ? begins->text() : "no address");
 }
 
 // What the sender says about itself.
@@ -249,7 +277,7 @@ Result<> Negotiation::prepare(Party& from, Party& to, Section& theirs, Section& 
 
 Result<> Negotiation::open(Party& party, Section& section, bool v6,
                            std::optional<SocketAddress> opened_for) {
-    LocalInterface& local = house_.interfaces.pick(party.interface, v6);
+    LocalInterface& local = house_.interfaces.pick(party.interface, v6, party.route_address);
     auto side = house_.engine.open(call_.home, local.ports, local.bind,
                                    request_.tos.value_or(house_.settings.tos));
     if (!side) return fail("Ran out of ports: interface {}: {}", local.name, side.error().text());

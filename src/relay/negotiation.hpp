@@ -47,10 +47,11 @@ public:
     Result<> trickle(Party& from);
 
 private:
-    /// The interface by a route, where it has one.
-    void face(Party& party, const std::optional<IpAddress>& peer);
     Result<std::string> run(Party& from, Party& to, bool is_offer);
     void remember(Party& from, Party& to, bool is_offer);
+    std::optional<IpAddress> media_address_of(const Party& from) const;
+    void choose_by_route(Party& party, const Request::Peer& peer,
+                         const std::optional<IpAddress>& usual);
     Result<> learn(Party& from, Section& section, const sdp::Media& media);
     Result<> prepare(Party& from, Party& to, Section& theirs, Section& ours,
                      const sdp::Media& media, bool is_offer);

@@ -85,7 +85,7 @@ void Negotiation::choose_published(Section& section) const {
 Result<> Negotiation::open_for_offer(Party& party, Section& section) {
     if (request_.direction.size() >= 1 && !request_.direction[0].empty())
         party.interface = request_.direction[0];
-    face(party, request_.inbound_peer);
+    choose_by_route(party, request_.inbound_peer, std::nullopt);
     if (request_.wants_v6) party.v6 = request_.wants_v6;
     if (!section.side)
         if (auto opened = open(party, section, party.v6.value_or(false), std::nullopt); !opened)
@@ -149,7 +149,7 @@ Result<> Negotiation::make_offer(Party& listener, const std::vector<Party*>& sou
     listener.sources.clear();
     std::size_t at = 0;
     for (Party* source : sources) {
-        call_.subscribe(listener, *source);
+        call_.subscribe(listener, *source, request_.rtcp_mirror);
         for (std::size_t i = 0; i < source->sections.size(); ++i) {
             const Section& from = source->sections[i];
             if (from.refused || from.opaque || from.hidden) continue;
@@ -184,6 +184,9 @@ Result<> Negotiation::take_answer(Party& party) {
     const auto sdp = sdp::Session::parse(request_.sdp);
     if (!sdp) return fail("Failed to parse SDP: {}", sdp.error().text());
     sdp_ = &*sdp;
+    if (request_.rtcp_mirror)
+        for (auto& flow : party.sources)
+            if (!flow.offer_answer) flow.rtcp_mirror = true;
     for (std::size_t i = 0; i < sdp->media.size() && i < party.sections.size(); ++i) {
         const auto& media = sdp->media[i];
         Section& section = party.sections[i];

@@ -389,7 +389,7 @@ Result<Party*> Relay::selected(Call& call, const Request& request) {
 
 // What goes from one party, or from all, to the one that is named, or to those of `flows`.
 Result<> Relay::gate_flows(Call& call, Party* source, const Request& request,
-                           bool Subscription::*which, bool on) {
+                           bool Subscription::* which, bool on) {
     using enum Request::Flows;
     Party* listener = nullptr;
     if (!request.to_label.empty() || !request.to_tag.empty()) {
@@ -424,8 +424,8 @@ Result<Party*> Relay::gated(Call& call, const Request& request) {
     return selected(call, request);
 }
 
-Result<> Relay::gate(const Request& request, bool Party::*of_party, bool Call::*of_call,
-                     bool Subscription::*of_flow, bool on) {
+Result<> Relay::gate(const Request& request, bool Party::* of_party, bool Call::* of_call,
+                     bool Subscription::* of_flow, bool on) {
     const auto call = call_of(request);
     if (!call) return std::unexpected(call.error());
     const auto named = gated(**call, request);

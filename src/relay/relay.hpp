@@ -149,10 +149,10 @@ private:
     Result<Party*> callee_of(Call& call, Party& caller, const Request& request);
     Result<Party*> answerer_of(Call& call, Party& caller, const Request& request);
     Result<Party*> selected(Call& call, const Request& request);
-    Result<> gate(const Request& request, bool Party::*party, bool Call::*call,
-                  bool Subscription::*flow, bool on);
+    Result<> gate(const Request& request, bool Party::* party, bool Call::* call,
+                  bool Subscription::* flow, bool on);
     Result<> gate_flows(Call& call, Party* source, const Request& request,
-                        bool Subscription::*which, bool on);
+                        bool Subscription::* which, bool on);
     void timed_out(const Call& call);
     void end(Call& call);
     void measure_load();

@@ -121,14 +121,17 @@ void to_interface(Request& request, Text value, Text) {
 }
 void both_interfaces(Request& request, Text value, Text) { request.direction = {value, value}; }
 
-void inbound_peer(Request& request, Text value, Text) {
-    request.inbound_peer = IpAddress::parse(value);
+Request::Peer peer_of(Text value, Text plain) {
+    return {!means_off(plain), IpAddress::parse(value)};
 }
-void outbound_peer(Request& request, Text value, Text) {
-    request.outbound_peer = IpAddress::parse(value);
+void inbound_peer(Request& request, Text value, Text plain) {
+    request.inbound_peer = peer_of(value, plain);
 }
-void peer(Request& request, Text value, Text) {
-    request.inbound_peer = request.outbound_peer = IpAddress::parse(value);
+void outbound_peer(Request& request, Text value, Text plain) {
+    request.outbound_peer = peer_of(value, plain);
+}
+void peer(Request& request, Text value, Text plain) {
+    request.inbound_peer = request.outbound_peer = peer_of(value, plain);
 }
 
 void tos(Request& request, Text value, Text) {
@@ -500,6 +503,9 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"sip-source-address", yes<&Request::sip_source>},
         {"trust-address", yes<&Request::trust_address>},
         {"port-latching", yes<&Request::port_latching>},
+        {"inbound-peer", inbound_peer},
+        {"outbound-peer", outbound_peer},
+        {"peer", peer},
         {"asymmetric", yes<&Request::asymmetric>},
         {"symmetric", yes<&Request::symmetric>},
         {"strict-source", yes<&Request::strict_source>},
@@ -509,6 +515,7 @@ const std::unordered_map<std::string_view, Item>& flags() {
         {"no-rtcp-attribute", yes<&Request::no_rtcp_attribute>},
         {"full-rtcp-attribute", yes<&Request::full_rtcp_attribute>},
         {"generate-rtcp", generate_rtcp},
+        {"rtcp-mirror", yes<&Request::rtcp_mirror>},
         {"recrypt", yes<&Request::recrypt>},
         {"allow-no-codec-media", yes<&Request::allow_no_codec>},
         {"always-transcode", yes<&Request::always_transcode>},

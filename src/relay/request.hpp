@@ -22,6 +22,9 @@ namespace strowger::relay {
 /// telephone's.
 constexpr std::size_t max_items = 256;
 
+/// Milliseconds of speech that wait on the way through at most (`delay-buffer`).
+constexpr unsigned max_delay_buffer = 1000;
+
 enum class Learning : std::uint8_t { off, immediate, delayed, heuristic };
 
 /// What becomes of media other than that it goes to the other party (`media echo`).
@@ -53,9 +56,6 @@ struct AttributeRules {
     bool empty() const { return add.empty() && remove.empty() && substitute.empty(); }
 };
 
-/// Speech is held back so long at most, in milliseconds.
-constexpr unsigned max_delay_buffer = 1000;
-
 /// A command of the NG protocol with all its keys and flags, in whichever spelling they came
 /// (docs/relay.md names them). Borrows from the document, and from texts that it keeps itself.
 struct Request {
@@ -76,10 +76,14 @@ struct Request {
     std::optional<IpAddress> media_address;
     std::optional<bool> wants_v6;
     std::vector<std::string_view> direction;  ///< names of interfaces: towards sender, receiver
-    /// Their interface is the one from which the kernel's routes lead to these.
-    std::optional<IpAddress> inbound_peer, outbound_peer;
     std::optional<int> tos;
     bool sip_source = false, trust_address = false, port_latching = false;
+    /// Interfaces that a look-up of routes chooses: towards the sender, the receiver.
+    struct Peer {
+        bool asked = false;
+        std::optional<IpAddress> address;  ///< none: that of the party's media
+    };
+    Peer inbound_peer, outbound_peer;
 
     // Endpoints.
     std::optional<Learning> learning;
@@ -96,6 +100,7 @@ struct Request {
          mux_reject = false;
     std::optional<bool> generate_rtcp;
     bool no_rtcp_attribute = false, full_rtcp_attribute = false;
+    bool rtcp_mirror = false;  ///< a listener's RTCP goes to whom it listens to
 
     // ICE, DTLS, bundles.
     enum class Ice : std::uint8_t { as_it_came, remove, force, optional };

@@ -48,12 +48,16 @@ TEST(Request, AProfileIsOneOfThoseThatThereAre) {
 
 TEST(Request, PeersAreAddresses) {
     const Read one(R"({"outbound-peer": "192.0.2.1"})");
-    EXPECT_FALSE(one.request.inbound_peer);
-    EXPECT_EQ(one.request.outbound_peer, IpAddress::parse("192.0.2.1"));
+    EXPECT_FALSE(one.request.inbound_peer.asked);
+    EXPECT_TRUE(one.request.outbound_peer.asked);
+    EXPECT_EQ(one.request.outbound_peer.address, IpAddress::parse("192.0.2.1"));
     const Read both(R"({"flags": ["peer=2001:db8::1"]})");
-    EXPECT_EQ(both.request.inbound_peer, IpAddress::parse("2001:db8::1"));
-    EXPECT_EQ(both.request.outbound_peer, both.request.inbound_peer);
-    EXPECT_FALSE(Read(R"({"inbound-peer": "no address"})").request.inbound_peer);
+    EXPECT_EQ(both.request.inbound_peer.address, IpAddress::parse("2001:db8::1"));
+    EXPECT_EQ(both.request.outbound_peer.address, both.request.inbound_peer.address);
+    const Read media(R"({"flags": ["inbound peer"]})");
+    EXPECT_TRUE(media.request.inbound_peer.asked);
+    EXPECT_FALSE(media.request.inbound_peer.address);
+    EXPECT_FALSE(Read(R"({"inbound-peer": "off"})").request.inbound_peer.asked);
 }
 
 TEST(Request, WordsForNoSwitchAFlagOff) {

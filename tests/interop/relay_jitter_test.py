@@ -155,18 +155,27 @@ def test_a_party_may_be_heard_later_by_so_much(wanted, plain, a, b):  # noqa: F8
     call.delete()
 
 
-def test_by_a_command_all_parties_are_heard_later(plain, a, b):  # noqa: F811
+@pytest.mark.parametrize("who, late", [("tag from-tag delay", "a"), ("tag to-tag delay", "b"), ("delay", "ab")])
+def test_the_command_line_changes_the_delay_of_a_call_that_is_up(who, late, plain, a, b):  # noqa: F811
     call = Call(plain, a, b)
-    call.pass_both_ways()
-    assert "is 150 ms" in plain.ng.call("cli", body=f"call {call.id} delay 150")["response"]
-    for sender, at, listener in ((a, call.at_a[0].at, b), (b, call.at_b[0].at, a)):
-        arrived, packets = through(sender, at, listener, list(range(40)))
-        assert [packet for packet, _ in arrived] == packets
-        waited = sorted(at - number * 0.02 for number, (_, at) in enumerate(arrived))
-        assert 0.145 <= waited[len(waited) // 2] <= 0.18, waited
-    plain.ng.call("cli", body=f"call {call.id} delay 0")
-    arrived, _ = through(a, call.at_a[0].at, b, list(range(20)))
-    assert max(at - number * 0.02 for number, (_, at) in enumerate(arrived)) < 0.06
+    tags = {"from-tag": "from", "to-tag": "to"}
+
+    def tell(value):
+        words = " ".join(tags.get(word, word) for word in who.split())
+        return plain.ng.call("cli", body=f"call {call.id} {words} {value}")["response"]
+
+    for value in (200, 0):
+        assert tell(value).startswith("Success") and tell(value).endswith(f"to {value} ms\n")
+        for name, sender, at, listener in (("a", a, call.at_a[0].at, b), ("b", b, call.at_b[0].at, a)):
+            arrived, packets = through(sender, at, listener, list(range(20)))
+            assert [packet for packet, _ in arrived] == packets
+            waited = sorted(when - number * 0.02 for number, (_, when) in enumerate(arrived))[10]
+            expected = value / 1000 if name in late else 0
+            assert expected - 0.005 <= waited <= expected + 0.06, (name, waited)
+    for value in ("1001", "-1", "much", "99999999999999999999"):
+        assert tell(value).startswith(f"Fail setting delay to {value}: 0 to 1000")
+    assert plain.ng.call("cli", body=f"call {call.id} tag nobody delay 1")["response"] == "Tag not found (nobody).\n"
+    assert plain.ng.call("cli", body="call nobody delay 1")["response"] == "Call Id not found (nobody).\n"
     call.delete()
 
 

@@ -173,3 +173,29 @@ def test_bit_rate_and_packets_are_those_that_the_publisher_was_asked_for(relay, 
     first, second = b.receive()[0], b.receive()[0]
     assert int.from_bytes(second[4:8], "big") - int.from_bytes(first[4:8], "big") == 40 * 48
     assert len(first) == len(second) == 12 + 12000 // 8 * 40 // 1000
+@pytest.mark.parametrize("command", [None, "request", "answer"])
+def test_rtcp_of_a_listener_goes_to_whom_it_hears_if_asked_to(command, relay, a, b):
+    """RTCP mirror. What the publisher says goes to all listeners in any case, and media of a listener to nobody."""
+    call, flags = fresh(), ["RTCP-mirror"]
+    published = relay.ng.call("publish", call_id=call, from_tag="pub", sdp=a.sdp("0", lines=["a=sendonly"]))
+    publisher_at = sections(published["sdp"])[0]
+    with End() as c:
+        places = []
+        for listener, mirrors in ((b, True), (c, False)):
+            offer = relay.ng.call("subscribe request", call_id=call, from_tag="pub", flags=flags if mirrors and command == "request" else [])
+            relay.ng.call("subscribe answer", call_id=call, to_tag=offer["to-tag"], sdp=listener.sdp("0", lines=["a=recvonly"]),
+                          flags=flags if mirrors and command == "answer" else [])
+            places.append(sections(offer["sdp"])[0])
+        for _ in range(5):
+            a.send(publisher_at.at, a.packet())
+            assert b.receive()[0] and c.receive()[0]
+        a.send(publisher_at.rtcp_at, a.report(), rtcp=True)
+        assert [end.receive(rtcp=True)[0] for end in (b, c)] == [a.report()] * 2
+        b.send(places[0].at, b.packet())
+        b.send(places[0].rtcp_at, b.report(), rtcp=True)
+        c.send(places[1].rtcp_at, c.report(), rtcp=True)
+        heard = a.receive(rtcp=True, timeout=1 if command else 0.3)
+        assert heard == ((b.report(), publisher_at.rtcp_at) if command else (None, None))
+        assert a.receive(rtcp=True, timeout=0.3) == (None, None), "what one did not ask to be mirrored was"
+        assert a.receive(timeout=0.1) == (None, None), "media of a listener went to the publisher"
+        assert [end.receive(rtcp=True, timeout=0.1)[0] for end in (b, c)] == [None, None], "a listener heard another"
