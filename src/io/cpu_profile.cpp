@@ -115,11 +115,11 @@ Task<std::string> cpu_profile(Loop& loop, Duration duration) {
 std::string heap_report() {
     char* text = nullptr;
     std::size_t size = 0;
-    const std::unique_ptr<FILE, decltype(&std::fclose)> file(::open_memstream(&text, &size),
-                                                             std::fclose);
-    if (!file || ::malloc_info(0, file.get()) != 0) return {};
-    std::fflush(file.get());
-    std::string report(text, size);
+    FILE* file = ::open_memstream(&text, &size);
+    if (!file) return {};
+    const bool told = ::malloc_info(0, file) == 0;
+    std::fclose(file);  // only now the text is whole
+    std::string report(text, told ? size : 0);
     std::free(text);
     return report;
 }
