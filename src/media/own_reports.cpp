@@ -157,7 +157,7 @@ std::size_t feedback_alone(MutableBytes packet) {
     const auto compound = rtcp::Compound::parse(packet, rtcp::Strictness::reduced);
     if (!compound) return 0;
     // Room for the report is where that of the party was; without one it knows RFC 5506.
-    const auto& first = *compound->begin();
+    const auto first = *compound->begin();  // of the iterator, which goes
     const bool reported =
         (first.type == rtcp::Type::sender_report || first.type == rtcp::Type::receiver_report) &&
         first.bytes.size() >= empty_report;

@@ -44,13 +44,14 @@ class Function(http.server.BaseHTTPRequestHandler):
             cloud.most = max(cloud.most, cloud.running)
             cloud.asked.append(self.headers)
         try:
-            if cloud.status != 200:
-                return self.reply(cloud.status, b"no")
-            time.sleep(cloud.takes)
-            self.reply(200, cloud.run(body))
+            status, answer = cloud.status, b"no"
+            if status == 200:
+                time.sleep(cloud.takes)
+                answer = cloud.run(body)
         finally:
             with cloud.lock:
                 cloud.running -= 1
+        self.reply(status, answer)
 
     def reply(self, status, body):
         self.send_response(status)
