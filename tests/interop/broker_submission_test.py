@@ -234,12 +234,3 @@ stored = 1
         assert upload(b"b") == 413, "a restart changes nothing"
     finally:
         broker.stop()
-
-
-def test_variables_of_wasimoff_without_effect_are_named_once(tmp_path):
-    broker = Broker(tmp_path / "broker", environment={"WASIMOFF_BENCHMODE": "4", "WASIMOFF_CLOUD_FUNCTION": "x"})
-    try:
-        assert broker.output().count("without effect") == 1
-        assert "WASIMOFF_CLOUD_FUNCTION, WASIMOFF_BENCHMODE" in broker.output()
-    finally:
-        broker.stop()
