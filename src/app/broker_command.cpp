@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "broker/broker.hpp"
 #include "io/file.hpp"
+#include "io/time_slice.hpp"
 
 namespace strowger::app {
 
@@ -146,6 +147,7 @@ int BrokerCommand::run() {
         }
         options_.trusted_proxies.push_back(*range);
     }
+    io::ask_for_short_time_slice();
     io::Loop loop;
     auto broker = broker::Broker::start(loop, options_);
     if (!broker) {

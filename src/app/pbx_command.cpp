@@ -7,6 +7,7 @@
 #include "app/commands.hpp"
 #include "base/log.hpp"
 #include "io/loop.hpp"
+#include "io/time_slice.hpp"
 #include "pbx/cli.hpp"
 #include "pbx/lint.hpp"
 #include "pbx/load_configuration.hpp"
@@ -14,6 +15,7 @@
 namespace strowger::app {
 
 int run_pbx(pbx::Exchange::Options options) {
+    io::ask_for_short_time_slice();
     for (bool again = true; again;) {
         io::Loop loop;
         auto exchange = pbx::Exchange::start(loop, options);

@@ -15,6 +15,7 @@
 #include "io/line_stream.hpp"
 #include "io/loop.hpp"
 #include "io/open_files.hpp"
+#include "io/time_slice.hpp"
 #include "media/codec/codec.hpp"
 #include "relay/options.hpp"
 #include "relay/server.hpp"
@@ -68,6 +69,7 @@ int run_relay(const std::vector<std::string>& arguments) {
     for (const auto& name : configured->ignored)
         LOG_NOTICE((log::About{"relay"}), "option '{}' has no meaning here and is ignored", name);
     const auto files = io::raise_open_files();
+    io::ask_for_short_time_slice();
     io::Loop loop;
     auto server = relay::Server::start(loop, configured->settings);
     if (!server) {
