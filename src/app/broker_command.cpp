@@ -61,7 +61,7 @@ BrokerCommand::BrokerCommand(CLI::App& app) {
         "networks whose X-Real-IP and X-Forwarded-For count")
         ->delimiter(',');
     add("--static-files", o.static_files, "STATIC_FILES", "directory of the provider's page");
-    add("--storage", o.storage, "FILESTORAGE", ":memory: or a directory");
+    add("--storage", o.storage, "FILESTORAGE", ":memory:, a directory or boltdb://FILE");
     add("--tokens", o.tokens, "TOKENS", "file of tokens; without it nobody needs one");
     command_->add_flag("--open", o.open, "without tokens, serve other machines too")
         ->envname("WASIMOFF_OPEN");

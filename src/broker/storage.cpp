@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/log.hpp"
+#include "broker/bolt_import.hpp"
 #include "io/file.hpp"
 
 namespace strowger::broker {
@@ -15,6 +16,7 @@ namespace {
 constexpr log::About about{"broker"};
 constexpr std::string_view ref_prefix = "sha256:";
 constexpr std::size_t ref_size = ref_prefix.size() + 64;
+constexpr std::string_view bolt_prefix = "boltdb://";
 constexpr std::string_view any_media = "application/octet-stream";
 
 bool printable(std::string_view text) {
@@ -57,8 +59,14 @@ bool Storage::on_disk(std::string_view where) {
 Result<std::unique_ptr<Storage>> Storage::open(std::string_view where, Limits limits) {
     std::unique_ptr<Storage> storage(new Storage(limits));
     if (!on_disk(where)) return storage;
-    if (where.starts_with("boltdb://"))
-        return fail("storage {}: Bolt databases cannot be read; give a directory", where);
+    if (where.starts_with(bolt_prefix)) {
+        const std::string database(where.substr(bolt_prefix.size()));
+        if (auto loaded = storage->load(database + ".d"); !loaded)
+            return std::unexpected(loaded.error().within(fmt::format("storage {}.d", database)));
+        if (auto imported = import_bolt(database, *storage); !imported)
+            return std::unexpected(imported.error().within(fmt::format("storage {}", where)));
+        return storage;
+    }
     if (where.starts_with("dirfs://")) where.remove_prefix(8);
     if (auto loaded = storage->load(std::string(where)); !loaded)
         return std::unexpected(loaded.error().within(fmt::format("storage {}", where)));

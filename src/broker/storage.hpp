@@ -54,7 +54,8 @@ public:
     void set_others(Others* others) { others_ = others; }
     Others* others() const { return others_; }  ///< nullptr when there are none
 
-    /// ":memory:", "memory://", "dirfs://DIR" or a directory.
+    /// ":memory:", "memory://", "dirfs://DIR" or a directory; "boltdb://FILE" is FILE.d, into which
+    /// goes at the start what the Bolt database FILE holds and it does not.
     static Result<std::unique_ptr<Storage>> open(std::string_view where, Limits limits);
     /// A directory is meant, not memory.
     static bool on_disk(std::string_view where);
@@ -84,6 +85,11 @@ public:
         std::string owner = {};
     };
     std::vector<Named> aliases() const;  ///< by name
+    bool named(std::string_view alias) const { return aliases_.contains(alias); }
+    /// So many bytes more have room without any file going.
+    bool fits(std::size_t size) const {
+        return size <= limits_.file && bytes_ + size <= limits_.total;
+    }
     std::size_t files() const { return entries_.size(); }
     std::size_t bytes() const { return bytes_; }
 

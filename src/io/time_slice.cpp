@@ -19,7 +19,7 @@ struct Attributes {
     std::uint64_t runtime = 0, deadline = 0, period = 0;  // nanoseconds
 };
 
-constexpr std::uint32_t ordinary = 0;         // SCHED_OTHER
+constexpr std::uint32_t ordinary = 0;        // SCHED_OTHER
 constexpr std::uint64_t shortest = 100'000;  // nanoseconds
 
 }  // namespace
