@@ -11,6 +11,7 @@
 #include "echo/client.hpp"
 #include "echo/load.hpp"
 #include "echo/server.hpp"
+#include "io/time_slice.hpp"
 
 namespace strowger::app {
 
@@ -151,6 +152,7 @@ int EchoCommand::run_server() {
     for (const auto& address : o.announced) o.serve.announced.push_back(*IpAddress::parse(address));
     o.serve.http = {*IpAddress::parse(o.host), o.port};
     o.serve.udp = {*IpAddress::parse(o.udp_host.empty() ? o.host : o.udp_host), o.udp_port};
+    io::ask_for_short_time_slice();
     io::Loop loop;
     auto server = echo::Server::start(loop, o.serve);
     if (!server && o.serve.http.ip == IpAddress::any_v6()) {  // a machine without IPv6

@@ -92,8 +92,10 @@ struct Jobs::Figures {
                            bounds, {{"target", name}})};
     }
     std::array<Target, 2> targets{target("provider"), target("cloud")};
-    metrics::Counter& retries = all.counter("wasimoff_task_retries_count",
-                                            "Attempts after a failed one", {{"attempt", "any"}});
+    metrics::Counter& retry(std::size_t number) {
+        return all.counter("wasimoff_task_retries_count", "Attempts after a failed one",
+                           {{"attempt", fmt::format("{}", number)}});
+    }
     metrics::Counter& kept =
         all.counter("wasimoff_tasks_kept", "Tasks answered with a result that was kept");
     metrics::Counter& outvoted =
@@ -569,7 +571,10 @@ void Jobs::throughput() {
 
 void Jobs::publish_metrics() {
     figures_->copies.set(static_cast<double>(scheduler_.copies()));
-    figures_->retries.add(scheduler_.retries() - figures_->retries.value());
+    for (std::size_t number = 1; const auto retries : scheduler_.retries()) {
+        auto& counter = figures_->retry(number++);
+        counter.add(retries - counter.value());
+    }
     figures_->queued.set(static_cast<double>(scheduler_.waiting()));
     figures_->dispatching.set(static_cast<double>(scheduler_.running()));
     figures_->providers.set(static_cast<double>(scheduler_.providers()));

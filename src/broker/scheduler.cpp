@@ -147,7 +147,7 @@ void Scheduler::retry(Task& task, Code code, std::string text, Time now, bool lo
     if (task.losses >= config_.max_losses)
         return fail_task(task, Code::unavailable,
                          fmt::format("{} providers were lost while running it", task.losses));
-    ++retries_;
+    ++retries_[task.attempts - 1];
     put_back(task);
     // Behind one that vanished it need not wait: the next one has nothing to do with that.
     if (lost || task.immediate) {

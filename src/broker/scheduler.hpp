@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -164,7 +165,8 @@ public:
     bool cloud(ProviderId provider) const;
     std::size_t cloud_slots() const { return cloud_slots_; }
     bool known(TaskId task) const { return tasks_.contains(task); }
-    std::uint64_t retries() const { return retries_; }
+    /// Tasks tried again, by how often: the first retries of all tasks, the second ones …
+    std::span<const std::uint64_t> retries() const { return retries_; }
 
 private:
     struct Tenant;
@@ -257,7 +259,8 @@ private:
     std::set<std::pair<Time, ProviderId>> provider_timers_;
     std::deque<Event> events_;
     std::size_t waiting_ = 0, ready_count_ = 0, total_slots_ = 0, cloud_slots_ = 0;
-    std::uint64_t retries_ = 0, copies_ = 0;
+    std::vector<std::uint64_t> retries_ = std::vector<std::uint64_t>(config_.max_attempts);
+    std::uint64_t copies_ = 0;
     std::unordered_map<std::uint64_t, Program> programs_;  // by the hash of the ref
 };
 
